@@ -1,0 +1,469 @@
+//! Which image fills which of the four standard views, and why the others do not.
+//!
+//! The rules, in order. An image is *eligible* when its file names one side and a standard view (CC or MLO) without a
+//! modifier that changes it, without magnification, is whole, and is of a kind and intent that the model takes. Among
+//! the eligible images of a slot the winner is the one of the preferred kind, then the preferred intent, then the
+//! preferred implant technique, then the larger area, then the latest acquisition; a tie that is still left goes to
+//! the larger SOP Instance UID, so that the order of arrival never decides.
+//!
+//! Invariants: an exam holds images of one study and one patient; the outcome does not depend on the order of the
+//! images; every image received has exactly one [`Fate`]; a contradiction stops the study instead of being guessed at.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use time::PrimitiveDateTime;
+
+use crate::{
+    Acquisition, Implant, Intent, Laterality, Lossy, Mammogram, Patient, Reason, SopInstanceUid, StudyInstanceUid,
+    View, ViewModifier,
+};
+
+/// One of the four standard views of a screening exam.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Slot {
+    /// Left cranio-caudal.
+    LeftCc,
+    /// Left medio-lateral oblique.
+    LeftMlo,
+    /// Right cranio-caudal.
+    RightCc,
+    /// Right medio-lateral oblique.
+    RightMlo,
+}
+
+impl Slot {
+    /// All four, in the order in which they are listed everywhere.
+    pub const ALL: [Self; 4] = [Self::LeftCc, Self::LeftMlo, Self::RightCc, Self::RightMlo];
+
+    /// The slot of a side and a view, if the view is a standard one.
+    pub fn of(laterality: Laterality, view: View) -> Option<Self> {
+        Self::ALL.into_iter().find(|s| s.laterality() == laterality && s.view() == view)
+    }
+
+    /// The breast.
+    pub fn laterality(self) -> Laterality {
+        match self {
+            Self::LeftCc | Self::LeftMlo => Laterality::Left,
+            Self::RightCc | Self::RightMlo => Laterality::Right,
+        }
+    }
+
+    /// The view.
+    pub fn view(self) -> View {
+        match self {
+            Self::LeftCc | Self::RightCc => View::CranioCaudal,
+            Self::LeftMlo | Self::RightMlo => View::MedioLateralOblique,
+        }
+    }
+
+    /// `L-CC`, `L-MLO`, `R-CC` or `R-MLO`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LeftCc => "L-CC",
+            Self::LeftMlo => "L-MLO",
+            Self::RightCc => "R-CC",
+            Self::RightMlo => "R-MLO",
+        }
+    }
+}
+
+impl fmt::Display for Slot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// Something for some of the four standard views.
+pub type Slots<T> = BTreeMap<Slot, T>;
+
+/// What a model takes, as its package states it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Rules {
+    /// The views without which there is no score. One view of any is always needed.
+    pub required: Vec<Slot>,
+    /// The kinds of image taken, preferred first.
+    pub acquisitions: Vec<Acquisition>,
+    /// The intents taken, preferred first. An image that does not state its intent is taken for presentation.
+    pub intents: Vec<Intent>,
+    /// Whether breasts with implants are taken (the implant-displaced view is then preferred).
+    pub implants: bool,
+    /// Whether images after lossy compression are taken.
+    pub lossy: bool,
+    /// Whether images with identity burned into the pixels are taken.
+    pub burned_in_annotation: bool,
+    /// The largest Estimated Radiographic Magnification Factor (0018,1114) of a contact view.
+    pub magnification_max: f64,
+}
+
+/// A file of the study that was read.
+#[derive(Debug, Clone)]
+pub struct Received {
+    /// SHA-256 of the file's bytes: tells a resend from a different image under the same UID.
+    pub digest: [u8; 32],
+    /// What it holds.
+    pub content: Content,
+}
+
+/// What a file of the study holds.
+#[derive(Debug, Clone)]
+pub enum Content {
+    /// An image that may fill a standard view.
+    Mammogram(Box<Mammogram>),
+    /// Something else that is kept and listed.
+    Listed(Listed),
+}
+
+/// An object that is received and listed, but never scored by itself.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Listed {
+    /// Study Instance UID.
+    pub study: StudyInstanceUid,
+    /// SOP Instance UID.
+    pub sop_instance: SopInstanceUid,
+    /// Who.
+    pub patient: Patient,
+    /// What it is, in words: "tomosynthesis of 60 frames", "structured report".
+    pub what: String,
+    /// Why it is not scored: [`Fate::NotAnalysed`] or [`Fate::Unreadable`].
+    pub fate: Fate,
+}
+
+/// What became of one image of the study.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Fate {
+    /// It fills this view.
+    #[error("chosen for {0}")]
+    Chosen(Slot),
+    /// The file does not say which breast.
+    #[error("not analysed: the file does not say which breast it shows")]
+    NoLaterality,
+    /// The file does not say which view, or not in terms that CID 4014 knows.
+    #[error("not analysed: the file does not say which view it shows")]
+    NoView,
+    /// The file contradicts itself.
+    #[error("not analysed: {0}")]
+    Contradiction(Reason),
+    /// An additional view.
+    #[error("not analysed: {0} is an additional view, not CC or MLO")]
+    AdditionalView(View),
+    /// A standard view modified.
+    #[error("not analysed: {0} view")]
+    Modified(ViewModifier),
+    /// A magnified view.
+    #[error("not analysed: magnified {0} times")]
+    Magnified(f64),
+    /// A partial view.
+    #[error("not analysed: shows a part of the breast only (Partial View)")]
+    PartialView,
+    /// The model does not take this kind.
+    #[error("not analysed: the model does not take {0} images")]
+    AcquisitionNotTaken(Acquisition),
+    /// The model does not take this intent.
+    #[error("not analysed: the model does not take images {0}")]
+    IntentNotTaken(Intent),
+    /// The model is not valid for implants.
+    #[error("not analysed: the model is not validated with implants")]
+    ImplantNotTaken,
+    /// The model does not take lossy images.
+    #[error("not analysed: the model does not take images after lossy compression")]
+    LossyNotTaken,
+    /// Identity is burned into the pixels.
+    #[error("not analysed: Burned In Annotation is YES")]
+    BurnedInAnnotation,
+    /// Another image fills the view.
+    #[error("not chosen: {by} fills {slot}, {because}")]
+    Outranked {
+        /// The view.
+        slot: Slot,
+        /// The image that fills it.
+        by: SopInstanceUid,
+        /// The rule that decided.
+        because: Because,
+    },
+    /// The same bytes were received before.
+    #[error("the same file was received more than once")]
+    SameAgain,
+    /// Not a mammogram to be scored.
+    #[error("received, not analysed: {0}")]
+    NotAnalysed(String),
+    /// The header could be read, the image could not.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+}
+
+/// The rule by which one eligible image outranked another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Because {
+    /// Preferred kind of acquisition.
+    #[error("being of the preferred kind")]
+    Kind,
+    /// Preferred intent.
+    #[error("having the preferred presentation intent")]
+    Intent,
+    /// The implant displaced.
+    #[error("having the implant displaced")]
+    ImplantDisplaced,
+    /// Larger area.
+    #[error("having the larger area")]
+    Area,
+    /// Later acquisition.
+    #[error("being acquired later")]
+    Later,
+    /// Nothing but the order of the UIDs.
+    #[error("by the order of the SOP Instance UIDs, all else being equal")]
+    Uid,
+}
+
+/// The images that a model looks at: one study, one patient, at most one image a view, at least one in all.
+#[derive(Debug, Clone)]
+pub struct Exam {
+    study: StudyInstanceUid,
+    images: Slots<Mammogram>,
+}
+
+impl Exam {
+    /// The study.
+    pub fn study(&self) -> &StudyInstanceUid {
+        &self.study
+    }
+
+    /// The images by view, never empty.
+    pub fn images(&self) -> &Slots<Mammogram> {
+        &self.images
+    }
+
+    /// Chooses the images of an exam under a model's rules, as the module describes.
+    pub fn assemble(received: Vec<Received>, rules: &Rules) -> Assembly {
+        assemble(received, rules)
+    }
+}
+
+/// The outcome of [`Exam::assemble`].
+#[derive(Debug, Clone)]
+pub struct Assembly {
+    /// The exam, or every reason why there is none.
+    pub exam: Result<Exam, Vec<Reason>>,
+    /// What became of each file, by SOP Instance UID; a file received twice is listed twice.
+    pub fates: Vec<(SopInstanceUid, Fate)>,
+    /// The standard views that no image fills.
+    pub missing: Vec<Slot>,
+}
+
+/// An image's area for ranking: square millimetres where all candidates state their spacing, else pixels.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Area(f64);
+
+impl Area {
+    fn of(image: &Mammogram, in_mm: bool) -> Self {
+        let pixels = image.pixels.rows() as f64 * image.pixels.columns() as f64;
+        match image.spacing {
+            Some(s) if in_mm => Self((pixels * s.row_mm * s.column_mm).round()),
+            Some(_) | None => Self(pixels),
+        }
+    }
+}
+
+fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
+    received.sort_by(|a, b| (uid(&a.content), &a.digest).cmp(&(uid(&b.content), &b.digest)));
+    let mut stops = identity_conflicts(&received);
+    let mut fates = Vec::new();
+    let mut candidates: Slots<Vec<Mammogram>> = Slots::new();
+
+    let mut previous: Option<(SopInstanceUid, [u8; 32])> = None;
+    for Received { digest, content } in received {
+        let this = uid(&content).clone();
+        if let Some((uid, before)) = &previous
+            && *uid == this
+        {
+            if *before == digest {
+                fates.push((this, Fate::SameAgain));
+            } else {
+                let reason = Reason::DuplicateDiffers(this.clone());
+                fates.push((this.clone(), Fate::Contradiction(reason.clone())));
+                if !stops.contains(&reason) {
+                    stops.push(reason);
+                }
+                previous = Some((this, digest));
+            }
+            continue;
+        }
+        previous = Some((this.clone(), digest));
+        match content {
+            Content::Listed(listed) => fates.push((this, listed.fate)),
+            Content::Mammogram(image) => {
+                stops.extend(image.contradictions.iter().cloned());
+                match eligible(&image, rules) {
+                    Ok(slot) => candidates.entry(slot).or_default().push(*image),
+                    Err(fate) => fates.push((this, fate)),
+                }
+            }
+        }
+    }
+
+    let mut images = Slots::new();
+    for (slot, group) in candidates {
+        if let Some(winner) = choose(slot, group, rules, &mut fates) {
+            fates.push((winner.sop_instance.clone(), Fate::Chosen(slot)));
+            images.insert(slot, winner);
+        }
+    }
+    fates.sort_by(|a, b| a.0.cmp(&b.0));
+
+    let missing: Vec<Slot> = Slot::ALL.into_iter().filter(|s| !images.contains_key(s)).collect();
+    if images.is_empty() {
+        stops.push(Reason::NoMammogram);
+    } else {
+        let needed = missing.iter().filter(|s| rules.required.contains(s));
+        stops.extend(needed.map(|s| Reason::ViewMissing(s.laterality(), s.view())));
+    }
+    let study = images.values().next().map(|image| image.study.clone());
+    let exam = match study {
+        Some(study) if stops.is_empty() => Ok(Exam { study, images }),
+        Some(_) | None => Err(stops),
+    };
+    Assembly { exam, fates, missing }
+}
+
+fn uid(content: &Content) -> &SopInstanceUid {
+    match content {
+        Content::Mammogram(image) => &image.sop_instance,
+        Content::Listed(listed) => &listed.sop_instance,
+    }
+}
+
+/// More than one study, or files that cannot be of one patient.
+fn identity_conflicts(received: &[Received]) -> Vec<Reason> {
+    let who = |content: &Content| match content {
+        Content::Mammogram(image) => (image.study.clone(), image.patient.clone()),
+        Content::Listed(listed) => (listed.study.clone(), listed.patient.clone()),
+    };
+    let all: Vec<(StudyInstanceUid, Patient)> = received.iter().map(|r| who(&r.content)).collect();
+    let mut studies: Vec<&StudyInstanceUid> = all.iter().map(|(study, _)| study).collect();
+    studies.sort();
+    studies.dedup();
+    let mut reasons = Vec::new();
+    if studies.len() > 1 {
+        reasons.push(Reason::SeveralStudies(studies.len()));
+    }
+    let patients = || all.iter().map(|(_, patient)| patient);
+    // Agreement is not transitive (a file may say nothing), so every pair is looked at; distinct patients are few.
+    let mut distinct: Vec<&Patient> = Vec::new();
+    for patient in patients() {
+        if distinct.iter().any(|d| !d.agrees_with(patient)) {
+            reasons.push(Reason::SeveralPatients);
+            break;
+        }
+        if !distinct.contains(&patient) {
+            distinct.push(patient);
+        }
+    }
+    reasons
+}
+
+/// The slot that an image may fill, or why it may fill none.
+fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
+    if let Some(reason) = image.contradictions.first() {
+        return Err(Fate::Contradiction(reason.clone()));
+    }
+    let view = image.view.ok_or(Fate::NoView)?;
+    let laterality = image.laterality.ok_or(Fate::NoLaterality)?;
+    let slot = Slot::of(laterality, view).ok_or(Fate::AdditionalView(view))?;
+    if let Some(modifier) = image.modifiers.iter().find(|m| !m.leaves_view_standard()) {
+        return Err(Fate::Modified(*modifier));
+    }
+    if let Some(factor) = image.magnification.filter(|m| *m > rules.magnification_max) {
+        return Err(Fate::Magnified(factor));
+    }
+    if image.partial_view {
+        return Err(Fate::PartialView);
+    }
+    if !rules.acquisitions.contains(&image.acquisition) {
+        return Err(Fate::AcquisitionNotTaken(image.acquisition));
+    }
+    let intent = image.intent.unwrap_or(Intent::ForPresentation);
+    if !rules.intents.contains(&intent) {
+        return Err(Fate::IntentNotTaken(intent));
+    }
+    if image.implant == Implant::Present && !rules.implants {
+        return Err(Fate::ImplantNotTaken);
+    }
+    if image.lossy == Lossy::Yes && !rules.lossy {
+        return Err(Fate::LossyNotTaken);
+    }
+    if image.burned_in_annotation && !rules.burned_in_annotation {
+        return Err(Fate::BurnedInAnnotation);
+    }
+    Ok(slot)
+}
+
+/// What is compared, in order; greater wins.
+#[derive(Debug, Clone, PartialEq, PartialOrd)]
+struct Rank {
+    kind: i64,
+    intent: i64,
+    implant_displaced: bool,
+    area: Area,
+    acquired: Option<PrimitiveDateTime>,
+    uid: SopInstanceUid,
+}
+
+impl Rank {
+    fn of(image: &Mammogram, rules: &Rules, in_mm: bool) -> Self {
+        // The place in the list of preferences, negated so that the first is the greatest.
+        fn place<T: PartialEq>(list: &[T], item: &T) -> i64 {
+            let place = list.iter().position(|x| x == item).unwrap_or(list.len());
+            -i64::try_from(place).unwrap_or(i64::MAX)
+        }
+        let intent = image.intent.unwrap_or(Intent::ForPresentation);
+        Self {
+            kind: place(&rules.acquisitions, &image.acquisition),
+            intent: place(&rules.intents, &intent),
+            implant_displaced: image.modifiers.contains(&ViewModifier::ImplantDisplaced),
+            area: Area::of(image, in_mm),
+            acquired: image.acquired,
+            uid: image.sop_instance.clone(),
+        }
+    }
+
+    /// The first rule that tells the winner from the other.
+    fn because(&self, other: &Self) -> Because {
+        if self.kind != other.kind {
+            Because::Kind
+        } else if self.intent != other.intent {
+            Because::Intent
+        } else if self.implant_displaced != other.implant_displaced {
+            Because::ImplantDisplaced
+        } else if self.area != other.area {
+            Because::Area
+        } else if self.acquired != other.acquired {
+            Because::Later
+        } else {
+            Because::Uid
+        }
+    }
+}
+
+fn choose(
+    slot: Slot,
+    group: Vec<Mammogram>,
+    rules: &Rules,
+    fates: &mut Vec<(SopInstanceUid, Fate)>,
+) -> Option<Mammogram> {
+    let in_mm = group.iter().all(|image| image.spacing.is_some());
+    let mut ranked: Vec<(Rank, Mammogram)> =
+        group.into_iter().map(|image| (Rank::of(&image, rules, in_mm), image)).collect();
+    // Areas are products of finite positive numbers, so the comparison is never undefined.
+    ranked.sort_by(|a, b| b.0.partial_cmp(&a.0).unwrap_or(std::cmp::Ordering::Equal));
+    let mut ranked = ranked.into_iter();
+    let (best, winner) = ranked.next()?;
+    for (rank, image) in ranked {
+        let because = best.because(&rank);
+        fates.push((image.sop_instance, Fate::Outranked { slot, by: winner.sop_instance.clone(), because }));
+    }
+    Some(winner)
+}
+
+#[cfg(test)]
+#[path = "assemble_tests.rs"]
+mod tests;

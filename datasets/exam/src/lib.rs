@@ -1,0 +1,30 @@
+//! The nouns of mammography screening.
+//!
+//! Everything else in Uvid speaks in these words: a [`Mammogram`] is one image with its side and view, an [`Exam`] is
+//! the four standard views of one study of one patient, [`Scores`] are what a model says about them, and a [`Reason`]
+//! is what we say when it may not speak. The crate does no I/O, knows no tensor and no thread.
+//!
+//! A value that exists is a valid one: identifiers are parsed at the door, probabilities are within 0 and 1, and an
+//! exam cannot hold two patients or two studies.
+
+mod assemble;
+mod kind;
+mod mammogram;
+mod patient;
+mod reason;
+mod scores;
+mod uid;
+mod view;
+
+pub use assemble::{Area, Assembly, Because, Content, Exam, Fate, Listed, Received, Rules, Slot, Slots};
+pub use kind::{Acquisition, Implant, Intent};
+pub use mammogram::{
+    Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing, Window, WindowFunction,
+};
+pub use patient::{BirthDate, Patient, PatientId, PatientName};
+pub use reason::Reason;
+pub use scores::{
+    BreastScores, Heatmap, ImageScores, InvalidProbability, Output, PackageId, Probability, Scores, Value,
+};
+pub use uid::{InvalidUid, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
+pub use view::{Laterality, View, ViewModifier};

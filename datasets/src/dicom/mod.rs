@@ -1,0 +1,1 @@
+//! Reading mammograms from DICOM.

@@ -1,0 +1,4 @@
+//! Where mammograms come from: DICOM files ([`dicom`]) and phantoms ([`phantom`]).
+
+pub mod dicom;
+pub mod phantom;

@@ -1,0 +1,1 @@
+//! Synthetic mammograms as valid DICOM.

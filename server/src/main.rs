@@ -1,0 +1,2 @@
+//! Uvid.
+fn main() {}
