@@ -1,1 +1,25 @@
-//! Uvid.
+//! An exam in, scores out.
+//!
+//! A model comes as a [`Package`]: weights, the exact recipe that turns a mammogram into the network's input, the
+//! meaning of every output, a card for people, and golden images with the outputs they must give. A [`Predictor`] is a
+//! loaded package: [`Predictor::prepare`] applies the recipe to an [`Exam`](uvid_exam::Exam), [`Predictor::predict`]
+//! runs the network. The crate knows no DICOM, no file format of hospitals and no async runtime.
+//!
+//! Invariants: a score depends on the exam and the package alone, never on its neighbours in a batch; a package whose
+//! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
+
+mod architecture;
+pub mod density;
+pub mod gmic;
+mod golden;
+mod manifest;
+mod package;
+mod predictor;
+pub mod regions;
+pub mod resample;
+
+pub use architecture::{Prepared, PreparedImage};
+pub use golden::{GoldenDifference, GoldenReport};
+pub use manifest::{Calibration, Manifest, OperatingPoint, OutputMeaning, Recipe, RelativeRisk, SiteCalibration};
+pub use package::{Package, PackageError};
+pub use predictor::{LoadError, Predictor};

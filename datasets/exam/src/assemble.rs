@@ -114,6 +114,32 @@ pub enum Content {
     Listed(Listed),
 }
 
+impl Content {
+    /// The study that the object belongs to.
+    pub fn study(&self) -> &StudyInstanceUid {
+        match self {
+            Self::Mammogram(image) => &image.study,
+            Self::Listed(listed) => &listed.study,
+        }
+    }
+
+    /// The object's own UID.
+    pub fn sop_instance(&self) -> &SopInstanceUid {
+        match self {
+            Self::Mammogram(image) => &image.sop_instance,
+            Self::Listed(listed) => &listed.sop_instance,
+        }
+    }
+
+    /// Who it is of, as it says.
+    pub fn patient(&self) -> &Patient {
+        match self {
+            Self::Mammogram(image) => &image.patient,
+            Self::Listed(listed) => &listed.patient,
+        }
+    }
+}
+
 /// An object that is received and listed, but never scored by itself.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Listed {
@@ -265,14 +291,16 @@ impl Area {
 }
 
 fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
-    received.sort_by(|a, b| (uid(&a.content), &a.digest).cmp(&(uid(&b.content), &b.digest)));
+    received.sort_by(|a, b| {
+        (a.content.sop_instance(), &a.digest).cmp(&(b.content.sop_instance(), &b.digest))
+    });
     let mut stops = identity_conflicts(&received);
     let mut fates = Vec::new();
     let mut candidates: Slots<Vec<Mammogram>> = Slots::new();
 
     let mut previous: Option<(SopInstanceUid, [u8; 32])> = None;
     for Received { digest, content } in received {
-        let this = uid(&content).clone();
+        let this = content.sop_instance().clone();
         if let Some((uid, before)) = &previous
             && *uid == this
         {
@@ -325,31 +353,18 @@ fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
     Assembly { exam, fates, missing }
 }
 
-fn uid(content: &Content) -> &SopInstanceUid {
-    match content {
-        Content::Mammogram(image) => &image.sop_instance,
-        Content::Listed(listed) => &listed.sop_instance,
-    }
-}
-
 /// More than one study, or files that cannot be of one patient.
 fn identity_conflicts(received: &[Received]) -> Vec<Reason> {
-    let who = |content: &Content| match content {
-        Content::Mammogram(image) => (image.study.clone(), image.patient.clone()),
-        Content::Listed(listed) => (listed.study.clone(), listed.patient.clone()),
-    };
-    let all: Vec<(StudyInstanceUid, Patient)> = received.iter().map(|r| who(&r.content)).collect();
-    let mut studies: Vec<&StudyInstanceUid> = all.iter().map(|(study, _)| study).collect();
+    let mut studies: Vec<&StudyInstanceUid> = received.iter().map(|r| r.content.study()).collect();
     studies.sort();
     studies.dedup();
     let mut reasons = Vec::new();
     if studies.len() > 1 {
         reasons.push(Reason::SeveralStudies(studies.len()));
     }
-    let patients = || all.iter().map(|(_, patient)| patient);
     // Agreement is not transitive (a file may say nothing), so every pair is looked at; distinct patients are few.
     let mut distinct: Vec<&Patient> = Vec::new();
-    for patient in patients() {
+    for patient in received.iter().map(|r| r.content.patient()) {
         if distinct.iter().any(|d| !d.agrees_with(patient)) {
             reasons.push(Reason::SeveralPatients);
             break;

@@ -1,0 +1,48 @@
+//! What every architecture does, and the form in which an exam waits for it.
+
+use uvid_exam::{
+    Affine, BreastScores, ImageScores, Mammogram, Output, Reason, Slot, Slots, SopInstanceUid, StudyInstanceUid,
+};
+
+/// One image, turned into the network's input by the package's recipe.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PreparedImage {
+    /// The image that it was made from.
+    pub sop_instance: SopInstanceUid,
+    /// Rows and columns of that image's file.
+    pub file_size: (usize, usize),
+    /// Rows of the input.
+    pub rows: usize,
+    /// Columns of the input.
+    pub columns: usize,
+    /// The input, row-major.
+    pub input: Vec<f32>,
+    /// From the input's (row, column) coordinates to those of the file.
+    pub to_file: Affine,
+}
+
+/// An exam, prepared for one package.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Prepared {
+    /// The study.
+    pub study: StudyInstanceUid,
+    /// Its images; never empty.
+    pub images: Slots<PreparedImage>,
+}
+
+/// The outputs of one exam, before they are signed with the package's identity.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Readings {
+    pub(crate) images: Vec<ImageScores>,
+    pub(crate) breasts: Vec<BreastScores>,
+    pub(crate) exam: Vec<Output>,
+}
+
+/// A kind of model: its pre-processing, its network, its way from network values to outputs.
+pub(crate) trait Architecture: Send + Sync {
+    /// Applies the recipe to one image.
+    fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason>;
+
+    /// Runs the network on one exam and reads its outputs.
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason>;
+}

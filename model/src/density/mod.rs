@@ -1,0 +1,142 @@
+//! Breast density (BI-RADS A to D) by a small convolutional network.
+//!
+//! It estimates how dense a breast is, a risk and masking factor; it says nothing about malignancy. [`prepare`] is the
+//! recipe from stored pixels to a 256 x 160 input, [`network`] the network, [`reading`] the way from its score map to
+//! probabilities, letter, relative risks and the dense-tissue map.
+
+mod network;
+mod prepare;
+mod reading;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use uvid_exam::{BreastScores, ImageScores, Laterality, Mammogram, Reason, Slot};
+use uvid_kernels::{Reference, Weights};
+
+pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
+pub use reading::{CELL, Map, Reader};
+
+use crate::architecture::{Architecture, Prepared, PreparedImage, Readings};
+use crate::manifest::{Calibration, RelativeRisk, SiteCalibration};
+use crate::package::Package;
+use crate::predictor::LoadError;
+
+/// The numbers of the recipe. Steps 1 to 11 are described at [`prepare`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The file with the weights.
+    pub weights: String,
+    /// Rows of the small picture on which the breast is found (step 3).
+    pub work_rows: usize,
+    /// Percentile taken for air (step 5).
+    pub air_percentile: f64,
+    /// Percentile taken for the brightest tissue (step 5).
+    pub bright_percentile: f64,
+    /// Tissue is above air by this share of the distance to bright (step 5).
+    pub mask_share: f64,
+    /// Rows at the top and bottom of the small picture that are never breast (step 5).
+    pub border_rows: usize,
+    /// Rows and columns of the network's input (steps 8 and 11).
+    pub input_size: [usize; 2],
+    /// A cell of the input is breast if at least this share of it is (step 9).
+    pub mask_cell_share: f64,
+    /// Percentiles within the breast that become 0 and 1 (step 10).
+    pub stretch_percentiles: [f64; 2],
+    /// Breast lies in [floor, 1], everything else is 0 (step 11).
+    pub floor: f64,
+}
+
+/// The architecture, loaded.
+pub(crate) struct Density {
+    recipe: Recipe,
+    network: Reference,
+    reader: Reader,
+}
+
+impl Density {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
+        let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
+        let network = Reference::new(network::describe(recipe.input_size)?, weights.clone())?;
+        let calibration = match site {
+            Some(site) => Calibration { scale: site.scale, thresholds: site.thresholds },
+            None => Calibration { scale: 1.0, thresholds: network::thresholds(&weights)? },
+        };
+        let reader = Reader::new(calibration, package.manifest().relative_risks.clone())?;
+        Ok(Self { recipe: recipe.clone(), network, reader })
+    }
+}
+
+impl Architecture for Density {
+    fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
+        let input = prepare(image, &self.recipe)
+            .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;
+        Ok(PreparedImage {
+            sop_instance: image.sop_instance.clone(),
+            file_size: image.file_size,
+            rows: self.recipe.input_size[0],
+            columns: self.recipe.input_size[1],
+            to_file: input.geometry.canvas_to_image().then(&image.to_file),
+            input: input.values,
+        })
+    }
+
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+        let failed = |e: candle_core::Error| Reason::ModelFailed(e.to_string());
+        let mut maps = Vec::new();
+        // One image at a time: the sums are then the same whatever else is in the batch.
+        for (slot, image) in &exam.images {
+            let x =
+                Tensor::from_slice(&image.input, (1, 1, image.rows, image.columns), &Device::Cpu).map_err(failed)?;
+            let outputs = self.network.run(&[x]).map_err(failed)?;
+            let values = outputs["map"].flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(failed)?;
+            maps.push((*slot, image, Map::new(&image.input, (image.rows, image.columns), values)));
+        }
+        self.read(&maps)
+    }
+}
+
+impl Density {
+    /// Per image its own score; per breast and exam the mean of the images' scores, then the same formulas.
+    fn read(&self, maps: &[(Slot, &PreparedImage, Map)]) -> Result<Readings, Reason> {
+        let mean = |side: Option<Laterality>| {
+            let scores: Vec<f64> = maps
+                .iter()
+                .filter(|(slot, ..)| side.is_none_or(|s| slot.laterality() == s))
+                .map(|(_, _, map)| map.score())
+                .collect();
+            (!scores.is_empty()).then(|| scores.iter().sum::<f64>() / scores.len() as f64)
+        };
+        let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
+        for (slot, image, map) in maps {
+            readings.images.push(ImageScores {
+                slot: *slot,
+                sop_instance: image.sop_instance.clone(),
+                file_size: image.file_size,
+                outputs: self.reader.outputs(map.score())?,
+                heatmaps: vec![self.reader.heatmap(map, &image.to_file)],
+            });
+        }
+        for laterality in Laterality::ALL {
+            if let Some(score) = mean(Some(laterality)) {
+                readings.breasts.push(BreastScores { laterality, outputs: self.reader.outputs(score)? });
+            }
+        }
+        if let Some(score) = mean(None) {
+            readings.exam = self.reader.outputs(score)?;
+        }
+        Ok(readings)
+    }
+}
+
+impl Reader {
+    /// Demands a scale above 0 and rising thresholds: with others a probability could be negative.
+    pub fn new(calibration: Calibration, relative_risks: Vec<RelativeRisk>) -> Result<Self, LoadError> {
+        let t = calibration.thresholds;
+        let finite = t.iter().chain([&calibration.scale]).all(|v| v.is_finite());
+        if !(finite && calibration.scale > 0.0 && t[0] < t[1] && t[1] < t[2]) {
+            return Err(LoadError::Calibration("needs a scale above 0 and rising thresholds".into()));
+        }
+        Ok(Self { calibration, relative_risks })
+    }
+}

@@ -1,0 +1,182 @@
+//! GMIC, the globally-aware multiple instance classifier (Shen et al., arXiv 2002.07613).
+//!
+//! One image gives the probability of a benign and of a malignant finding, with a saliency map of each. [`crop`] finds
+//! the breast, [`window`] cuts the 2944 x 1920 pixels that the network sees, [`network`] describes the global and the
+//! local network, [`patches`] chooses the six patches that the local one looks at.
+
+pub mod crop;
+pub mod network;
+pub mod patches;
+pub mod window;
+
+use candle_core::{Device, Tensor};
+use serde::{Deserialize, Serialize};
+use uvid_exam::{
+    Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Probability, Reason, Slot, Value,
+};
+use uvid_kernels::Weights;
+
+use crate::architecture::{Architecture, Prepared, PreparedImage, Readings};
+use crate::package::Package;
+use crate::predictor::LoadError;
+use network::{Member, Reading};
+
+/// The recipe. Pixels are used at their native resolution.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Recipe {
+    /// The members of the ensemble; their outputs are averaged.
+    pub members: Vec<MemberRecipe>,
+    /// Rows and columns that the network sees.
+    pub window: [usize; 2],
+    /// Erosions and dilations with which the breast is found.
+    pub crop_iterations: u16,
+    /// Pixels kept around the breast.
+    pub crop_buffer: usize,
+    /// Share of the rows, from the top, where the nipple is not looked for: 1 over this.
+    pub crop_search_divisor: usize,
+    /// Patches that the local network looks at.
+    pub patches: usize,
+    /// Rows and columns of a patch.
+    pub patch_size: usize,
+    /// How a breast's views, and an exam's breasts, become one value.
+    pub combine: Combine,
+}
+
+/// One checkpoint of the ensemble.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MemberRecipe {
+    /// The file with its weights.
+    pub weights: String,
+    /// The share of saliency cells that `y_global` averages; reported, not part of the score.
+    pub top_share: f64,
+}
+
+/// How values become one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Combine {
+    /// The views of a breast.
+    pub breast: Combination,
+    /// The breasts of an exam.
+    pub exam: Combination,
+}
+
+/// A way to make one value of several.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Combination {
+    /// Arithmetic mean.
+    Mean,
+    /// The largest.
+    Max,
+}
+
+impl Combination {
+    fn of(self, values: &[[f64; 2]]) -> [f64; 2] {
+        let fold = |class: usize| {
+            let values = values.iter().map(|v| v[class]);
+            match self {
+                Self::Mean => values.clone().sum::<f64>() / values.count() as f64,
+                Self::Max => values.fold(f64::NEG_INFINITY, f64::max),
+            }
+        };
+        [fold(0), fold(1)]
+    }
+}
+
+/// The architecture, loaded.
+pub(crate) struct Gmic {
+    recipe: Recipe,
+    members: Vec<Member>,
+}
+
+impl Gmic {
+    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+        let load = |m: &MemberRecipe| {
+            let weights = Weights::from_safetensors(package.file(&m.weights)?)?;
+            Ok(Member::new(&weights, recipe, m.top_share)?)
+        };
+        let members = recipe.members.iter().map(load).collect::<Result<_, LoadError>>()?;
+        Ok(Self { recipe: recipe.clone(), members })
+    }
+}
+
+impl Architecture for Gmic {
+    fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
+        let window = window::prepare(image, slot, &self.recipe)
+            .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;
+        Ok(PreparedImage {
+            sop_instance: image.sop_instance.clone(),
+            file_size: image.file_size,
+            rows: self.recipe.window[0],
+            columns: self.recipe.window[1],
+            to_file: window.to_image.then(&image.to_file),
+            input: window::standardise(&window.pixels),
+        })
+    }
+
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+        let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
+        let mut values: Vec<(Laterality, [f64; 2])> = Vec::new();
+        for (slot, image) in &exam.images {
+            let members = self.run(image).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
+            let y = Combination::Mean.of(&y);
+            values.push((slot.laterality(), y));
+            readings.images.push(ImageScores {
+                slot: *slot,
+                sop_instance: image.sop_instance.clone(),
+                file_size: image.file_size,
+                outputs: outputs(y)?,
+                heatmaps: heatmaps(&members, image),
+            });
+        }
+        let mut breasts = Vec::new();
+        for laterality in Laterality::ALL {
+            let views: Vec<[f64; 2]> = values.iter().filter(|(l, _)| *l == laterality).map(|(_, y)| *y).collect();
+            if !views.is_empty() {
+                let y = self.recipe.combine.breast.of(&views);
+                breasts.push(y);
+                readings.breasts.push(BreastScores { laterality, outputs: outputs(y)? });
+            }
+        }
+        readings.exam = outputs(self.recipe.combine.exam.of(&breasts))?;
+        Ok(readings)
+    }
+}
+
+impl Gmic {
+    fn run(&self, image: &PreparedImage) -> candle_core::Result<Vec<Reading>> {
+        let x = Tensor::from_slice(&image.input, (1, 1, image.rows, image.columns), &Device::Cpu)?;
+        self.members.iter().map(|member| member.run(&x)).collect()
+    }
+}
+
+fn outputs(y: [f64; 2]) -> Result<Vec<Output>, Reason> {
+    let output = |name: &str, y: f64| {
+        let p = Probability::new(y).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+        Ok(Output { name: name.to_owned(), value: Value::Probability(p) })
+    };
+    Ok(vec![output("p_malignant", y[1])?, output("p_benign", y[0])?])
+}
+
+/// The members' saliency, averaged.
+fn heatmaps(members: &[Reading], image: &PreparedImage) -> Vec<Heatmap> {
+    let Some(first) = members.first() else { return vec![] };
+    let (rows, columns) = first.saliency_size;
+    let cell_to_input =
+        Affine::scale_then_move(image.rows as f64 / rows as f64, image.columns as f64 / columns as f64, 0.0, 0.0);
+    let map = |class: usize, name: &str| {
+        let mean = |i: usize| members.iter().map(|m| m.saliency[class][i]).sum::<f32>() / members.len() as f32;
+        Heatmap {
+            name: name.to_owned(),
+            rows,
+            columns,
+            values: (0..rows * columns).map(mean).collect(),
+            to_file: cell_to_input.then(&image.to_file),
+        }
+    };
+    vec![map(1, "malignant-saliency"), map(0, "benign-saliency")]
+}

@@ -1,0 +1,219 @@
+//! The two networks of GMIC, and a member of the ensemble that runs them.
+//!
+//! The global network is a pre-activation ResNet-22 over the whole window; a 1x1 convolution makes its last map a
+//! saliency map for each class. The local network is a ResNet-18 over six patches; gated attention weighs them. The
+//! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
+
+use candle_core::{DType, Device, Tensor};
+use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights, WeightsError};
+
+use super::{Recipe, patches};
+use crate::predictor::LoadError;
+
+/// Channels, as the checkpoint has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Widths {
+    global: usize,
+    local: usize,
+    attention: usize,
+}
+
+impl Widths {
+    fn of(weights: &Weights) -> Result<Self, WeightsError> {
+        let out = |name: &str| match weights.get(name).map(Tensor::dims) {
+            Some([out, ..]) => Ok(*out),
+            Some([]) | None => Err(WeightsError::Missing(vec![name.to_owned()])),
+        };
+        Ok(Self {
+            global: out("ds_net.first_conv.weight")?,
+            local: out("dn_resnet.conv1.weight")?,
+            attention: out("mil_attn_V.weight")?,
+        })
+    }
+}
+
+/// The global network: outputs `saliency` (2 maps) and `global` (the largest value of each channel).
+fn global(widths: Widths, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+    Graph::build(|b| {
+        let net = b.pp("ds_net");
+        let x = b.input_maps(1, 1, rows, columns);
+        let first = net.pp("first_conv");
+        let x = first.mark(first.conv(x, widths.global, 7, 2, 3, false)?);
+        // Neither norm nor activation between convolution and pool.
+        let mut x = net.pp("first_pool").mark(b.max_pool(x, 3, 2, 0)?);
+        let layers = net.pp("layer_list");
+        for layer in 0..5 {
+            let (b, stride) = (layers.pp(layer), if layer == 0 { 1 } else { 2 });
+            let out = widths.global << layer;
+            x = pre_activation(&b.pp(0), x, out, stride, true)?;
+            x = b.mark(pre_activation(&b.pp(1), x, out, 1, false)?);
+        }
+        let x = net.pp("relu").mark(b.relu(net.pp("final_bn").batch_norm(x)));
+        let last = b.pp("left_postprocess_net").pp("gn_conv_last");
+        let saliency = last.mark(last.conv(x, 2, 1, 1, 0, false)?);
+        b.output("saliency", b.sigmoid(saliency));
+        b.output("global", b.max_over_map(x));
+        Ok(())
+    })
+}
+
+/// A "V2" block: norm and activation before each convolution, none after the sum. The shortcut's convolution, where
+/// there is one, reads the activated tensor; the bare shortcut is the raw input.
+fn pre_activation(b: &Builder<'_>, x: Map, out: usize, stride: usize, down: bool) -> Result<Map, GraphError> {
+    let a = b.relu(b.pp("bn1").batch_norm(x));
+    let shortcut = if down { b.pp("downsample").pp(0).conv(a, out, 1, stride, 0, false)? } else { x };
+    let y = b.pp("conv1").conv(a, out, 3, stride, 1, false)?;
+    let y = b.relu(b.pp("bn2").batch_norm(y));
+    let y = b.pp("conv2").conv(y, out, 3, 1, 1, false)?;
+    b.add(y, shortcut)
+}
+
+/// The local network and the fusion: inputs are K patches and the global vector; outputs `attention`, `local` (the
+/// patches' own prediction) and `fusion` (the prediction).
+fn local(widths: Widths, recipe: &Recipe) -> Result<Graph, GraphError> {
+    let (k, size) = (recipe.patches, recipe.patch_size);
+    Graph::build(|b| {
+        let patches = b.input_maps(k, 1, size, size);
+        let g = b.input_features(widths.global << 4);
+        let h = resnet18(&b.pp("dn_resnet"), b.repeat_channels(patches, 3), widths.local)?;
+        b.output("patches", h);
+        let gate = b.sigmoid(b.pp("mil_attn_U").linear(h, widths.attention, false));
+        let value = b.tanh(b.pp("mil_attn_V").linear(h, widths.attention, false));
+        let logit = b.pp("mil_attn_w").linear(b.mul(gate, value)?, 1, false);
+        let alpha = b.softmax_over_item(logit);
+        b.output("attention", alpha);
+        let z = b.weighted_sum_over_item(alpha, h)?;
+        b.output("z", z);
+        b.output("local", b.sigmoid(b.pp("classifier_linear").linear(z, 2, false)));
+        b.output("fusion", b.sigmoid(b.pp("fusion_dnn").linear(b.concat(g, z)?, 2, true)));
+        Ok(())
+    })
+}
+
+/// The trunk of a ResNet-18, averaged over the map.
+fn resnet18(b: &Builder<'_>, x: Map, width: usize) -> Result<uvid_kernels::Features, GraphError> {
+    let stem = b.pp("conv1");
+    let x = stem.mark(stem.conv(x, width, 7, 2, 3, false)?);
+    let x = b.relu(b.pp("bn1").batch_norm(x));
+    let mut x = b.pp("maxpool").mark(b.max_pool(x, 3, 2, 1)?);
+    for layer in 1..=4 {
+        let (b, stride) = (b.pp(format!("layer{layer}")), if layer == 1 { 1 } else { 2 });
+        x = basic(&b.pp(0), x, width << (layer - 1), stride)?;
+        x = b.mark(basic(&b.pp(1), x, width << (layer - 1), 1)?);
+    }
+    Ok(b.mean_over_map(x))
+}
+
+/// A post-activation basic block.
+fn basic(b: &Builder<'_>, x: Map, out: usize, stride: usize) -> Result<Map, GraphError> {
+    let y = b.pp("conv1").conv(x, out, 3, stride, 1, false)?;
+    let y = b.relu(b.pp("bn1").batch_norm(y));
+    let y = b.pp("conv2").conv(y, out, 3, 1, 1, false)?;
+    let y = b.pp("bn2").batch_norm(y);
+    let shortcut = if stride == 1 {
+        x
+    } else {
+        let down = b.pp("downsample");
+        down.pp(1).batch_norm(down.pp(0).conv(x, out, 1, stride, 0, false)?)
+    };
+    Ok(b.relu(b.add(y, shortcut)?))
+}
+
+/// One checkpoint of the ensemble, loaded.
+pub struct Member {
+    global: Reference,
+    local: Reference,
+    window: [usize; 2],
+    patches: usize,
+    patch_size: usize,
+    top: usize,
+    saliency_size: (usize, usize),
+}
+
+/// What one member says of one image. Class 0 is benign, 1 malignant.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reading {
+    /// The prediction.
+    pub y_fusion: [f32; 2],
+    /// Mean of the highest saliency; for inspection.
+    pub y_global: [f32; 2],
+    /// The patches' own prediction; for inspection.
+    pub y_local: [f32; 2],
+    /// Saliency maps, row-major.
+    pub saliency: [Vec<f32>; 2],
+    /// Their rows and columns.
+    pub saliency_size: (usize, usize),
+    /// Where the patches begin, (row, column) in the window, best first.
+    pub patches: Vec<(usize, usize)>,
+    /// The weight of each patch.
+    pub attention: Vec<f32>,
+}
+
+impl Member {
+    /// Loads a checkpoint; `top_share` of the saliency's cells make up `y_global`.
+    pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64) -> Result<Self, LoadError> {
+        let widths = Widths::of(weights)?;
+        let graph = global(widths, recipe.window)?;
+        let saliency_size = match graph.nodes()[graph.outputs()["saliency"].index()].shape {
+            Shape::Map { rows, columns, .. } => (rows, columns),
+            Shape::Features { .. } => (1, 1),
+        };
+        let cells = saliency_size.0 * saliency_size.1;
+        Ok(Self {
+            global: Reference::new(graph, weights.clone())?,
+            local: Reference::new(local(widths, recipe)?, weights.clone())?,
+            window: recipe.window,
+            patches: recipe.patches,
+            patch_size: recipe.patch_size,
+            top: ((cells as f64 * top_share).round_ties_even() as usize).clamp(1, cells),
+            saliency_size,
+        })
+    }
+
+    /// Runs one image: `x` is (1, 1, rows, columns) of the window, standardised.
+    pub fn run(&self, x: &Tensor) -> candle_core::Result<Reading> {
+        Ok(self.run_with_marks(x, &[], &[])?.0)
+    }
+
+    /// Runs one image and also returns marked values of the global and the local network.
+    pub fn run_with_marks(
+        &self,
+        x: &Tensor,
+        global_marks: &[&str],
+        local_marks: &[&str],
+    ) -> candle_core::Result<(Reading, uvid_kernels::Outputs)> {
+        let mut marked = self.global.run_with_marks(std::slice::from_ref(x), global_marks)?;
+        let maps = marked["saliency"].squeeze(0)?.flatten_from(1)?.to_vec2::<f32>()?;
+        let [benign, malignant]: [Vec<f32>; 2] =
+            maps.try_into().map_err(|_| candle_core::Error::msg("the saliency has not two classes"))?;
+        let saliency = [benign, malignant];
+        let places = patches::locate(&saliency, self.saliency_size, self.window, self.patch_size, self.patches);
+        let window = x.flatten_all()?.to_vec1::<f32>()?;
+        let pixels: Vec<f32> =
+            places.iter().flat_map(|p| patches::extract(&window, self.window[1], *p, self.patch_size)).collect();
+        let size = self.patch_size;
+        let pixels = Tensor::from_vec(pixels, (self.patches, 1, size, size), &Device::Cpu)?;
+        marked.extend(self.local.run_with_marks(&[pixels, marked["global"].clone()], local_marks)?);
+        let pair = |name: &str| -> candle_core::Result<[f32; 2]> {
+            let values = marked[name].to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
+            values.try_into().map_err(|_| candle_core::Error::msg("the output has not two classes"))
+        };
+        let reading = Reading {
+            y_fusion: pair("fusion")?,
+            y_local: pair("local")?,
+            y_global: [top_mean(&saliency[0], self.top), top_mean(&saliency[1], self.top)],
+            attention: marked["attention"].flatten_all()?.to_vec1()?,
+            saliency,
+            saliency_size: self.saliency_size,
+            patches: places,
+        };
+        Ok((reading, marked))
+    }
+}
+
+/// Mean of the `n` largest values.
+fn top_mean(values: &[f32], n: usize) -> f32 {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(|a, b| b.total_cmp(a));
+    (sorted.iter().take(n).map(|v| f64::from(*v)).sum::<f64>() / n as f64) as f32
+}

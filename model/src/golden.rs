@@ -1,0 +1,174 @@
+//! Golden cases: images in the package, and the outputs that they must give.
+//!
+//! `golden/cases.toml` lists the images (16-bit grey PNG of stored values, larger = brighter) by the view that they
+//! fill, and expected values by image, breast and exam. [`Predictor::verify`] walks them through preparation and
+//! network as any exam. A comparison fails on NaN and on an output that is not there.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use uvid_exam::{
+    Acquisition, Affine, Content, Exam, Implant, Intent, Lossy, Mammogram, Output, Patient, Pixels, Received, Rescale,
+    Scores, Slot, Value,
+};
+
+use crate::manifest::SlotName;
+use crate::package::{Package, PackageError};
+use crate::predictor::Predictor;
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Cases {
+    tolerance: f64,
+    images: Vec<Image>,
+    expected: Expected,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Image {
+    slot: SlotName,
+    file: String,
+    bits: u32,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Expected {
+    images: BTreeMap<String, Values>,
+    breasts: BTreeMap<String, Values>,
+    exam: Values,
+}
+
+type Values = BTreeMap<String, f64>;
+
+/// One expected value beside the one that was computed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoldenDifference {
+    /// `exam p_dense`, `L-CC p_dense` …
+    pub what: String,
+    /// In the package.
+    pub expected: f64,
+    /// Computed now; `None` if the model does not give it.
+    pub found: Option<f64>,
+    /// Whether it is within the package's tolerance.
+    pub agrees: bool,
+}
+
+/// The outcome of a verification.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GoldenReport {
+    /// Largest difference allowed.
+    pub tolerance: f64,
+    /// Every value compared.
+    pub differences: Vec<GoldenDifference>,
+}
+
+impl GoldenReport {
+    /// Whether there was something to compare and all of it agrees.
+    pub fn agrees(&self) -> bool {
+        !self.differences.is_empty() && self.differences.iter().all(|d| d.agrees)
+    }
+}
+
+impl Predictor {
+    /// Recomputes the package's golden cases.
+    pub fn verify(&self, package: &Package) -> Result<GoldenReport, PackageError> {
+        let text = String::from_utf8_lossy(package.file("golden/cases.toml")?);
+        let cases: Cases = toml::from_str(&text).map_err(|e| PackageError::Golden(format!("cases.toml: {e}")))?;
+        let scores = self.score_golden(package, &cases)?;
+        let mut differences = Vec::new();
+        let mut compare = |who: &str, expected: &Values, found: &[Output]| {
+            for (name, expected) in expected {
+                let found = found.iter().find(|o| o.name == *name).and_then(|o| number(&o.value));
+                // Not `<=` negated: a NaN on either side must not agree.
+                let agrees = found.is_some_and(|f| (f - expected).abs() <= cases.tolerance);
+                differences.push(GoldenDifference {
+                    what: format!("{who} {name}"),
+                    expected: *expected,
+                    found,
+                    agrees,
+                });
+            }
+        };
+        compare("exam", &cases.expected.exam, &scores.exam);
+        for (side, expected) in &cases.expected.breasts {
+            let breast = scores.breasts.iter().find(|b| b.laterality.letter() == side);
+            compare(side, expected, breast.map_or(&[], |b| &b.outputs));
+        }
+        for (slot, expected) in &cases.expected.images {
+            let image = scores.images.iter().find(|i| i.slot.name() == slot);
+            compare(slot, expected, image.map_or(&[], |i| &i.outputs));
+        }
+        Ok(GoldenReport { tolerance: cases.tolerance, differences })
+    }
+
+    fn score_golden(&self, package: &Package, cases: &Cases) -> Result<Scores, PackageError> {
+        let failed = |e: String| PackageError::Golden(e);
+        let received = cases.images.iter().enumerate().map(|(i, image)| {
+            let mammogram = mammogram(package.file(&image.file)?, image, i)?;
+            Ok(Received { digest: [0; 32], content: Content::Mammogram(Box::new(mammogram)) })
+        });
+        let received = received.collect::<Result<Vec<_>, PackageError>>()?;
+        let words = |reasons: Vec<uvid_exam::Reason>| {
+            failed(reasons.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))
+        };
+        let exam = Exam::assemble(received, self.rules()).exam.map_err(words)?;
+        let prepared = self.prepare(&exam).map_err(words)?;
+        let scores = self.predict(&[prepared]).pop();
+        scores.unwrap_or_else(|| Err(uvid_exam::Reason::NoMammogram)).map_err(|reason| words(vec![reason]))
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::Score(v) => Some(*v),
+        Value::Probability(p) => Some(p.get()),
+        Value::Category(_) | Value::RelativeRisk { .. } => None,
+    }
+}
+
+/// A PNG as the mammogram of its slot.
+fn mammogram(png: &[u8], image: &Image, number: usize) -> Result<Mammogram, PackageError> {
+    let failed = |e: String| PackageError::Golden(format!("{}: {e}", image.file));
+    let grey = image::load_from_memory_with_format(png, image::ImageFormat::Png).map_err(|e| failed(e.to_string()))?;
+    let image::DynamicImage::ImageLuma16(grey) = grey else {
+        return Err(failed("is not 16-bit grey".into()));
+    };
+    if !(1..=16).contains(&image.bits) {
+        return Err(failed(format!("{} bits are not 1 to 16", image.bits)));
+    }
+    let (columns, rows) = (grey.width() as usize, grey.height() as usize);
+    let pixels = Pixels::new(rows, columns, 0..=(1 << image.bits) - 1, false, grey.into_raw());
+    let slot = Slot::from(image.slot);
+    let uid = |tail: &str| format!("2.25.{tail}");
+    let parse = |e: uvid_exam::InvalidUid| failed(e.to_string());
+    Ok(Mammogram {
+        study: uid("1").parse().map_err(parse)?,
+        series: uid("2").parse().map_err(parse)?,
+        sop_instance: uid(&format!("3.{number}")).parse().map_err(parse)?,
+        sop_class: "1.2.840.10008.5.1.4.1.1.1.2".parse().map_err(parse)?,
+        patient: Patient::default(),
+        laterality: Some(slot.laterality()),
+        view: Some(slot.view()),
+        modifiers: vec![],
+        intent: Some(Intent::ForPresentation),
+        acquisition: Acquisition::Ffdm,
+        implant: Implant::Absent,
+        partial_view: false,
+        magnification: None,
+        burned_in_annotation: false,
+        lossy: Lossy::No,
+        acquired: None,
+        chest_wall: None,
+        spacing: None,
+        rescale: Rescale::IDENTITY,
+        windows: vec![],
+        padding: None,
+        file_size: (rows, columns),
+        pixels: pixels.map_err(|e| failed(e.to_string()))?,
+        to_file: Affine::IDENTITY,
+        contradictions: vec![],
+        notes: vec![],
+    })
+}

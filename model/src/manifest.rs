@@ -1,0 +1,240 @@
+//! `package.toml`: what a package says of itself.
+//!
+//! Invariant: a manifest that parses has no unknown key, and names every other file of the package with its digest, so
+//! that the digest of the manifest is the digest of the package.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uvid_exam::{Acquisition, Intent, Rules, Slot};
+
+use crate::density;
+use crate::gmic;
+use crate::package::hex;
+
+/// A package's card, recipe and list of files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Short name, as given to `--model`.
+    pub name: String,
+    /// The package's version.
+    pub version: String,
+    /// One line for lists.
+    pub summary: String,
+    /// Whom and what it is for.
+    pub intended_use: String,
+    /// What it does not do, and where it was not tested.
+    pub limits: Vec<String>,
+    /// Terms.
+    pub licence: String,
+    /// What it learnt from.
+    pub training_data: String,
+    /// Which images it takes.
+    pub input: Input,
+    /// The exact way from stored pixels to outputs.
+    pub recipe: Recipe,
+    /// What each output means, by name.
+    pub outputs: BTreeMap<String, OutputMeaning>,
+    /// Thresholds with what was measured there.
+    #[serde(default)]
+    pub operating_points: Vec<OperatingPoint>,
+    /// Published relative risks of the categories that the model gives.
+    #[serde(default)]
+    pub relative_risks: Vec<RelativeRisk>,
+    /// Every other file of the package with its SHA-256, hexadecimal.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Which images a model takes; becomes [`Rules`].
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// `L-CC`, `L-MLO`, `R-CC`, `R-MLO`: the views without which there is no score.
+    pub required_views: Vec<SlotName>,
+    /// Kinds of image taken, preferred first.
+    pub acquisitions: Vec<AcquisitionName>,
+    /// Presentation intents taken, preferred first.
+    pub intents: Vec<IntentName>,
+    /// Whether breasts with implants are taken.
+    pub implants: bool,
+    /// Whether images after lossy compression are taken.
+    pub lossy: bool,
+    /// Whether images with burned-in annotation are taken.
+    pub burned_in_annotation: bool,
+    /// Largest Estimated Radiographic Magnification Factor.
+    pub magnification_max: f64,
+}
+
+/// A slot's name in a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SlotName {
+    /// Left cranio-caudal.
+    #[serde(rename = "L-CC")]
+    LeftCc,
+    /// Left medio-lateral oblique.
+    #[serde(rename = "L-MLO")]
+    LeftMlo,
+    /// Right cranio-caudal.
+    #[serde(rename = "R-CC")]
+    RightCc,
+    /// Right medio-lateral oblique.
+    #[serde(rename = "R-MLO")]
+    RightMlo,
+}
+
+impl From<SlotName> for Slot {
+    fn from(name: SlotName) -> Self {
+        match name {
+            SlotName::LeftCc => Self::LeftCc,
+            SlotName::LeftMlo => Self::LeftMlo,
+            SlotName::RightCc => Self::RightCc,
+            SlotName::RightMlo => Self::RightMlo,
+        }
+    }
+}
+
+/// A kind of acquisition in a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AcquisitionName {
+    /// Full-field digital mammography.
+    Ffdm,
+    /// Computed from tomosynthesis.
+    #[serde(rename = "synthetic-2d")]
+    Synthetic2d,
+    /// Digitised film.
+    ScreenFilm,
+}
+
+/// A presentation intent in a manifest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum IntentName {
+    /// Processed for a reader.
+    ForPresentation,
+    /// Raw.
+    ForProcessing,
+}
+
+impl Input {
+    /// The rules by which an exam is assembled for this model.
+    pub fn rules(&self) -> Rules {
+        let acquisition = |name: &AcquisitionName| match name {
+            AcquisitionName::Ffdm => Acquisition::Ffdm,
+            AcquisitionName::Synthetic2d => Acquisition::Synthetic2d,
+            AcquisitionName::ScreenFilm => Acquisition::ScreenFilm,
+        };
+        let intent = |name: &IntentName| match name {
+            IntentName::ForPresentation => Intent::ForPresentation,
+            IntentName::ForProcessing => Intent::ForProcessing,
+        };
+        Rules {
+            required: self.required_views.iter().map(|name| Slot::from(*name)).collect(),
+            acquisitions: self.acquisitions.iter().map(acquisition).collect(),
+            intents: self.intents.iter().map(intent).collect(),
+            implants: self.implants,
+            lossy: self.lossy,
+            burned_in_annotation: self.burned_in_annotation,
+            magnification_max: self.magnification_max,
+        }
+    }
+}
+
+/// The architecture with its exact pre-processing and reading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "architecture", rename_all = "kebab-case")]
+pub enum Recipe {
+    /// Breast density by a small convolutional network.
+    Density(density::Recipe),
+    /// NYU's globally-aware multiple instance classifier.
+    Gmic(gmic::Recipe),
+}
+
+/// What an output means, for whoever reads it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputMeaning {
+    /// In a sentence.
+    pub meaning: String,
+    /// The unit or range.
+    pub unit: String,
+}
+
+/// A threshold on an output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OperatingPoint {
+    /// Its name.
+    pub name: String,
+    /// The output that it cuts.
+    pub output: String,
+    /// Positive at or above.
+    pub threshold: f64,
+    /// Measured there.
+    pub sensitivity: f64,
+    /// Measured there.
+    pub specificity: f64,
+    /// On what.
+    pub source: String,
+}
+
+/// A published relative risk.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RelativeRisk {
+    /// The category that has it.
+    pub category: String,
+    /// The category that it is measured against.
+    pub reference: String,
+    /// The ratio.
+    pub ratio: f64,
+    /// 95 % confidence interval.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interval: Option<[f64; 2]>,
+    /// Where it was published.
+    pub source: String,
+}
+
+/// The numbers between a network's score and the probabilities of ordered categories:
+/// `P(class > k) = sigmoid(scale * score - thresholds[k])`.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calibration {
+    /// Above 0.
+    pub scale: f64,
+    /// Strictly rising.
+    pub thresholds: [f64; 3],
+}
+
+/// A calibration fitted at a site, with who did it and why: both are part of the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteCalibration {
+    /// Above 0; multiplies the network's score.
+    pub scale: f64,
+    /// Strictly rising.
+    pub thresholds: [f64; 3],
+    /// Who fitted it.
+    pub by: String,
+    /// On what and why.
+    pub reason: String,
+}
+
+impl Manifest {
+    /// SHA-256 of everything that decides a score besides the weights: the recipe in force, `site` included.
+    pub fn recipe_digest(&self, site: Option<&SiteCalibration>) -> String {
+        #[derive(Serialize)]
+        struct InForce<'a> {
+            recipe: &'a Recipe,
+            input: &'a Input,
+            site: Option<(f64, [f64; 3])>,
+        }
+        let in_force =
+            InForce { recipe: &self.recipe, input: &self.input, site: site.map(|s| (s.scale, s.thresholds)) };
+        // The text form of a struct has one order of keys, and shortest floats that read back equal.
+        let text = serde_json::to_string(&in_force).unwrap_or_default();
+        hex(&Sha256::digest(text.as_bytes()))
+    }
+}

@@ -1,0 +1,101 @@
+//! A loaded package, ready to score.
+
+use rayon::prelude::*;
+use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
+
+use crate::architecture::{Architecture, Prepared};
+use crate::density::Density;
+use crate::gmic::Gmic;
+use crate::manifest::{Manifest, Recipe, SiteCalibration};
+use crate::package::{Package, PackageError};
+
+/// Why a package cannot be loaded.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// The package itself is at fault.
+    #[error(transparent)]
+    Package(#[from] PackageError),
+    /// The weights do not serve the architecture.
+    #[error(transparent)]
+    Weights(#[from] uvid_kernels::WeightsError),
+    /// The recipe describes no network.
+    #[error("the recipe describes no network: {0}")]
+    Graph(#[from] uvid_kernels::GraphError),
+    /// The calibration is none.
+    #[error("the calibration {0}")]
+    Calibration(String),
+}
+
+/// A model in memory.
+pub struct Predictor {
+    id: PackageId,
+    manifest: Manifest,
+    rules: Rules,
+    architecture: Box<dyn Architecture>,
+}
+
+impl Predictor {
+    /// Loads a package's weights; `site` replaces the package's calibration by one fitted at a site.
+    pub fn load(package: &Package, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
+        let manifest = package.manifest().clone();
+        let architecture: Box<dyn Architecture> = match &manifest.recipe {
+            Recipe::Density(recipe) => Box::new(Density::load(package, recipe, site)?),
+            Recipe::Gmic(recipe) => {
+                if site.is_some() {
+                    return Err(LoadError::Calibration("of a site has no meaning for this architecture".into()));
+                }
+                Box::new(Gmic::load(package, recipe)?)
+            }
+        };
+        let id = PackageId {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: package.digest().to_owned(),
+            recipe_digest: manifest.recipe_digest(site),
+        };
+        Ok(Self { id, rules: manifest.input.rules(), manifest, architecture })
+    }
+
+    /// Which package this is; part of every result.
+    pub fn id(&self) -> &PackageId {
+        &self.id
+    }
+
+    /// The package's card.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Which images the model takes.
+    pub fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Turns the exam's images into the network's input. Every image that cannot be prepared gives a reason, and any
+    /// reason stops the exam: a score over fewer images than were chosen would be another score.
+    pub fn prepare(&self, exam: &Exam) -> Result<Prepared, Vec<Reason>> {
+        let prepared: Vec<_> =
+            exam.images().par_iter().map(|(slot, image)| (*slot, self.architecture.prepare(*slot, image))).collect();
+        let mut images = uvid_exam::Slots::new();
+        let mut reasons = Vec::new();
+        for (slot, result) in prepared {
+            match result {
+                Ok(image) => {
+                    images.insert(slot, image);
+                }
+                Err(reason) => reasons.push(reason),
+            }
+        }
+        if reasons.is_empty() { Ok(Prepared { study: exam.study().clone(), images }) } else { Err(reasons) }
+    }
+
+    /// Scores a batch, exam by exam: no exam's score depends on its neighbours.
+    pub fn predict(&self, batch: &[Prepared]) -> Vec<Result<Scores, Reason>> {
+        batch.iter().map(|exam| self.predict_one(exam)).collect()
+    }
+
+    fn predict_one(&self, exam: &Prepared) -> Result<Scores, Reason> {
+        let readings = self.architecture.predict(exam)?;
+        Ok(Scores { package: self.id.clone(), images: readings.images, breasts: readings.breasts, exam: readings.exam })
+    }
+}
