@@ -1,2 +1,45 @@
-//! Uvid.
-fn main() {}
+//! The binary `uvid`.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use uvid_server::commands::{self, EXIT_CODES};
+use uvid_server::report::DISCLAIMER;
+
+/// Uvid: an inference server for mammography screening.
+///
+/// DICOM mammograms go in, scores and heat maps come out: on the command line, or as a server beside a PACS.
+#[derive(Debug, Parser)]
+#[command(version, about, long_about, after_help = format!("{EXIT_CODES}\n\n{DISCLAIMER}"))]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(commands::demo::Args),
+    Score(commands::score::Args),
+    Serve(commands::serve::Args),
+    Model(commands::model::Args),
+    Phantom(commands::phantom::Args),
+    Config(commands::config::Args),
+}
+
+fn main() -> ExitCode {
+    let ended = match Cli::parse().command {
+        Command::Demo(args) => commands::demo::run(&args),
+        Command::Score(args) => commands::score::run(&args),
+        Command::Serve(args) => commands::serve::run(&args),
+        Command::Model(args) => commands::model::run(&args),
+        Command::Phantom(args) => commands::phantom::run(&args),
+        Command::Config(args) => commands::config::run(&args),
+    };
+    match ended {
+        Ok(ended) => ended.into(),
+        Err(error) => {
+            eprintln!("uvid: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -291,9 +291,7 @@ impl Area {
 }
 
 fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
-    received.sort_by(|a, b| {
-        (a.content.sop_instance(), &a.digest).cmp(&(b.content.sop_instance(), &b.digest))
-    });
+    received.sort_by(|a, b| (a.content.sop_instance(), &a.digest).cmp(&(b.content.sop_instance(), &b.digest)));
     let mut stops = identity_conflicts(&received);
     let mut fates = Vec::new();
     let mut candidates: Slots<Vec<Mammogram>> = Slots::new();

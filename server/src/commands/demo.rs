@@ -1,0 +1,50 @@
+//! `uvid demo`: the first minute with Uvid. A bundled exam goes in as DICOM, scores and heat maps come out.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::Args as ClapArgs;
+use uvid_datasets::{dicom, phantom};
+
+use super::sources::Source;
+use super::{Ended, phantom as phantoms, score};
+use crate::report::table;
+
+/// Score the bundled exam: a phantom, made on the spot.
+///
+/// Writes a synthetic four-view exam as DICOM, scores it by the same road as any other, and writes heat maps. Needs no
+/// GPU, no network, no service.
+#[derive(Debug, ClapArgs)]
+pub struct Args {
+    /// Where the exam and the heat maps go.
+    #[arg(long, default_value = "uvid-demo", value_name = "DIR")]
+    pub folder: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let exam = args.folder.join("exam");
+    println!("Making a synthetic four-view exam in {} ...", exam.display());
+    let start = Instant::now();
+    let paths = phantoms::write(&exam, &phantom::exam(&phantom::Spec::default())?)?;
+    println!("  {} DICOM files in {:.1} s\n", paths.len(), start.elapsed().as_secs_f64());
+
+    let predictor = super::predictor("density-v0", None)?;
+    let sources: Vec<Source> = paths.into_iter().map(Source::File).collect();
+    let (report, received) = score::score(&sources, &predictor, &dicom::Limits::default())?;
+    println!("{}", table::text(&report));
+    if report.outcome.is_err() {
+        return Ok(Ended::NotAllScored);
+    }
+    let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &received)?;
+    println!("  Heat maps  {}", maps.display());
+    println!("\nNext:");
+    println!("  uvid score YOUR-FILES --heatmaps maps     your own DICOM: files, folders, zip archives");
+    println!("  uvid serve                                the server: STOW-RS in, REST API and a page out");
+    println!("  uvid model show                           what the model is for, and what it is not");
+    println!("  uvid --help                               everything else");
+    if let Ok(binary) = std::env::current_exe() {
+        println!("(uvid is {})", binary.display());
+    }
+    Ok(Ended::Well)
+}

@@ -1,0 +1,194 @@
+//! `uvid score`: DICOM in, scores out, on this machine, without a server.
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args as ClapArgs, ValueEnum};
+use indicatif::{ProgressBar, ProgressStyle};
+use uvid_datasets::dicom;
+use uvid_exam::{Content, Received};
+use uvid_model::Predictor;
+
+use super::sources::{self, Source};
+use super::{EXIT_CODES, Ended};
+use crate::pipeline::{self, Unreadable};
+use crate::report::json::ReportJson;
+use crate::report::{Report, csv, overlay, table};
+
+/// Score mammograms: DICOM files, folders or zip archives of them.
+///
+/// Files are grouped by study. Of each study the four standard views (L-CC, L-MLO, R-CC, R-MLO) are chosen by stated
+/// rules and scored; for every other file the output says why it was not.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("\
+Examples:
+  uvid score exam/                          a folder, as a table
+  uvid score a.dcm b.dcm study.zip          files and archives
+  uvid score exam/ --format json            for programs
+  uvid score exams/ --format csv > scores.csv
+  uvid score exam/ --heatmaps maps/         with a PNG for each view, in the file's own coordinates
+
+{EXIT_CODES}"))]
+pub struct Args {
+    /// DICOM files, folders (searched through) or .zip archives.
+    #[arg(required = true)]
+    pub paths: Vec<PathBuf>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Write heat maps over the images as PNG into this folder, one folder a study.
+    #[arg(long, value_name = "DIR")]
+    pub heatmaps: Option<PathBuf>,
+    /// The model: the name of the bundled package, or the folder of another one.
+    #[arg(long, default_value = "density-v0", value_name = "NAME|DIR")]
+    pub model: String,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// For people.
+    Table,
+    /// An array of reports, one for each study.
+    Json,
+    /// One row for each value.
+    Csv,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let limits = dicom::Limits::default();
+    let predictor = super::predictor(&args.model, None)?;
+    let search = spinner("looking for DICOM");
+    let found = sources::find(&args.paths, &limits, || search.inc(1))?;
+    search.finish_and_clear();
+    anyhow::ensure!(
+        !found.studies.is_empty() || !found.unreadable.is_empty(),
+        "no DICOM file found ({} other files); try `uvid demo` for an exam to play with",
+        found.not_dicom
+    );
+    let mut printer = Printer::new(args.format, std::io::stdout().lock())?;
+    let mut ended = Ended::Well;
+    let progress = bar(found.studies.len());
+    for sources in found.studies.values() {
+        let (report, received) = score(sources, &predictor, &limits)?;
+        if let (Some(folder), Ok(_)) = (&args.heatmaps, &report.outcome) {
+            write_heatmaps(folder, &report, &received)?;
+        }
+        if report.outcome.is_err() {
+            ended = Ended::NotAllScored;
+        }
+        progress.suspend(|| printer.print(&report))?;
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    printer.finish()?;
+    for file in &found.unreadable {
+        eprintln!("{}: {}", file.name, file.problem);
+        ended = Ended::NotAllScored;
+    }
+    if found.not_dicom > 0 {
+        eprintln!("{} files are not DICOM and were left out", found.not_dicom);
+    }
+    if let Some(folder) = &args.heatmaps {
+        eprintln!("heat maps: {}", folder.display());
+    }
+    Ok(ended)
+}
+
+/// One study, from its sources to its report; the images come back for their heat maps.
+pub(super) fn score(
+    sources: &[Source],
+    predictor: &Predictor,
+    limits: &dicom::Limits,
+) -> anyhow::Result<(Report, Vec<Received>)> {
+    let files = sources.iter().map(|s| s.read(limits)).collect::<anyhow::Result<Vec<_>>>()?;
+    let (received, unreadable, time): (Vec<Received>, Vec<Unreadable>, _) = pipeline::read(&files, limits);
+    let report = pipeline::score_received(received.clone(), unreadable, time, predictor);
+    Ok((report, received))
+}
+
+/// Writes `DIR/<study>/<view>_<map>.png` for every image of a report; returns the folder of the study.
+pub(super) fn write_heatmaps(folder: &Path, report: &Report, received: &[Received]) -> anyhow::Result<PathBuf> {
+    let study = report.study.as_ref().map_or("unknown", |s| s.as_str());
+    let folder = folder.join(study);
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    for image in report.outcome.iter().flat_map(|s| &s.images) {
+        let Some(mammogram) = received.iter().find_map(|r| match &r.content {
+            Content::Mammogram(m) if m.sop_instance == image.sop_instance => Some(m),
+            Content::Mammogram(_) | Content::Listed(_) => None,
+        }) else {
+            continue;
+        };
+        for map in &image.heatmaps {
+            let path = folder.join(format!("{}_{}.png", image.slot, map.name));
+            let png = overlay::draw(mammogram, map)?;
+            std::fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
+        }
+    }
+    Ok(folder)
+}
+
+/// Prints reports one by one in one of the formats.
+struct Printer<W: Write> {
+    format: Format,
+    out: W,
+    printed: usize,
+}
+
+impl<W: Write> Printer<W> {
+    fn new(format: Format, mut out: W) -> anyhow::Result<Self> {
+        match format {
+            Format::Csv => ::csv::Writer::from_writer(&mut out).write_record(csv::HEADER)?,
+            Format::Json => write!(out, "[")?,
+            Format::Table => {}
+        }
+        Ok(Self { format, out, printed: 0 })
+    }
+
+    fn print(&mut self, report: &Report) -> anyhow::Result<()> {
+        let between = if self.printed > 0 { ",\n" } else { "\n" };
+        match self.format {
+            Format::Table => write!(self.out, "{}{}", if self.printed > 0 { "\n" } else { "" }, table::text(report))?,
+            Format::Json => {
+                write!(self.out, "{between}")?;
+                serde_json::to_writer_pretty(&mut self.out, &ReportJson::from(report))?;
+            }
+            Format::Csv => {
+                let mut rows = ::csv::Writer::from_writer(&mut self.out);
+                csv::write(&mut rows, &ReportJson::from(report))?;
+                rows.flush()?;
+            }
+        }
+        self.out.flush()?;
+        self.printed += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> anyhow::Result<()> {
+        if self.format == Format::Json {
+            writeln!(self.out, "\n]")?;
+        }
+        self.out.flush()?;
+        Ok(())
+    }
+}
+
+fn spinner(message: &'static str) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("{spinner} {msg}: {pos} files");
+    let spinner = ProgressBar::new_spinner().with_message(message);
+    if let Ok(style) = style { spinner.with_style(style) } else { spinner }
+}
+
+fn bar(studies: usize) -> ProgressBar {
+    if !std::io::stderr().is_terminal() {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("scoring {wide_bar} {pos}/{len} studies, {eta} left");
+    let bar = ProgressBar::new(studies as u64);
+    if let Ok(style) = style { bar.with_style(style) } else { bar }
+}

@@ -1,0 +1,262 @@
+//! A report as JSON: the schema that `uvid score --format json` and the REST API share.
+//!
+//! Invariant: everything but `milliseconds` is a function of the files and the package; two runs give the same text.
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use uvid_exam::{Heatmap, Output, Value};
+
+use super::{DISCLAIMER, Report};
+
+/// The outcome of one exam.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ReportJson {
+    /// Study Instance UID (0020,000D); null if no file could be read.
+    pub study: Option<String>,
+    /// Whether there are scores.
+    pub state: State,
+    /// What every output says.
+    pub disclaimer: String,
+    /// The model package.
+    pub package: PackageJson,
+    /// Values for the exam; empty if not scored.
+    pub exam: Vec<OutputJson>,
+    /// Values by breast.
+    pub breasts: Vec<BreastJson>,
+    /// Values by image that fills a standard view.
+    pub images: Vec<ImageJson>,
+    /// What became of every file of the study.
+    pub received: Vec<ReceivedJson>,
+    /// Standard views that no image fills: `L-CC`, `L-MLO`, `R-CC`, `R-MLO`.
+    pub missing: Vec<String>,
+    /// Why there are no scores; empty if scored.
+    pub reasons: Vec<ReasonJson>,
+    /// How long each stage took.
+    pub milliseconds: StagesJson,
+}
+
+/// Whether an exam has scores.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum State {
+    /// It has.
+    Scored,
+    /// It has not; `reasons` says why.
+    NotScored,
+}
+
+/// A model package's identity.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PackageJson {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// SHA-256 of the package.
+    pub digest: String,
+    /// SHA-256 of the recipe in force.
+    pub recipe_digest: String,
+}
+
+/// A named value.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OutputJson {
+    /// Its name; the package's card says what it means.
+    pub name: String,
+    /// The value with its kind.
+    #[serde(flatten)]
+    pub value: ValueJson,
+}
+
+/// A value of one of the kinds that do not mix.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ValueJson {
+    /// A continuous score on the model's own scale.
+    Score {
+        /// Any number.
+        value: f64,
+    },
+    /// A probability.
+    Probability {
+        /// From 0 to 1.
+        value: f64,
+    },
+    /// A category of a published scale.
+    Category {
+        /// Its letter or name.
+        value: String,
+    },
+    /// A published relative risk of the category; literature, not the model's own estimate.
+    RelativeRisk {
+        /// The ratio.
+        value: f64,
+        /// 95 % confidence interval.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        interval: Option<[f64; 2]>,
+        /// The category that it is measured against.
+        reference: String,
+        /// Where it was published.
+        source: String,
+    },
+}
+
+/// The values of one breast.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct BreastJson {
+    /// `L` or `R`.
+    pub laterality: String,
+    /// Its values.
+    pub outputs: Vec<OutputJson>,
+}
+
+/// The values of one image.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct ImageJson {
+    /// The view that it fills: `L-CC`, `L-MLO`, `R-CC` or `R-MLO`.
+    pub slot: String,
+    /// SOP Instance UID (0008,0018).
+    pub sop_instance: String,
+    /// Rows (0028,0010) and Columns (0028,0011) of the file.
+    pub file_size: (usize, usize),
+    /// Its values.
+    pub outputs: Vec<OutputJson>,
+    /// Coarse pictures of where a value comes from.
+    pub heatmaps: Vec<HeatmapJson>,
+}
+
+/// A coarse picture.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct HeatmapJson {
+    /// What the values are.
+    pub name: String,
+    /// Rows of cells.
+    pub rows: usize,
+    /// Columns of cells.
+    pub columns: usize,
+    /// From 0 to 1, row by row; null outside the breast.
+    pub values: Vec<Option<f32>>,
+    /// File row of a point = `[0] * cell row + [1] * cell column + [2]`; cell (i, j) covers [i, i+1) x [j, j+1).
+    pub to_file_row: [f64; 3],
+    /// File column of a point, likewise.
+    pub to_file_column: [f64; 3],
+}
+
+/// What became of one file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReceivedJson {
+    /// SOP Instance UID, or the file's name if it could not be read.
+    pub file: String,
+    /// In words.
+    pub fate: String,
+}
+
+/// Why there is no score.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ReasonJson {
+    /// Stable, for programs.
+    pub code: String,
+    /// For people.
+    pub text: String,
+}
+
+/// Milliseconds by stage.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct StagesJson {
+    /// DICOM to mammograms.
+    pub read: f64,
+    /// Choosing the images.
+    pub assemble: f64,
+    /// The package's pre-processing.
+    pub prepare: f64,
+    /// The network.
+    pub predict: f64,
+}
+
+impl From<&Report> for ReportJson {
+    fn from(report: &Report) -> Self {
+        let scores = report.outcome.as_ref().ok();
+        let reasons = report.outcome.as_ref().err();
+        let fates = report.fates.iter().map(|(uid, fate)| (uid.to_string(), fate.to_string()));
+        let unreadable = report.unreadable.iter().map(|u| (u.name.clone(), format!("cannot be read: {}", u.problem)));
+        let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
+        Self {
+            study: report.study.as_ref().map(ToString::to_string),
+            state: if scores.is_some() { State::Scored } else { State::NotScored },
+            disclaimer: DISCLAIMER.to_owned(),
+            package: PackageJson {
+                name: report.package.name.clone(),
+                version: report.package.version.clone(),
+                digest: report.package.digest.clone(),
+                recipe_digest: report.package.recipe_digest.clone(),
+            },
+            exam: scores.map(|s| outputs(&s.exam)).unwrap_or_default(),
+            breasts: scores.iter().flat_map(|s| &s.breasts).map(BreastJson::from).collect(),
+            images: scores.iter().flat_map(|s| &s.images).map(ImageJson::from).collect(),
+            received: fates.chain(unreadable).map(|(file, fate)| ReceivedJson { file, fate }).collect(),
+            missing: report.missing.iter().map(ToString::to_string).collect(),
+            reasons: reasons
+                .into_iter()
+                .flatten()
+                .map(|r| ReasonJson { code: r.code().to_owned(), text: r.to_string() })
+                .collect(),
+            milliseconds: StagesJson {
+                read: ms(report.stages.read),
+                assemble: ms(report.stages.assemble),
+                prepare: ms(report.stages.prepare),
+                predict: ms(report.stages.predict),
+            },
+        }
+    }
+}
+
+impl From<&uvid_exam::BreastScores> for BreastJson {
+    fn from(breast: &uvid_exam::BreastScores) -> Self {
+        Self { laterality: breast.laterality.to_string(), outputs: outputs(&breast.outputs) }
+    }
+}
+
+impl From<&uvid_exam::ImageScores> for ImageJson {
+    fn from(image: &uvid_exam::ImageScores) -> Self {
+        Self {
+            slot: image.slot.to_string(),
+            sop_instance: image.sop_instance.to_string(),
+            file_size: image.file_size,
+            outputs: outputs(&image.outputs),
+            heatmaps: image.heatmaps.iter().map(HeatmapJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Heatmap> for HeatmapJson {
+    fn from(map: &Heatmap) -> Self {
+        Self {
+            name: map.name.clone(),
+            rows: map.rows,
+            columns: map.columns,
+            values: map.values.iter().map(|v| v.is_finite().then_some(*v)).collect(),
+            to_file_row: map.to_file.row,
+            to_file_column: map.to_file.column,
+        }
+    }
+}
+
+fn outputs(outputs: &[Output]) -> Vec<OutputJson> {
+    outputs.iter().map(|o| OutputJson { name: o.name.clone(), value: ValueJson::from(&o.value) }).collect()
+}
+
+impl From<&Value> for ValueJson {
+    fn from(value: &Value) -> Self {
+        match value {
+            Value::Score(value) => Self::Score { value: *value },
+            Value::Probability(p) => Self::Probability { value: p.get() },
+            Value::Category(value) => Self::Category { value: value.clone() },
+            Value::RelativeRisk { ratio, interval, reference, source } => Self::RelativeRisk {
+                value: *ratio,
+                interval: interval.map(|(lo, hi)| [lo, hi]),
+                reference: reference.clone(),
+                source: source.clone(),
+            },
+        }
+    }
+}

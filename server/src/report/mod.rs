@@ -1,0 +1,36 @@
+//! What goes back: one [`Report`] for an exam, and the forms in which people and programs get it.
+//!
+//! Invariant: a report of an exam without scores says why, in codes; every form says that the result is for research
+//! and integration, not for diagnosis.
+
+pub mod csv;
+pub mod json;
+pub mod overlay;
+pub mod table;
+
+use uvid_exam::{Fate, PackageId, Reason, Scores, Slot, SopInstanceUid, StudyInstanceUid};
+
+use crate::pipeline::{Stages, Unreadable};
+
+/// What every output says.
+pub const DISCLAIMER: &str =
+    "For research and integration. Not for diagnosis: not a medical device, cleared by nobody.";
+
+/// The outcome of one exam.
+#[derive(Debug, Clone)]
+pub struct Report {
+    /// The study, if any file could be read.
+    pub study: Option<StudyInstanceUid>,
+    /// The model that looked at it.
+    pub package: PackageId,
+    /// What became of each image.
+    pub fates: Vec<(SopInstanceUid, Fate)>,
+    /// Files that could not be read.
+    pub unreadable: Vec<Unreadable>,
+    /// Standard views that no image fills.
+    pub missing: Vec<Slot>,
+    /// The scores, or why there are none.
+    pub outcome: Result<Scores, Vec<Reason>>,
+    /// How long it took.
+    pub stages: Stages,
+}
