@@ -1,1 +1,130 @@
-//! Reading mammograms from DICOM.
+//! DICOM files in, the nouns of an exam out.
+//!
+//! [`read_header`] answers the questions asked at the door (who, which study, which syntax) without touching a pixel;
+//! [`read`] gives one [`Received`]: a mammogram with its pixels, or something that is listed and not scored.
+//!
+//! Invariants:
+//! - No byte of a file makes this module panic, recurse without bound or allocate more than the file's own size plus
+//!   what [`Limits`] allows. Values are slices of the file; nothing is allocated because a length field says so.
+//! - An error, a note or a reason names attributes and says what is wrong with them. It never repeats a value that
+//!   a sender could have put a name into.
+//! - What the attributes say is reported as they say it. Nothing is guessed: two attributes that disagree about side,
+//!   view or intent give a [`uvid_exam::Reason::Contradiction`].
+//!
+//! Who does what: `part10` finds the data set in the file, `element` walks it, `charset` decodes its text, `header`
+//! identifies it, `kind` says what it is, `view` which breast from where, `codestream` and `rle` and `pixels` decode
+//! the frame, `orientation` turns it upright, `voi` reads and applies what the file offers for display, and `image`
+//! puts a [`uvid_exam::Mammogram`] together.
+//!
+//! Why not `dicom-object` for the reading. Measured with 0.10.1: 200 000 nested sequences (4 MB) overflow its stack
+//! and abort the process; an element that claims 4 GiB in a file of 1 KiB takes 4.2 GB of memory and 5 s to fail;
+//! a file without (0002,0000) is refused; and every value is copied. Its codecs and text codecs are used, and its
+//! writer makes the files of the tests.
+
+mod charset;
+mod codestream;
+mod element;
+mod error;
+mod header;
+mod image;
+mod kind;
+mod orientation;
+mod part10;
+mod pixels;
+mod record;
+mod rle;
+mod view;
+pub mod voi;
+
+use sha2::{Digest, Sha256};
+use uvid_exam::{Content, Fate, Listed, Received};
+
+pub use error::{Attribute, ReadError};
+pub use header::Header;
+
+use kind::Kind;
+use record::Record;
+
+/// What one file may cost. A file or a frame beyond is refused; of nesting, items, elements and text, what is beyond
+/// is not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// Bytes of a file. Default 4 GiB: a tomosynthesis object may have 2.
+    pub file_bytes_max: usize,
+    /// Bytes of a deflated data set (PS3.5 A.5) once inflated. Default 1 GiB.
+    pub inflated_bytes_max: usize,
+    /// Rows times Columns. Default 100 million; the largest mammograms have 30.
+    pub frame_pixels_max: usize,
+    /// Sequences within sequences. Default 16.
+    pub sequence_depth_max: usize,
+    /// Items of one sequence that are looked at. Default 64: no sequence that is read has more than a few.
+    pub sequence_items_max: usize,
+    /// Elements of one data set or item; it counts as broken behind them. Default 20 000.
+    pub elements_max: usize,
+    /// Bytes of a text value; a longer one counts as absent. Default 64 KiB.
+    pub text_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            file_bytes_max: 4 << 30,
+            inflated_bytes_max: 1 << 30,
+            frame_pixels_max: 100_000_000,
+            sequence_depth_max: 16,
+            sequence_items_max: 64,
+            elements_max: 20_000,
+            text_bytes_max: 64 << 10,
+        }
+    }
+}
+
+/// Reads what identifies a file. No pixel is decoded.
+///
+/// # Errors
+///
+/// [`ReadError::NotDicom`], [`ReadError::TooLarge`], [`ReadError::TransferSyntax`], and [`ReadError::Missing`] or
+/// [`ReadError::Uid`] for one of the four UIDs. A data set that breaks off after the UIDs is no error here.
+pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ReadError> {
+    let file = part10::open(bytes, limits)?;
+    header::header(&file, &file.data_set(limits))
+}
+
+/// Reads a file whole: a mammogram of one frame with its pixels, anything else as [`Content::Listed`].
+///
+/// A mammogram whose pixels cannot be decoded is listed with [`Fate::Unreadable`], so that the study knows of it.
+///
+/// # Errors
+///
+/// Those of [`read_header`].
+pub fn read(bytes: &[u8], limits: &Limits) -> Result<Received, ReadError> {
+    let file = part10::open(bytes, limits)?;
+    let data = file.data_set(limits);
+    let header = header::header(&file, &data)?;
+    let mut record = Record::new(header.sop_instance.clone());
+    record.notes.extend(file.notes.iter().cloned());
+
+    let listed = |what: String, fate: Fate| {
+        Content::Listed(Listed {
+            study: header.study.clone(),
+            sop_instance: header.sop_instance.clone(),
+            patient: header.patient.clone(),
+            what,
+            fate,
+        })
+    };
+    let content = match kind::kind(&header, &data, &mut record) {
+        Kind::Listed { what, why } => listed(what, Fate::NotAnalysed(why)),
+        Kind::Mammogram { acquisition, intent } => {
+            let about = image::About { acquisition, intent, syntax: &file.syntax };
+            match image::mammogram(&header, &data, &about, limits, record) {
+                Ok(image) => Content::Mammogram(Box::new(image)),
+                Err(error) => listed("mammogram".to_owned(), Fate::Unreadable(error.to_string())),
+            }
+        }
+    };
+    Ok(Received { digest: Sha256::digest(bytes).into(), content })
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,415 @@
+//! A data set as slices of the file (PS3.5 section 7).
+//!
+//! Invariants: every value is a sub-slice of the input, so a length field costs nothing; nesting is followed to
+//! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break and
+//! says where it broke. Of an element that occurs twice the last occurrence counts.
+
+use std::collections::BTreeMap;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+
+use super::charset::Charset;
+use super::{Limits, ReadError};
+
+/// How elements are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Encoding {
+    /// PS3.5 A.1.
+    ImplicitLittle,
+    /// PS3.5 A.2.
+    ExplicitLittle,
+    /// PS3.5 A.3, retired.
+    ExplicitBig,
+}
+
+impl Encoding {
+    fn explicit(self) -> bool {
+        match self {
+            Self::ImplicitLittle => false,
+            Self::ExplicitLittle | Self::ExplicitBig => true,
+        }
+    }
+
+    pub(super) fn big(self) -> bool {
+        match self {
+            Self::ExplicitBig => true,
+            Self::ImplicitLittle | Self::ExplicitLittle => false,
+        }
+    }
+
+    pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
+        if self.big() { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    fn u32(self, bytes: [u8; 4]) -> u32 {
+        if self.big() { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) }
+    }
+}
+
+const ITEM: Tag = Tag(0xFFFE, 0xE000);
+const ITEM_END: Tag = Tag(0xFFFE, 0xE00D);
+const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
+const UNDEFINED: u32 = u32::MAX;
+
+/// Every Value Representation of PS3.5 Table 6.2-1.
+const VRS: &[&[u8; 2]] = &[
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"OB", b"OD", b"OF", b"OL",
+    b"OV", b"OW", b"PN", b"SH", b"SL", b"SQ", b"SS", b"ST", b"SV", b"TM", b"UC", b"UI", b"UL", b"UN", b"UR", b"US",
+    b"UT", b"UV",
+];
+
+/// Those with a 16-bit length (PS3.5 Table 7.1-2); all others, future ones included, have 32 bits.
+const SHORT: &[&[u8; 2]] = &[
+    b"AE", b"AS", b"AT", b"CS", b"DA", b"DS", b"DT", b"FD", b"FL", b"IS", b"LO", b"LT", b"PN", b"SH", b"SL", b"SS",
+    b"ST", b"TM", b"UI", b"UL", b"US",
+];
+
+/// Whether these two bytes are a Value Representation.
+pub(super) fn is_vr(bytes: [u8; 2]) -> bool {
+    VRS.iter().any(|vr| **vr == bytes)
+}
+
+/// The value of one element.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Element<'a> {
+    /// As the file states it; `None` in implicit VR.
+    pub(super) vr: Option<[u8; 2]>,
+    /// The value. For an element of undefined length: its items up to the delimiter.
+    pub(super) bytes: &'a [u8],
+    /// Whether the length was undefined.
+    pub(super) undefined: bool,
+}
+
+/// Where a data set ends that should not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Break {
+    pub(super) offset: usize,
+    pub(super) problem: &'static str,
+}
+
+impl From<Break> for ReadError {
+    fn from(at: Break) -> Self {
+        Self::Broken { offset: at.offset, problem: at.problem }
+    }
+}
+
+/// Walks elements; never past the end of its bytes.
+pub(super) struct Walk<'a> {
+    bytes: &'a [u8],
+    pub(super) at: usize,
+    encoding: Encoding,
+    depth_max: usize,
+}
+
+impl<'a> Walk<'a> {
+    pub(super) fn new(bytes: &'a [u8], encoding: Encoding, depth_max: usize) -> Self {
+        Self { bytes, at: 0, encoding, depth_max }
+    }
+
+    fn broken<T>(&self, problem: &'static str) -> Result<T, Break> {
+        Err(Break { offset: self.at, problem })
+    }
+
+    fn left(&self) -> usize {
+        self.bytes.len() - self.at
+    }
+
+    fn take(&mut self, n: usize) -> Result<&'a [u8], Break> {
+        match self.at.checked_add(n).and_then(|end| self.bytes.get(self.at..end)) {
+            Some(slice) => {
+                self.at += n;
+                Ok(slice)
+            }
+            None => self.broken("a length runs past the end"),
+        }
+    }
+
+    fn u16(&mut self) -> Result<u16, Break> {
+        match *self.take(2)? {
+            [a, b] => Ok(self.encoding.u16([a, b])),
+            _ => self.broken("a length runs past the end"),
+        }
+    }
+
+    fn u32(&mut self) -> Result<u32, Break> {
+        match *self.take(4)? {
+            [a, b, c, d] => Ok(self.encoding.u32([a, b, c, d])),
+            _ => self.broken("a length runs past the end"),
+        }
+    }
+
+    fn tag(&mut self) -> Result<Tag, Break> {
+        Ok(Tag(self.u16()?, self.u16()?))
+    }
+
+    /// Tag, VR and length (PS3.5 section 7.1). Items and delimiters have no VR in any encoding (section 7.5).
+    fn head(&mut self) -> Result<(Tag, Option<[u8; 2]>, u32), Break> {
+        let tag = self.tag()?;
+        if tag.0 == 0xFFFE || !self.encoding.explicit() {
+            return Ok((tag, None, self.u32()?));
+        }
+        let vr = match *self.take(2)? {
+            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => [a, b],
+            _ => return self.broken("an element has no value representation"),
+        };
+        if SHORT.iter().any(|short| **short == vr) {
+            return Ok((tag, Some(vr), u32::from(self.u16()?)));
+        }
+        self.take(2)?;
+        Ok((tag, Some(vr), self.u32()?))
+    }
+
+    /// The next element, or `None` at the end. `depth` counts the sequences around it.
+    pub(super) fn element(&mut self, depth: usize) -> Result<Option<(Tag, Element<'a>)>, Break> {
+        // Fewer than eight bytes, or zeros, are padding behind the data set, not an element.
+        if self.left() < 8 || self.bytes[self.at..].iter().take(8).all(|&b| b == 0) {
+            self.at = self.bytes.len();
+            return Ok(None);
+        }
+        let (tag, vr, length) = self.head()?;
+        if tag.0 == 0xFFFE {
+            return self.broken("an item or a delimiter stands outside a sequence");
+        }
+        if length != UNDEFINED {
+            let bytes = self.take(length as usize)?;
+            return Ok(Some((tag, Element { vr, bytes, undefined: false })));
+        }
+        let start = self.at;
+        // PS3.5 section 6.2.2: what an UN of undefined length holds is in implicit VR little endian.
+        let outside = self.encoding;
+        if vr == Some(*b"UN") {
+            self.encoding = Encoding::ImplicitLittle;
+        }
+        let end = self.skip_items(depth + 1, tag == tags::PIXEL_DATA);
+        self.encoding = outside;
+        let bytes = &self.bytes[start..end?];
+        Ok(Some((tag, Element { vr, bytes, undefined: true })))
+    }
+
+    /// Goes behind the delimiter of a sequence of undefined length and says where its items end.
+    fn skip_items(&mut self, depth: usize, pixels: bool) -> Result<usize, Break> {
+        if depth > self.depth_max {
+            return self.broken("sequences are nested too deep");
+        }
+        loop {
+            // Some writers forget the delimiter behind the last fragment of the pixels.
+            if pixels && self.left() == 0 {
+                return Ok(self.at);
+            }
+            let end = self.at;
+            let (tag, _, length) = self.head()?;
+            if tag == SEQUENCE_END {
+                return Ok(end);
+            }
+            if tag != ITEM {
+                return self.broken("a sequence holds something other than items");
+            }
+            if length == UNDEFINED {
+                self.skip_item(depth)?;
+            } else {
+                self.take(length as usize)?;
+            }
+        }
+    }
+
+    /// Goes behind the delimiter of an item of undefined length and says where its elements end.
+    fn skip_item(&mut self, depth: usize) -> Result<usize, Break> {
+        loop {
+            let end = self.at;
+            if self.tag()? == ITEM_END {
+                self.take(4)?;
+                return Ok(end);
+            }
+            self.at = end;
+            if self.element(depth)?.is_none() {
+                return self.broken("an item has no end");
+            }
+        }
+    }
+
+    /// The next item's bytes, or `None` behind the last.
+    fn item(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Break> {
+        if self.left() < 8 {
+            return Ok(None);
+        }
+        let (tag, _, length) = self.head()?;
+        if tag == SEQUENCE_END {
+            return Ok(None);
+        }
+        if tag != ITEM {
+            return self.broken("a sequence holds something other than items");
+        }
+        if length != UNDEFINED {
+            return self.take(length as usize).map(Some);
+        }
+        let start = self.at;
+        let end = self.skip_item(depth)?;
+        Ok(Some(&self.bytes[start..end]))
+    }
+}
+
+/// A parsed data set.
+#[derive(Debug)]
+pub(super) struct DataSet<'a> {
+    elements: BTreeMap<Tag, Element<'a>>,
+    /// How it is written.
+    pub(super) encoding: Encoding,
+    /// Where it breaks off, if it does.
+    pub(super) broken: Option<Break>,
+    /// Its Specific Character Set (0008,0005), or that of the data set around it.
+    pub(super) charset: Charset,
+    limits: Limits,
+    depth: usize,
+}
+
+impl<'a> DataSet<'a> {
+    /// Parses as far as the bytes are a data set.
+    pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, limits: &Limits) -> Self {
+        Self::parse_at(bytes, encoding, limits, Charset::default(), 0)
+    }
+
+    fn parse_at(bytes: &'a [u8], encoding: Encoding, limits: &Limits, around: Charset, depth: usize) -> Self {
+        let mut walk = Walk::new(bytes, encoding, limits.sequence_depth_max);
+        let mut elements = BTreeMap::new();
+        let broken = loop {
+            if elements.len() >= limits.elements_max {
+                break Some(Break { offset: walk.at, problem: "there are too many elements" });
+            }
+            match walk.element(depth) {
+                Ok(Some((tag, element))) => elements.insert(tag, element),
+                Ok(None) => break None,
+                Err(at) => break Some(at),
+            };
+        };
+        let mut data = Self { elements, encoding, broken, charset: around, limits: *limits, depth };
+        if data.get(tags::SPECIFIC_CHARACTER_SET).is_some() {
+            data.charset = Charset::new(&data.codes(tags::SPECIFIC_CHARACTER_SET));
+        }
+        data
+    }
+
+    /// An element, empty ones included.
+    pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
+        self.elements.get(&tag)
+    }
+
+    /// The items of a sequence; none if it is absent, empty, too deep or no sequence.
+    pub(super) fn items(&self, tag: Tag) -> Vec<DataSet<'a>> {
+        self.items_up_to(tag, self.limits.sequence_items_max)
+    }
+
+    /// The first item of a sequence.
+    pub(super) fn item(&self, tag: Tag) -> Option<DataSet<'a>> {
+        self.items_up_to(tag, 1).pop()
+    }
+
+    fn items_up_to(&self, tag: Tag, items_max: usize) -> Vec<DataSet<'a>> {
+        let Some(element) = self.get(tag) else { return Vec::new() };
+        let encoding = if element.vr == Some(*b"UN") { Encoding::ImplicitLittle } else { self.encoding };
+        let depth = self.depth + 1;
+        if depth > self.limits.sequence_depth_max {
+            return Vec::new();
+        }
+        let mut walk = Walk::new(element.bytes, encoding, self.limits.sequence_depth_max);
+        let mut items = Vec::new();
+        while items.len() < items_max {
+            let Ok(Some(bytes)) = walk.item(depth) else { break };
+            items.push(Self::parse_at(bytes, encoding, &self.limits, self.charset.clone(), depth));
+        }
+        items
+    }
+
+    /// The fragments of encapsulated pixels without the Basic Offset Table (PS3.5 section A.4).
+    pub(super) fn fragments(&self, tag: Tag) -> Result<Vec<&'a [u8]>, Break> {
+        let Some(element) = self.get(tag) else { return Ok(Vec::new()) };
+        let mut walk = Walk::new(element.bytes, self.encoding, self.limits.sequence_depth_max);
+        let mut fragments = Vec::new();
+        let mut first = true;
+        while let Some(bytes) = walk.item(self.depth + 1)? {
+            if !std::mem::take(&mut first) {
+                fragments.push(bytes);
+            }
+        }
+        Ok(fragments)
+    }
+
+    fn short_bytes(&self, tag: Tag) -> Option<&'a [u8]> {
+        let bytes = self.get(tag)?.bytes;
+        (bytes.len() <= self.limits.text_bytes_max).then_some(bytes)
+    }
+
+    /// The values of an attribute in the default repertoire (CS, DA, DS, IS, TM, UI …), trimmed, empty ones kept.
+    pub(super) fn codes(&self, tag: Tag) -> Vec<String> {
+        let Some(bytes) = self.short_bytes(tag) else { return Vec::new() };
+        if bytes.is_empty() {
+            return Vec::new();
+        }
+        let trim = |value: &[u8]| String::from_utf8_lossy(value).trim_matches(['\0', ' ']).to_owned();
+        bytes.split(|&b| b == b'\\').map(trim).collect()
+    }
+
+    /// The first value of such an attribute, if it has one.
+    pub(super) fn code(&self, tag: Tag) -> Option<String> {
+        self.codes(tag).into_iter().next().filter(|value| !value.is_empty())
+    }
+
+    /// The first value in upper case.
+    pub(super) fn upper(&self, tag: Tag) -> Option<String> {
+        self.code(tag).map(|value| value.to_ascii_uppercase())
+    }
+
+    /// Whether the attribute is `YES`.
+    pub(super) fn is_yes(&self, tag: Tag) -> bool {
+        self.upper(tag).as_deref() == Some("YES")
+    }
+
+    /// Text in the data set's character set (LO, LT, PN, SH, ST, UT), not split at backslashes; `None` if empty.
+    pub(super) fn text(&self, tag: Tag) -> Option<String> {
+        let bytes = self.short_bytes(tag)?;
+        let text = self.charset.decode(bytes);
+        let text = text.trim_matches(['\0', ' ']);
+        (!text.is_empty()).then(|| text.to_owned())
+    }
+
+    /// The values of a DS, IS, FD or FL; `None` in the place of one that is no finite number.
+    pub(super) fn numbers(&self, tag: Tag) -> Vec<Option<f64>> {
+        let Some(element) = self.get(tag) else { return Vec::new() };
+        let big = self.encoding.big();
+        let values: Vec<Option<f64>> = match element.vr.as_ref() {
+            Some(b"FD") => element
+                .bytes
+                .as_chunks::<8>()
+                .0
+                .iter()
+                .map(|b| Some(if big { f64::from_be_bytes(*b) } else { f64::from_le_bytes(*b) }))
+                .collect(),
+            Some(b"FL") => element
+                .bytes
+                .as_chunks::<4>()
+                .0
+                .iter()
+                .map(|b| Some(f64::from(if big { f32::from_be_bytes(*b) } else { f32::from_le_bytes(*b) })))
+                .collect(),
+            Some(_) | None => self.codes(tag).iter().map(|text| text.parse().ok()).collect(),
+        };
+        values.into_iter().map(|value| value.filter(|v| v.is_finite())).collect()
+    }
+
+    /// The first of [`Self::numbers`].
+    pub(super) fn number(&self, tag: Tag) -> Option<f64> {
+        self.numbers(tag).into_iter().next().flatten()
+    }
+
+    /// The 16-bit words of a US, SS or OW, sign not interpreted.
+    pub(super) fn words(&self, tag: Tag) -> Vec<u16> {
+        let Some(element) = self.get(tag) else { return Vec::new() };
+        element.bytes.as_chunks::<2>().0.iter().map(|b| self.encoding.u16(*b)).collect()
+    }
+
+    /// The first of [`Self::words`].
+    pub(super) fn word(&self, tag: Tag) -> Option<u16> {
+        let bytes = self.get(tag)?.bytes;
+        bytes.first_chunk::<2>().map(|b| self.encoding.u16(*b))
+    }
+}

@@ -1,0 +1,105 @@
+//! Why a file cannot be read.
+//!
+//! Invariant: the text names attributes, offsets, sizes and transfer syntaxes. It holds no other value of the file.
+
+use std::fmt;
+
+use dicom_core::Tag;
+use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
+use dicom_dictionary_std::StandardDataDictionary;
+use uvid_exam::InvalidUid;
+
+/// An attribute, printed as keyword and tag: `Rows (0028,0010)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Attribute(pub Tag);
+
+impl fmt::Display for Attribute {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Tag(group, element) = self.0;
+        match StandardDataDictionary.by_tag(self.0) {
+            Some(entry) => write!(f, "{} ({group:04X},{element:04X})", entry.alias()),
+            None => write!(f, "({group:04X},{element:04X})"),
+        }
+    }
+}
+
+/// Why a file cannot be read. The caller adds the name of the file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// More bytes than [`super::Limits`] allows.
+    #[error("the file has {bytes} bytes, {bytes_max} are allowed")]
+    TooLarge {
+        /// Bytes of the file, or bytes inflated so far.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// Neither a PS3.10 file nor a data set without a preamble.
+    #[error("the file is not DICOM")]
+    NotDicom,
+    /// The Transfer Syntax UID (0002,0010) is none of PS3.6.
+    #[error("the transfer syntax {0} is unknown")]
+    TransferSyntax(String),
+    /// An attribute that is needed is absent or empty.
+    #[error("{0} is missing")]
+    Missing(Attribute),
+    /// A unique identifier is none.
+    #[error("{attribute} {why}")]
+    Uid {
+        /// Which.
+        attribute: Attribute,
+        /// What is wrong with it.
+        why: InvalidUid,
+    },
+    /// An attribute has a value that it must not or that we cannot work with.
+    #[error("{attribute} {problem}")]
+    Invalid {
+        /// Which.
+        attribute: Attribute,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// An attribute asks for more than [`super::Limits`] allows.
+    #[error("{attribute} asks for {value}, {max} are allowed")]
+    Limit {
+        /// Which.
+        attribute: Attribute,
+        /// What it asks for.
+        value: usize,
+        /// The limit.
+        max: usize,
+    },
+    /// The data set ends in the middle of something, or is no data set from here on.
+    #[error("the data set is broken at byte {offset}: {problem}")]
+    Broken {
+        /// Bytes from the start of the data set (inflated, if it was deflated).
+        offset: usize,
+        /// What was met.
+        problem: &'static str,
+    },
+    /// A transfer syntax that is known and cannot be decoded here.
+    #[error("pixels in transfer syntax {syntax} cannot be decoded: {why}")]
+    Codec {
+        /// Its UID.
+        syntax: &'static str,
+        /// Why not.
+        why: String,
+    },
+}
+
+impl ReadError {
+    /// A stable machine-readable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "file-too-large",
+            Self::NotDicom => "not-dicom",
+            Self::TransferSyntax(_) => "transfer-syntax-unknown",
+            Self::Missing(_) => "attribute-missing",
+            Self::Uid { .. } => "uid-invalid",
+            Self::Invalid { .. } => "attribute-invalid",
+            Self::Limit { .. } => "limit-exceeded",
+            Self::Broken { .. } => "data-set-broken",
+            Self::Codec { .. } => "pixels-not-decodable",
+        }
+    }
+}

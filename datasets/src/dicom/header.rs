@@ -1,0 +1,66 @@
+//! What is known at the door: which image of whom, in which syntax.
+//!
+//! Invariant: the four UIDs are valid ones; the patient is decoded from its character set and printed nowhere.
+
+use std::str::FromStr;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use uvid_exam::{
+    BirthDate, InvalidUid, Patient, PatientId, PatientName, SeriesInstanceUid, SopClassUid, SopInstanceUid,
+    StudyInstanceUid,
+};
+
+use super::element::DataSet;
+use super::part10::File;
+use super::{Attribute, ReadError};
+
+/// What a file says of itself before any pixel is decoded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Header {
+    /// Study Instance UID (0020,000D).
+    pub study: StudyInstanceUid,
+    /// Series Instance UID (0020,000E).
+    pub series: SeriesInstanceUid,
+    /// SOP Instance UID (0008,0018).
+    pub sop_instance: SopInstanceUid,
+    /// SOP Class UID (0008,0016).
+    pub sop_class: SopClassUid,
+    /// Transfer Syntax UID (0002,0010), one of PS3.6 table A-1.
+    pub transfer_syntax: &'static str,
+    /// Modality (0008,0060), such as `MG`; `None` where it is absent or no code string.
+    pub modality: Option<String>,
+    /// Who.
+    pub patient: Patient,
+}
+
+pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, ReadError> {
+    Ok(Header {
+        study: uid::<StudyInstanceUid>(data, tags::STUDY_INSTANCE_UID)?,
+        series: uid::<SeriesInstanceUid>(data, tags::SERIES_INSTANCE_UID)?,
+        sop_instance: uid::<SopInstanceUid>(data, tags::SOP_INSTANCE_UID)?,
+        sop_class: uid::<SopClassUid>(data, tags::SOP_CLASS_UID)?,
+        transfer_syntax: file.syntax.uid,
+        modality: data.code(tags::MODALITY).filter(|m| m.len() <= 16 && m.bytes().all(|b| b.is_ascii_alphanumeric())),
+        patient: patient(data),
+    })
+}
+
+fn uid<T: FromStr<Err = InvalidUid>>(data: &DataSet<'_>, tag: Tag) -> Result<T, ReadError> {
+    let attribute = Attribute(tag);
+    match data.code(tag) {
+        Some(text) => text.parse().map_err(|why| ReadError::Uid { attribute, why }),
+        // What comes behind the break may hold it: say that rather than that it is missing.
+        None => Err(data.broken.map_or(ReadError::Missing(attribute), ReadError::from)),
+    }
+}
+
+fn patient(data: &DataSet<'_>) -> Patient {
+    let text = |tag| data.text(tag);
+    Patient {
+        id: text(tags::PATIENT_ID).and_then(|t| PatientId::new(&t)),
+        issuer: text(tags::ISSUER_OF_PATIENT_ID).and_then(|t| PatientId::new(&t)),
+        birth_date: data.code(tags::PATIENT_BIRTH_DATE).and_then(|t| BirthDate::new(&t)),
+        name: text(tags::PATIENT_NAME).and_then(|t| PatientName::new(&t)),
+    }
+}

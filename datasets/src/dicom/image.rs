@@ -1,0 +1,302 @@
+//! A mammogram from its data set.
+//!
+//! Invariants: larger pixel = brighter (one inversion where the photometric interpretation and the slope's sign ask
+//! for it), the file's own size and the map back to it are kept, and a number that cannot be true (a spacing of 0) is
+//! left out with a note, never replaced by another.
+
+use std::ops::RangeInclusive;
+
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use time::{Date, Month, PrimitiveDateTime, Time};
+use uvid_exam::{Acquisition, Intent, Lossy, Mammogram, Pixels, Rescale, Spacing};
+
+use super::element::DataSet;
+use super::orientation::{Grid, Turn, turn, upright, verify};
+use super::part10::{Loss, Syntax};
+use super::pixels::{Layout, decode};
+use super::record::Record;
+use super::{Attribute, Header, Limits, ReadError, view, voi};
+
+/// What is known before the pixels are.
+pub(super) struct About<'a> {
+    pub(super) acquisition: Acquisition,
+    pub(super) intent: Option<Intent>,
+    pub(super) syntax: &'a Syntax,
+}
+
+/// Decodes and describes.
+pub(super) fn mammogram(
+    header: &Header,
+    data: &DataSet<'_>,
+    about: &About<'_>,
+    limits: &Limits,
+    mut record: Record,
+) -> Result<Mammogram, ReadError> {
+    let Bright { layout, rescale, inverted, values } = bright(data, about.syntax, limits, &mut record)?;
+    let (lo, hi) = layout.range().into_inner();
+    let padding = padding(data, &layout, inverted, &mut record);
+
+    let laterality = view::laterality(data, &mut record);
+    let seen = view::view(data, &mut record);
+    let implant = view::implant(data, &seen.modifiers, &mut record);
+    let upright = upright(&data.codes(tags::PATIENT_ORIENTATION), seen.view, &mut record);
+    let (grid, to_file) = turn(Grid { rows: layout.rows, columns: layout.columns, values }, upright.turn);
+    let magnification = magnification(data, &mut record);
+    let spacing = spacing(data, magnification, &mut record).map(|s| match upright.turn {
+        Turn::Stay | Turn::FlipRows => s,
+        Turn::Clockwise | Turn::CounterClockwise => Spacing { row_mm: s.column_mm, column_mm: s.row_mm },
+    });
+    if upright.turn != Turn::Stay {
+        record.note("Patient Orientation (0020,0020) says that the image does not stand upright; it was turned");
+    }
+    oddities(data, &mut record);
+    let modality = [lo, hi].map(|v| rescale.slope * f64::from(v) + rescale.intercept);
+    let windows = voi::windows(data, modality.iter().any(|&m| m < 0.0), &mut record);
+    let lossy = lossy(data, about.syntax, &mut record);
+
+    let rows = Attribute(tags::ROWS);
+    let pixels = Pixels::new(grid.rows, grid.columns, lo..=hi, inverted, grid.values)
+        .map_err(|_| ReadError::Invalid { attribute: rows, problem: "does not fit the pixels" })?;
+    let mut image = Mammogram {
+        study: header.study.clone(),
+        series: header.series.clone(),
+        sop_instance: header.sop_instance.clone(),
+        sop_class: header.sop_class.clone(),
+        patient: header.patient.clone(),
+        laterality,
+        view: seen.view,
+        modifiers: seen.modifiers,
+        intent: about.intent,
+        acquisition: about.acquisition,
+        implant,
+        partial_view: data.is_yes(tags::PARTIAL_VIEW),
+        magnification,
+        burned_in_annotation: data.is_yes(tags::BURNED_IN_ANNOTATION),
+        lossy,
+        acquired: acquired(data),
+        chest_wall: upright.chest_wall,
+        spacing,
+        rescale,
+        windows,
+        padding,
+        pixels,
+        to_file,
+        file_size: (layout.rows, layout.columns),
+        contradictions: Vec::new(),
+        notes: Vec::new(),
+    };
+    verify(&image.without_padding(), image.pixels.columns(), image.chest_wall, &mut record);
+    image.contradictions = record.contradictions;
+    image.notes = record.notes;
+    Ok(image)
+}
+
+/// A decoded frame, larger = brighter.
+struct Bright {
+    layout: Layout,
+    rescale: Rescale,
+    inverted: bool,
+    /// `stored - lo`, or `hi - stored` where inverted.
+    values: Vec<u16>,
+}
+
+fn bright(data: &DataSet<'_>, syntax: &Syntax, limits: &Limits, record: &mut Record) -> Result<Bright, ReadError> {
+    let photometric = inverted_for_display(data, record)?;
+    if data.item(tags::MODALITY_LUT_SEQUENCE).is_some() {
+        let attribute = Attribute(tags::MODALITY_LUT_SEQUENCE);
+        return Err(ReadError::Invalid { attribute, problem: "holds a table, which is not supported" });
+    }
+    let layout = Layout::new(data, limits)?;
+    let mut values = decode(data, syntax, &layout)?;
+    let rescale = rescale(data, record);
+    let inverted = photometric != (rescale.slope < 0.0);
+    if inverted {
+        let span = (layout.range().end() - layout.range().start()) as u16;
+        values.iter_mut().for_each(|v| *v = span - *v);
+    }
+    Ok(Bright { layout, rescale, inverted, values })
+}
+
+/// Photometric Interpretation (0028,0004) MONOCHROME1 (PS3.3 C.7.6.3.1.2) or Presentation LUT Shape (2050,0020)
+/// INVERSE (PS3.3 C.11.6.1.2): both together mean it once.
+fn inverted_for_display(data: &DataSet<'_>, record: &mut Record) -> Result<bool, ReadError> {
+    let attribute = Attribute(tags::PHOTOMETRIC_INTERPRETATION);
+    let shape = data.upper(tags::PRESENTATION_LUT_SHAPE);
+    let inverse = shape.as_deref() == Some("INVERSE");
+    match data.upper(tags::PHOTOMETRIC_INTERPRETATION).as_deref() {
+        Some("MONOCHROME1") => {
+            if shape.as_deref() == Some("IDENTITY") {
+                record.note("Presentation LUT Shape (2050,0020) is IDENTITY in MONOCHROME1; the latter counts");
+            }
+            Ok(true)
+        }
+        Some("MONOCHROME2") => Ok(inverse),
+        Some(_) => Err(ReadError::Invalid { attribute, problem: "is neither MONOCHROME1 nor MONOCHROME2" }),
+        None => Err(ReadError::Missing(attribute)),
+    }
+}
+
+/// Rescale Slope (0028,1053) and Intercept (0028,1052), PS3.3 C.11.1.1.2.
+fn rescale(data: &DataSet<'_>, record: &mut Record) -> Rescale {
+    let value = |tag, otherwise| data.number(tag).unwrap_or(otherwise);
+    let slope = value(tags::RESCALE_SLOPE, 1.0);
+    if slope == 0.0 {
+        record.note("Rescale Slope (0028,1053) is 0; no rescale is assumed");
+        return Rescale::IDENTITY;
+    }
+    Rescale { slope, intercept: value(tags::RESCALE_INTERCEPT, 0.0) }
+}
+
+/// Pixel Padding Value (0028,0120) to Pixel Padding Range Limit (0028,0121), PS3.3 C.7.5.1.1.2. Both are read by
+/// Pixel Representation, whether they are written as US or as SS; the part outside the declared range is left out.
+fn padding(data: &DataSet<'_>, layout: &Layout, inverted: bool, record: &mut Record) -> Option<RangeInclusive<u16>> {
+    let stored = |tag| {
+        let word = data.word(tag)?;
+        Some(if layout.signed { i32::from(word.cast_signed()) } else { i32::from(word) })
+    };
+    let value = stored(tags::PIXEL_PADDING_VALUE)?;
+    let limit = stored(tags::PIXEL_PADDING_RANGE_LIMIT).unwrap_or(value);
+    let (lo, hi) = layout.range().into_inner();
+    let (from, to) = (value.min(limit).max(lo), value.max(limit).min(hi));
+    if from > to {
+        record.note("Pixel Padding Value (0028,0120) is outside of what Bits Stored (0028,0101) allows");
+        return None;
+    }
+    // Within lo..=hi, so both fit 16 bits.
+    Some(if inverted { (hi - to) as u16..=(hi - from) as u16 } else { (from - lo) as u16..=(to - lo) as u16 })
+}
+
+/// Estimated Radiographic Magnification Factor (0018,1114).
+fn magnification(data: &DataSet<'_>, record: &mut Record) -> Option<f64> {
+    plausible(data.numbers(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR).first()?, 0.1..=10.0).or_else(|| {
+        record.note("Estimated Radiographic Magnification Factor (0018,1114) is no magnification and is ignored");
+        None
+    })
+}
+
+fn plausible(value: &Option<f64>, range: RangeInclusive<f64>) -> Option<f64> {
+    value.filter(|v| range.contains(v))
+}
+
+/// Imager Pixel Spacing (0018,1164) is in the detector's plane and is divided by the magnification; Pixel Spacing
+/// (0028,0030), where alone, is taken as it is (PS3.3 10.7.1.3).
+fn spacing(data: &DataSet<'_>, magnification: Option<f64>, record: &mut Record) -> Option<Spacing> {
+    const MM: RangeInclusive<f64> = 0.001..=10.0;
+    let mut pair = |tag: Tag| {
+        let values = data.numbers(tag);
+        match values.as_slice() {
+            [] => None,
+            [row, column] => plausible(row, MM).zip(plausible(column, MM)),
+            _ => None,
+        }
+        .or_else(|| {
+            if !values.is_empty() {
+                record.note(format!("{} is no spacing and is ignored", Attribute(tag)));
+            }
+            None
+        })
+    };
+    if let Some((row, column)) = pair(tags::IMAGER_PIXEL_SPACING) {
+        let factor = magnification.unwrap_or(1.0);
+        return Some(Spacing { row_mm: row / factor, column_mm: column / factor });
+    }
+    pair(tags::PIXEL_SPACING).map(|(row_mm, column_mm)| Spacing { row_mm, column_mm })
+}
+
+/// What is written down and needs nothing done. Field of View Horizontal Flip (0018,7034) and Rotation (0018,7032)
+/// say what was done to the pixels before they were stored (PS3.3 C.8.11.3): nothing is left to undo.
+fn oddities(data: &DataSet<'_>, record: &mut Record) {
+    record.notes.extend(data.charset.note());
+    if let Some(at) = data.broken {
+        record.note(ReadError::from(at).to_string());
+    }
+    if data.is_yes(tags::FIELD_OF_VIEW_HORIZONTAL_FLIP) {
+        record.note("Field of View Horizontal Flip (0018,7034) is YES: the sender has flipped the pixels already");
+    }
+    if data.number(tags::FIELD_OF_VIEW_ROTATION).is_some_and(|degrees| degrees != 0.0) {
+        record.note("Field of View Rotation (0018,7032) is not 0: the sender has rotated the pixels already");
+    }
+}
+
+/// Lossy Image Compression (0028,2110) and the transfer syntax. `01` stays once it was set (PS3.3 C.7.6.1.1.5), so
+/// it counts in a lossless syntax too; a syntax that may be either counts as lossy unless the attribute is `00`.
+fn lossy(data: &DataSet<'_>, syntax: &Syntax, record: &mut Record) -> Lossy {
+    match (data.code(tags::LOSSY_IMAGE_COMPRESSION).as_deref(), syntax.loss) {
+        (Some("01"), _) => Lossy::Yes,
+        (Some("00"), Loss::Always) => {
+            record.note("Lossy Image Compression (0028,2110) is 00 in a lossy transfer syntax");
+            Lossy::Yes
+        }
+        (_, Loss::Always) => Lossy::Yes,
+        (Some("00"), Loss::Possible) => Lossy::No,
+        (_, Loss::Possible) => Lossy::Yes,
+        (_, Loss::Never) => Lossy::No,
+    }
+}
+
+/// Acquisition DateTime (0008,002A), else Acquisition Date and Time (0008,0022/0032), else those of the content.
+fn acquired(data: &DataSet<'_>) -> Option<PrimitiveDateTime> {
+    let whole = data.code(tags::ACQUISITION_DATE_TIME).and_then(|text| {
+        let split = text.char_indices().nth(8)?.0;
+        Some(PrimitiveDateTime::new(date(&text[..split])?, clock(&text[split..])?))
+    });
+    let both = |d, t| Some(PrimitiveDateTime::new(date(&data.code(d)?)?, clock(&data.code(t)?)?));
+    whole
+        .or_else(|| both(tags::ACQUISITION_DATE, tags::ACQUISITION_TIME))
+        .or_else(|| both(tags::CONTENT_DATE, tags::CONTENT_TIME))
+}
+
+/// `YYYYMMDD`, or `YYYY.MM.DD` as before DICOM.
+fn date(text: &str) -> Option<Date> {
+    let digits: String = text.chars().filter(|c| *c != '.').collect();
+    if digits.len() != 8 || !digits.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let month: u8 = digits[4..6].parse().ok()?;
+    Date::from_calendar_date(digits[..4].parse().ok()?, Month::try_from(month).ok()?, digits[6..].parse().ok()?).ok()
+}
+
+/// `HH`, `HHMM`, `HHMMSS`, `HHMMSS.FFFFFF` (PS3.5 TM); a time zone behind it is not used.
+fn clock(text: &str) -> Option<Time> {
+    let text = text.split(['+', '-']).next()?;
+    let digits: String = text.chars().filter(|c| *c != ':').collect();
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let all_digits = |s: &str| s.bytes().all(|b| b.is_ascii_digit());
+    if !matches!(whole.len(), 2 | 4 | 6) || !all_digits(whole) || !all_digits(fraction) || fraction.len() > 6 {
+        return None;
+    }
+    let part = |range: std::ops::Range<usize>| whole.get(range).map_or(Some(0), |s| s.parse::<u8>().ok());
+    let microsecond: u32 = format!("{fraction:0<6}").parse().ok()?;
+    // A leap second, 60, becomes 59: only the order of two times matters.
+    Time::from_hms_micro(part(0..2)?, part(2..4)?, part(4..6)?.min(59), microsecond).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_and_times() {
+        let check_date = |text: &str, valid: bool| assert_eq!(date(text).is_some(), valid, "{text}");
+        check_date("20240229", true);
+        check_date("2024.02.29", true);
+        check_date("20230229", false);
+        check_date("2024", false);
+        check_date("2024022x", false);
+        check_date("", false);
+        let check = |text: &str, expected: Option<(u8, u8, u8, u32)>| {
+            assert_eq!(clock(text).map(|t| t.as_hms_micro()), expected, "{text}");
+        };
+        check("12", Some((12, 0, 0, 0)));
+        check("1234", Some((12, 34, 0, 0)));
+        check("123456.5", Some((12, 34, 56, 500_000)));
+        check("12:34:56", Some((12, 34, 56, 0)));
+        check("123460", Some((12, 34, 59, 0)));
+        check("123456.000001+0100", Some((12, 34, 56, 1)));
+        check("250000", None);
+        check("123", None);
+        check("", None);
+        check("ab", None);
+    }
+}

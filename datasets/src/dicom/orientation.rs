@@ -1,0 +1,226 @@
+//! Upright, and where the chest wall is (PS3.3 C.7.6.1.1.1).
+//!
+//! Patient Orientation (0020,0020) names the patient's direction along the first row, left to right, and along the
+//! first column, top to bottom. A row that runs anterior has the chest wall at its start, on the left.
+//!
+//! Invariants: an image is turned only where its attributes say that it lies on its side or upside down, and the map
+//! back to the file is exact: pixel (r, c) covers [r, r+1) x [c, c+1). Left and right of the image are never swapped
+//! to please a model.
+
+use uvid_exam::{Affine, Side, View};
+
+use super::record::Record;
+
+/// What is done to the pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Turn {
+    /// Nothing.
+    Stay,
+    /// The bottom goes to the left.
+    Clockwise,
+    /// The bottom goes to the right.
+    CounterClockwise,
+    /// The first row becomes the last.
+    FlipRows,
+}
+
+/// What the attributes say.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Upright {
+    pub(super) turn: Turn,
+    /// The chest wall after the turn.
+    pub(super) chest_wall: Option<Side>,
+}
+
+/// Row-major pixels.
+pub(super) struct Grid {
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) values: Vec<u16>,
+}
+
+/// What Patient Orientation asks for.
+pub(super) fn upright(values: &[String], view: Option<View>, record: &mut Record) -> Upright {
+    let nothing = Upright { turn: Turn::Stay, chest_wall: None };
+    let (row, column) = match values {
+        _ if values.iter().all(String::is_empty) => return nothing,
+        [row, column] if valid(row) && valid(column) => (principal(row), principal(column)),
+        _ => {
+            record.note("Patient Orientation (0020,0020) is not valid and is ignored");
+            return nothing;
+        }
+    };
+    let (turn, side) = match (row, column) {
+        ('A', 'H') if lateral(view) => (Turn::FlipRows, Side::Left),
+        ('P', 'H') if lateral(view) => (Turn::FlipRows, Side::Right),
+        ('A', _) => (Turn::Stay, Side::Left),
+        ('P', _) => (Turn::Stay, Side::Right),
+        // On its side: the head goes up where the row says where it is.
+        ('H', 'P') => (Turn::CounterClockwise, Side::Right),
+        ('H', 'A') => (Turn::CounterClockwise, Side::Left),
+        (_, 'P') => (Turn::Clockwise, Side::Left),
+        (_, 'A') => (Turn::Clockwise, Side::Right),
+        _ => return nothing,
+    };
+    Upright { turn, chest_wall: Some(side) }
+}
+
+/// One to three letters, one of a pair (PS3.3 C.7.6.1.1.1).
+fn valid(text: &str) -> bool {
+    let pair = |c| match c {
+        'A' | 'P' => Some(0),
+        'L' | 'R' => Some(1),
+        'H' | 'F' => Some(2),
+        _ => None,
+    };
+    let mut pairs: Vec<Option<i32>> = text.chars().map(pair).collect();
+    let n = pairs.len();
+    pairs.sort_unstable();
+    pairs.dedup();
+    n > 0 && pairs.len() == n && !pairs.contains(&None)
+}
+
+/// The first letter is the principal direction.
+fn principal(text: &str) -> char {
+    text.chars().next().unwrap_or(' ')
+}
+
+/// Views in which the head is up; in a cranio-caudal one there is no up.
+fn lateral(view: Option<View>) -> bool {
+    match view {
+        Some(
+            View::MedioLateralOblique
+            | View::MedioLateral
+            | View::LateroMedial
+            | View::LateroMedialOblique
+            | View::SuperolateralInferomedialOblique
+            | View::InferomedialSuperolateralOblique,
+        ) => true,
+        Some(
+            View::CranioCaudal
+            | View::CaudoCranial
+            | View::ExaggeratedCranioCaudalLateral
+            | View::ExaggeratedCranioCaudalMedial
+            | View::Specimen,
+        )
+        | None => false,
+    }
+}
+
+/// The turned pixels, and the map from their coordinates to those of the file.
+pub(super) fn turn(grid: Grid, turn: Turn) -> (Grid, Affine) {
+    let Grid { rows, columns, values } = grid;
+    let (height, width) = (rows as f64, columns as f64);
+    match turn {
+        Turn::Stay => (Grid { rows, columns, values }, Affine::IDENTITY),
+        Turn::FlipRows => {
+            let flipped = values.chunks_exact(columns).rev().flatten().copied().collect();
+            let back = Affine { row: [-1.0, 0.0, height], column: [0.0, 1.0, 0.0] };
+            (Grid { rows, columns, values: flipped }, back)
+        }
+        Turn::Clockwise => {
+            let turned = (0..columns).flat_map(|r| values[r..].iter().step_by(columns).rev()).copied().collect();
+            let back = Affine { row: [0.0, -1.0, height], column: [1.0, 0.0, 0.0] };
+            (Grid { rows: columns, columns: rows, values: turned }, back)
+        }
+        Turn::CounterClockwise => {
+            let turned = (0..columns).rev().flat_map(|r| values[r..].iter().step_by(columns)).copied().collect();
+            let back = Affine { row: [0.0, 1.0, 0.0], column: [-1.0, 0.0, width] };
+            (Grid { rows: columns, columns: rows, values: turned }, back)
+        }
+    }
+}
+
+/// Notes it if the brighter half is not the one where the attributes put the chest wall. The declaration stands: a
+/// small breast beside a large marker would otherwise overrule it.
+pub(super) fn verify(values: &[u16], columns: usize, chest_wall: Option<Side>, record: &mut Record) {
+    let Some(declared) = chest_wall else { return };
+    let (Some(&darkest), half) = (values.iter().min(), columns / 2) else { return };
+    let (mut left, mut right) = (0_u64, 0_u64);
+    for row in values.chunks_exact(columns) {
+        let sum = |part: &[u16]| part.iter().map(|&v| u64::from(v - darkest)).sum::<u64>();
+        left += sum(&row[..half]);
+        right += sum(&row[columns - half..]);
+    }
+    let seen = match left.cmp(&right) {
+        std::cmp::Ordering::Greater => Side::Left,
+        std::cmp::Ordering::Less => Side::Right,
+        std::cmp::Ordering::Equal => return,
+    };
+    if seen != declared {
+        let name = |side| match side {
+            Side::Left => "left",
+            Side::Right => "right",
+        };
+        record.note(format!(
+            "Patient Orientation (0020,0020) puts the chest wall on the {}, the pixels are brighter on the {}",
+            name(declared),
+            name(seen),
+        ));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MLO: Option<View> = Some(View::MedioLateralOblique);
+    const CC: Option<View> = Some(View::CranioCaudal);
+
+    fn record() -> Record {
+        Record::new("1.2".parse().expect("a UID"))
+    }
+
+    #[test]
+    fn orientations() {
+        let check = |row: &str, column: &str, view, expected: (Turn, Option<Side>), noted: bool| {
+            let mut record = record();
+            let seen = upright(&[row.to_owned(), column.to_owned()], view, &mut record);
+            assert_eq!((seen.turn, seen.chest_wall), expected, "{row}\\{column}");
+            assert_eq!(record.notes.len(), usize::from(noted), "{row}\\{column}");
+        };
+        let (left, right) = (Some(Side::Left), Some(Side::Right));
+        check("A", "L", CC, (Turn::Stay, left), false);
+        check("P", "R", CC, (Turn::Stay, right), false);
+        check("A", "FR", MLO, (Turn::Stay, left), false);
+        check("P", "FL", MLO, (Turn::Stay, right), false);
+        check("A", "HL", MLO, (Turn::FlipRows, left), false);
+        check("P", "H", MLO, (Turn::FlipRows, right), false);
+        check("A", "H", CC, (Turn::Stay, left), false);
+        check("R", "P", CC, (Turn::Clockwise, left), false);
+        check("L", "A", CC, (Turn::Clockwise, right), false);
+        check("F", "P", MLO, (Turn::Clockwise, left), false);
+        check("H", "P", MLO, (Turn::CounterClockwise, right), false);
+        check("HR", "A", MLO, (Turn::CounterClockwise, left), false);
+        check("L", "F", MLO, (Turn::Stay, None), false);
+        check("AP", "F", MLO, (Turn::Stay, None), true);
+        check("X", "F", MLO, (Turn::Stay, None), true);
+        check("", "", MLO, (Turn::Stay, None), false);
+    }
+
+    #[test]
+    fn a_turn_is_undone_by_its_map() {
+        for how in [Turn::Stay, Turn::Clockwise, Turn::CounterClockwise, Turn::FlipRows] {
+            let (rows, columns) = (3, 5);
+            let file: Vec<u16> = (0..15).collect();
+            let (turned, to_file) = turn(Grid { rows, columns, values: file.clone() }, how);
+            assert_eq!(turned.values.len(), 15);
+            for r in 0..turned.rows {
+                for c in 0..turned.columns {
+                    // The centre of a pixel lands on the centre of the pixel of the file that it came from.
+                    let (row, column) = to_file.apply(r as f64 + 0.5, c as f64 + 0.5);
+                    let at = (row - 0.5) as usize * columns + (column - 0.5) as usize;
+                    assert_eq!(turned.values[r * turned.columns + c], file[at], "{how:?} {r} {c}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_bottom_goes_where_the_turn_says() {
+        let grid = || Grid { rows: 3, columns: 2, values: vec![0, 0, 0, 0, 9, 9] };
+        assert_eq!(turn(grid(), Turn::Clockwise).0.values, [9, 0, 0, 9, 0, 0]);
+        assert_eq!(turn(grid(), Turn::CounterClockwise).0.values, [0, 0, 9, 0, 0, 9]);
+        assert_eq!(turn(grid(), Turn::FlipRows).0.values, [9, 9, 0, 0, 0, 0]);
+    }
+}

@@ -1,0 +1,511 @@
+//! The file around the data set, transfer syntaxes, and bytes that mean harm.
+
+use std::time::Instant;
+
+use dicom_core::value::PixelFragmentSequence;
+use dicom_encoding::adapters::{EncodeOptions, PixelDataObject, RawPixelData};
+use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
+use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use uvid_exam::Lossy;
+
+use super::*;
+
+fn read_all(bytes: &[u8]) -> Result<Mammogram, String> {
+    match read(bytes, &Limits::default()).map_err(|e| e.to_string())?.content {
+        Content::Mammogram(image) => Ok(*image),
+        Content::Listed(listed) => Err(listed.fate.to_string()),
+    }
+}
+
+fn is_plain(bytes: &[u8], note: &str) {
+    let image = read_all(bytes).expect("readable");
+    assert_eq!(image.pixels, mammogram(|_| {}).pixels);
+    assert_eq!(image.view, Some(uvid_exam::View::CranioCaudal));
+    let noted: Vec<&str> = image.notes.iter().map(String::as_str).collect();
+    assert_eq!(noted, if note.is_empty() { vec![] } else { vec![note] });
+    let header = read_header(bytes, &Limits::default()).expect("readable");
+    assert_eq!(header.sop_instance, image.sop_instance);
+    assert_eq!(header.patient, image.patient);
+    assert_eq!(header.modality.as_deref(), Some("MG"));
+}
+
+#[test]
+fn uncompressed_syntaxes() {
+    for syntax in [
+        uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+        BIG_ENDIAN,
+        uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+    ] {
+        let bytes = file(&plain(), syntax);
+        is_plain(&bytes, "");
+        assert_eq!(read_header(&bytes, &Limits::default()).expect("readable").transfer_syntax, syntax);
+    }
+}
+
+/// The data set alone: what follows 132 bytes and a meta group whose length its first element states.
+fn data_set(bytes: &[u8]) -> &[u8] {
+    let length = u32::from_le_bytes(bytes[140..144].try_into().expect("four bytes"));
+    &bytes[144 + length as usize..]
+}
+
+#[test]
+fn files_that_are_not_quite_part_10() {
+    let whole = explicit(&plain());
+    let mut no_group_length = whole.clone();
+    no_group_length.drain(132..144);
+    is_plain(&no_group_length, "");
+    is_plain(&whole[128..], "the file has no preamble");
+    is_plain(&no_group_length[128..], "the file has no preamble");
+    for syntax in [uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN, BIG_ENDIAN] {
+        let bytes = file(&plain(), syntax);
+        let image = read_all(data_set(&bytes)).expect("readable");
+        assert_eq!(image.pixels, mammogram(|_| {}).pixels, "{syntax}");
+        assert_eq!(image.notes.len(), 2, "{:?}", image.notes);
+    }
+    // The syntax that is declared and the one that is written.
+    let swap = |meta: &str, data: &str| {
+        let mut bytes = file(&plain(), meta);
+        let at = bytes.len() - data_set(&bytes).len();
+        bytes.truncate(at);
+        bytes.extend(data_set(&file(&plain(), data)));
+        bytes
+    };
+    let note = "the data set is not written as its transfer syntax says";
+    is_plain(&swap(uids::EXPLICIT_VR_LITTLE_ENDIAN, uids::IMPLICIT_VR_LITTLE_ENDIAN), note);
+    is_plain(&swap(uids::IMPLICIT_VR_LITTLE_ENDIAN, uids::EXPLICIT_VR_LITTLE_ENDIAN), note);
+    // Padding and rubbish behind the pixels.
+    let mut padded = whole.clone();
+    padded.extend([0; 100]);
+    is_plain(&padded, "");
+    let mut rubbish = whole;
+    rubbish.extend(b"this is not DICOM");
+    assert!(read_all(&rubbish).is_ok_and(|i| noted(&i, "the data set is broken at byte")));
+}
+
+#[test]
+fn files_that_are_none() {
+    let check = |bytes: &[u8], code: &str| {
+        assert_eq!(read(bytes, &Limits::default()).expect_err("not readable").code(), code, "{bytes:?}");
+        assert!(read_header(bytes, &Limits::default()).is_err());
+    };
+    check(b"", "not-dicom");
+    check(b"%PDF-1.7", "not-dicom");
+    check(&[0; 2000], "not-dicom");
+    check(b"DICM", "data-set-broken");
+    check(&[2, 0, 0, 0, b'U', b'L', 4, 0], "data-set-broken");
+    check(&[8, 0, 5, 0, b'C', b'S', 0, 0], "attribute-missing");
+    let mut unknown = explicit(&plain());
+    let at = unknown.windows(19).position(|w| w == b"1.2.840.10008.1.2.1").expect("the syntax");
+    unknown[at + 18] = b'9';
+    check(&unknown, "transfer-syntax-unknown");
+    unknown[at + 18] = b'x';
+    check(&unknown, "attribute-invalid");
+    let small = Limits { file_bytes_max: 100, ..Limits::default() };
+    assert_eq!(read(&explicit(&plain()), &small).expect_err("too large").code(), "file-too-large");
+}
+
+#[test]
+fn every_truncation_is_an_error_or_a_note() {
+    for syntax in [
+        uids::IMPLICIT_VR_LITTLE_ENDIAN,
+        BIG_ENDIAN,
+        uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN,
+        uids::EXPLICIT_VR_LITTLE_ENDIAN,
+    ] {
+        let whole = file(&plain(), syntax);
+        for length in 0..whole.len() {
+            // A deflated stream may give up all pixels before its last byte; that leaves a note.
+            let outcome = read_all(&whole[..length]);
+            let end = length + 16 > whole.len() && syntax == uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN;
+            match outcome {
+                Err(_) => {}
+                Ok(image) if end => assert_eq!(image.pixels, mammogram(|_| {}).pixels),
+                Ok(_) => panic!("{syntax} {length} of {}", whole.len()),
+            }
+        }
+    }
+    let whole = explicit(&plain());
+    let said = read_all(&whole[..whole.len() - 1]).expect_err("cut");
+    assert!(said.contains("the data set is broken at byte"), "{said}");
+}
+
+fn encapsulated(o: &mut InMemDicomObject, fragments: Vec<Vec<u8>>) {
+    let pixels = PixelFragmentSequence::new(vec![0_u32], fragments);
+    o.put(DataElement::new(tags::PIXEL_DATA, VR::OB, pixels));
+}
+
+/// A frame for dicom-rs's encoders.
+struct Raw {
+    rows: u16,
+    columns: u16,
+    allocated: u16,
+    stored: u16,
+    bytes: Vec<u8>,
+}
+
+impl PixelDataObject for Raw {
+    fn transfer_syntax_uid(&self) -> &str {
+        uids::EXPLICIT_VR_LITTLE_ENDIAN
+    }
+    fn rows(&self) -> Option<u16> {
+        Some(self.rows)
+    }
+    fn cols(&self) -> Option<u16> {
+        Some(self.columns)
+    }
+    fn samples_per_pixel(&self) -> Option<u16> {
+        Some(1)
+    }
+    fn bits_allocated(&self) -> Option<u16> {
+        Some(self.allocated)
+    }
+    fn bits_stored(&self) -> Option<u16> {
+        Some(self.stored)
+    }
+    fn photometric_interpretation(&self) -> Option<&str> {
+        Some("MONOCHROME2")
+    }
+    fn number_of_frames(&self) -> Option<u32> {
+        Some(1)
+    }
+    fn number_of_fragments(&self) -> Option<u32> {
+        None
+    }
+    fn fragment(&self, _: usize) -> Option<std::borrow::Cow<'_, [u8]>> {
+        Some((&self.bytes).into())
+    }
+    fn offset_table(&self) -> Option<std::borrow::Cow<'_, [u32]>> {
+        None
+    }
+    fn raw_pixel_data(&self) -> Option<RawPixelData> {
+        let fragments = std::iter::once(self.bytes.clone()).collect();
+        Some(RawPixelData { fragments, offset_table: std::iter::empty().collect() })
+    }
+}
+
+fn encode(syntax: &str, raw: &Raw) -> Vec<u8> {
+    let syntax = TransferSyntaxRegistry.get(syntax).expect("registered");
+    let Codec::EncapsulatedPixelData(_, Some(writer)) = syntax.codec() else { panic!("no encoder") };
+    let mut stream = Vec::new();
+    writer.encode_frame(raw, 0, EncodeOptions::new(), &mut stream).expect("encoded");
+    stream
+}
+
+fn plain_raw() -> Raw {
+    let bytes = (0..ROWS).flat_map(|r| (0..COLUMNS).flat_map(move |c| stored_at(r, c).to_le_bytes())).collect();
+    Raw { rows: ROWS as u16, columns: COLUMNS as u16, allocated: 16, stored: 12, bytes }
+}
+
+fn pack_bits(bytes: &[u8]) -> Vec<u8> {
+    bytes.chunks(128).flat_map(|c| std::iter::once((c.len() - 1) as u8).chain(c.iter().copied())).collect()
+}
+
+fn rle_frame(words: &[u16]) -> Vec<u8> {
+    let high = pack_bits(&words.iter().map(|w| (w >> 8) as u8).collect::<Vec<_>>());
+    let low = pack_bits(&words.iter().map(|w| *w as u8).collect::<Vec<_>>());
+    let mut frame: Vec<u8> = [2, 64, 64 + high.len() as u32].iter().flat_map(|v| v.to_le_bytes()).collect();
+    frame.resize(64, 0);
+    frame.extend(high);
+    frame.extend(low);
+    if frame.len() % 2 == 1 {
+        frame.push(0);
+    }
+    frame
+}
+
+#[test]
+fn compressed_syntaxes() {
+    let words: Vec<u16> = (0..ROWS).flat_map(|r| (0..COLUMNS).map(move |c| stored_at(r, c))).collect();
+    let check = |syntax: &str, fragments: Vec<Vec<u8>>| {
+        let mut o = plain();
+        encapsulated(&mut o, fragments);
+        is_plain(&file(&o, syntax), "");
+    };
+    check(uids::RLE_LOSSLESS, vec![rle_frame(&words)]);
+    let ls = encode(uids::JPEGLS_LOSSLESS, &plain_raw());
+    check(uids::JPEGLS_LOSSLESS, vec![ls.clone()]);
+    check(uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN, vec![plain_raw().bytes]);
+    // A frame may be cut into fragments anywhere.
+    let (a, b) = ls.split_at(ls.len() / 4 * 2);
+    check(uids::JPEGLS_LOSSLESS, vec![a.to_vec(), b.to_vec()]);
+}
+
+#[test]
+fn a_missing_sequence_delimiter_behind_the_pixels_is_tolerated() {
+    let mut o = plain();
+    encapsulated(&mut o, vec![plain_raw().bytes]);
+    let mut bytes = file(&o, uids::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN);
+    bytes.truncate(bytes.len() - 8);
+    is_plain(&bytes, "");
+}
+
+#[test]
+fn lossy_or_not() {
+    let check = |syntax: &str, bits: u16, declared: &str, expected: Lossy| {
+        let raw = if bits == 8 {
+            Raw { allocated: 8, stored: 8, bytes: vec![50; ROWS * COLUMNS], ..plain_raw() }
+        } else {
+            plain_raw()
+        };
+        let mut o = plain();
+        words(&mut o, tags::BITS_ALLOCATED, &[raw.allocated]);
+        words(&mut o, tags::BITS_STORED, &[raw.stored]);
+        words(&mut o, tags::HIGH_BIT, &[raw.stored - 1]);
+        text(&mut o, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, declared);
+        encapsulated(&mut o, vec![encode(syntax, &raw)]);
+        let image = read_all(&file(&o, syntax)).expect("readable");
+        assert_eq!(image.lossy, expected, "{syntax} {declared}");
+    };
+    check(uids::JPEGLS_LOSSLESS, 16, "", Lossy::No);
+    check(uids::JPEGLS_LOSSLESS, 16, "01", Lossy::Yes);
+    check(uids::JPEGLS_NEAR_LOSSLESS, 16, "00", Lossy::No);
+    check(uids::JPEGLS_NEAR_LOSSLESS, 16, "", Lossy::Yes);
+    check(uids::JPEG_BASELINE8_BIT, 8, "", Lossy::Yes);
+    check(uids::JPEG_BASELINE8_BIT, 8, "00", Lossy::Yes);
+}
+
+/// A file in a syntax that dicom-rs's writer may not have: the UID is put in by hand.
+fn relabelled(object: &InMemDicomObject, syntax: &str) -> Vec<u8> {
+    let bytes = file(object, uids::JPEGLS_LOSSLESS);
+    let from = uids::JPEGLS_LOSSLESS;
+    let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect("the syntax");
+    let mut changed = bytes[..at - 2].to_vec();
+    let mut uid = syntax.as_bytes().to_vec();
+    uid.resize(uid.len().next_multiple_of(2), 0);
+    changed.extend((uid.len() as u16).to_le_bytes());
+    changed.extend(uid);
+    changed.extend(&bytes[at + from.len()..]);
+    changed
+}
+
+/// The plain image's frame as other encoders write it:
+///
+/// ```python
+/// import numpy as np, imagecodecs as ic  # 2026.3.6
+/// a = np.array([[0x100 * (15 - c) + r for c in range(16)] for r in range(12)], dtype=np.uint16)
+/// ic.htj2k_encode(a).hex()
+/// ic.jpeg2k_encode(a, level=0, codecformat='j2k', reversible=True, bitspersample=12).hex()
+/// ic.ljpeg_encode(a, bitspersample=12).hex()
+/// ```
+const HTJ2K: &str = "ff4fff5100294000000000100000000c0000000000000000000000100000000c000000000000000000010f0101ff50000800020000000aff\
+    52000c00020001000504044001ff5c00132088909090909090909090909090888888ff64001700014f70656e4a50482056657220302e3236\
+    2e332eff90000a0000000000650001ff93c0002619eb0507740000c000134000128047f203877400f000c77400c00013801ff9c803027400\
+    c00015500004a07ffcf1c7a0a232827600aac7beb400c0002b60001300ff7fff7fff7fe78a7a7182770000fbaeba9500ffd9";
+const J2K: &str = "ff4fff5100290000000000100000000c0000000000000000000000100000000c000000000000000000010b0101ff52000c00000001000004\
+    040001ff5c00044060ff640025000143726561746564206279204f70656e4a5045472076657273696f6e20322e352e34ff90000a00000000\
+    00f20001ff93dfe3845f4a263ca15b5e0254b46432e81845be56e13e1f9b0fcd87e6bf73377ab43491c1b12c5c3ddb0ab7a8dd723c37ab4b\
+    ab6370f580a08009d93d1bb77be27f88d61f63f24b028d61345bc2a47f6700a395747c0d29508ef94c240a5242425255d11e6429472b685a\
+    fd0a608fb94d11df298483f26d11e6429472b685afd0a608fb94d11df2984822a732ec47990a51cada16bf42982423dc7633d02777fbfbdf\
+    1ae815928508d740ac8a278a467a03a710324e73bcd72739cea208caaa8f0a595586777f334466999978ee90002850780000000000000000\
+    0000000000000000000fffd9";
+const LOSSLESS: &str = "ffd8ffc40016000101010000000000000000000000000001090bffc3000b0c000c001001001100ffda0008010000060000dc027fcff9ff00\
+    3fe7fcff009ff3fe7fcff9ff003fe7fcff009feaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\
+    aaaaaaaaaaaaaaa0ffd9";
+
+fn unhex(text: &str) -> Vec<u8> {
+    let digits: Vec<char> = text.chars().filter(char::is_ascii_hexdigit).collect();
+    digits.chunks(2).map(|pair| u8::from_str_radix(&pair.iter().collect::<String>(), 16).expect("two digits")).collect()
+}
+
+#[test]
+fn streams_of_other_encoders() {
+    let check = |syntax: &str, stream: &str| {
+        let mut o = plain();
+        text(&mut o, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+        encapsulated(&mut o, vec![unhex(stream)]);
+        is_plain(&relabelled(&o, syntax), "");
+    };
+    check("1.2.840.10008.1.2.4.201", HTJ2K);
+    check("1.2.840.10008.1.2.4.202", HTJ2K);
+    check("1.2.840.10008.1.2.4.203", HTJ2K);
+    check("1.2.840.10008.1.2.4.90", J2K);
+    check("1.2.840.10008.1.2.4.91", J2K);
+    check("1.2.840.10008.1.2.4.57", LOSSLESS);
+    check("1.2.840.10008.1.2.4.70", LOSSLESS);
+}
+
+#[test]
+fn lossless_jpeg_that_the_decoder_gets_wrong_is_refused() {
+    let said = |stream: Vec<u8>| {
+        let mut o = plain();
+        encapsulated(&mut o, vec![stream]);
+        read_all(&relabelled(&o, "1.2.840.10008.1.2.4.70")).expect_err("refused")
+    };
+    let plain = unhex(LOSSLESS);
+    let scan = plain.windows(2).position(|w| w == [0xFF, 0xDA]).expect("a scan");
+    let mut transformed = plain.clone();
+    transformed[scan + 9] = 1;
+    assert!(said(transformed).contains("point transform"));
+    let mut restarting = plain[..scan].to_vec();
+    restarting.extend([0xFF, 0xDD, 0, 4, 0, 16]);
+    restarting.extend(&plain[scan..]);
+    assert!(said(restarting).contains("restart intervals"));
+}
+
+#[test]
+fn syntaxes_that_are_refused() {
+    for syntax in [
+        "1.2.840.10008.1.2.4.51",
+        "1.2.840.10008.1.2.4.110",
+        "1.2.840.10008.1.2.4.112",
+        "1.2.840.10008.1.2.4.92",
+        "1.2.840.10008.1.2.4.102",
+    ] {
+        let mut o = plain();
+        encapsulated(&mut o, vec![vec![0xFF, 0xD8, 0, 0]]);
+        let changed = relabelled(&o, syntax);
+        let said = read_all(&changed).expect_err("refused");
+        assert!(said.contains(syntax) && said.contains("cannot be decoded"), "{said}");
+        assert!(read_header(&changed, &Limits::default()).is_ok_and(|h| h.transfer_syntax == syntax));
+    }
+}
+
+#[test]
+fn pixels_that_are_not_what_the_syntax_says() {
+    let mut o = plain();
+    let said = |o: &InMemDicomObject, syntax| read_all(&file(o, syntax)).expect_err("unreadable");
+    assert!(said(&o, uids::JPEGLS_LOSSLESS).contains("is not encapsulated"));
+    encapsulated(&mut o, vec![encode(uids::JPEGLS_LOSSLESS, &plain_raw())]);
+    assert!(said(&o, uids::EXPLICIT_VR_LITTLE_ENDIAN).contains("is encapsulated although"));
+    assert!(said(&o, uids::JPEG_LOSSLESS).contains("another process"));
+    assert!(said(&o, uids::JPEG2000_LOSSLESS).contains("no JPEG 2000 stream"));
+    words(&mut o, tags::ROWS, &[1]);
+    assert!(said(&o, uids::JPEGLS_LOSSLESS).contains("other dimensions"));
+    encapsulated(&mut o, vec![]);
+    assert!(said(&o, uids::JPEGLS_LOSSLESS).contains("no JPEG stream"));
+    assert!(said(&o, uids::RLE_LOSSLESS).contains("RLE header"));
+}
+
+#[test]
+fn a_near_empty_frame_is_no_bomb() {
+    // 4096 x 4096 pixels of one value: dicom-rs refuses what decodes to 16 MiB from a 64th of that.
+    let (rows, columns) = (4096_u16, 4096_u16);
+    let raw = Raw { rows, columns, allocated: 8, stored: 8, bytes: vec![0; 4096 * 4096] };
+    let stream = encode(uids::JPEG_BASELINE8_BIT, &raw);
+    assert!(stream.len() < raw.bytes.len() / 64);
+    let mut o = plain();
+    for (tag, value) in [
+        (tags::ROWS, rows),
+        (tags::COLUMNS, columns),
+        (tags::BITS_ALLOCATED, 8),
+        (tags::BITS_STORED, 8),
+        (tags::HIGH_BIT, 7),
+    ] {
+        words(&mut o, tag, &[value]);
+    }
+    encapsulated(&mut o, vec![stream]);
+    let image = read_all(&file(&o, uids::JPEG_BASELINE8_BIT)).expect("readable");
+    assert!(image.pixels.values().iter().all(|&v| v == 0));
+    // The same in RLE, 128 to 1.
+    let mut frame: Vec<u8> = [1_u32, 64].iter().flat_map(|v| v.to_le_bytes()).collect();
+    frame.resize(64, 0);
+    frame.extend([0x81, 9].repeat(4096 * 4096 / 128));
+    encapsulated(&mut o, vec![frame]);
+    let image = read_all(&file(&o, uids::RLE_LOSSLESS)).expect("readable");
+    assert!(image.pixels.values().iter().all(|&v| v == 9));
+}
+
+#[test]
+fn a_code_stream_larger_than_the_image_is_refused_before_it_is_decoded() {
+    let mut o = plain();
+    let mut stream = encode(uids::JPEGLS_LOSSLESS, &plain_raw());
+    let at = stream.windows(2).position(|w| w == [0xFF, 0xF7]).expect("a frame header");
+    stream[at + 5..at + 9].fill(0xFF);
+    encapsulated(&mut o, vec![stream]);
+    let started = Instant::now();
+    assert!(read_all(&file(&o, uids::JPEGLS_LOSSLESS)).expect_err("refused").contains("dimensions"));
+    assert!(started.elapsed().as_secs() < 5);
+}
+
+/// An element of explicit VR with a 32-bit length.
+fn long(group: u16, element: u16, vr: &[u8; 2], length: u32) -> Vec<u8> {
+    let mut bytes = [group.to_le_bytes(), element.to_le_bytes()].concat();
+    bytes.extend(vr);
+    bytes.extend([0, 0]);
+    bytes.extend(length.to_le_bytes());
+    bytes
+}
+
+#[test]
+fn lengths_cost_nothing() {
+    for vr in [b"OB", b"OW", b"UN", b"UT", b"SQ"] {
+        let mut bytes = explicit(&plain());
+        bytes.extend(long(0x7FE1, 0x0010, vr, 0xFFFF_FFFE));
+        bytes.extend([1; 16]);
+        let started = Instant::now();
+        let image = read_all(&bytes).expect("the pixels stand before it");
+        assert!(noted(&image, "a length runs past the end"));
+        assert!(started.elapsed().as_secs() < 5);
+    }
+}
+
+#[test]
+fn nesting_is_bounded() {
+    const DEEP: usize = 200_000;
+    // In the data set, where every level is open, and in an attribute that is read.
+    for (group, element) in [(0x0054, 0x0220), (0x7FE1, 0x0010)] {
+        let mut bytes = explicit(&plain());
+        for _ in 0..DEEP {
+            bytes.extend(long(group, element, b"SQ", u32::MAX));
+            bytes.extend([0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
+        }
+        let image = read_all(&bytes).expect("the pixels stand before it");
+        assert!(noted(&image, "nested too deep"), "{:?}", image.notes);
+    }
+    // With lengths, each level holding the next; only what is looked at is walked.
+    let mut nested = Vec::new();
+    for _ in 0..2000 {
+        let mut item = vec![0xFE, 0xFF, 0x00, 0xE0];
+        item.extend((nested.len() as u32).to_le_bytes());
+        item.extend(&nested);
+        nested = long(0x0054, 0x0220, b"SQ", item.len() as u32);
+        nested.extend(item);
+    }
+    let mut bytes = explicit(&plain());
+    bytes.extend(nested);
+    assert!(read_all(&bytes).is_ok_and(|image| image.view == Some(uvid_exam::View::CranioCaudal)));
+}
+
+#[test]
+fn counts_are_bounded() {
+    let small = Limits { elements_max: 10, ..Limits::default() };
+    let error = read(&explicit(&plain()), &small).expect_err("too many elements");
+    assert_eq!(error.code(), "data-set-broken");
+    let small = Limits { inflated_bytes_max: 300, ..Limits::default() };
+    let deflated = file(&plain(), uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
+    assert_eq!(read(&deflated, &small).expect_err("too large").code(), "file-too-large");
+    let small = Limits { frame_pixels_max: ROWS * COLUMNS - 1, ..Limits::default() };
+    let read = read(&explicit(&plain()), &small).expect("listed");
+    assert!(matches!(read.content, Content::Listed(Listed { fate: Fate::Unreadable(_), .. })));
+}
+
+#[test]
+fn a_sequence_of_unknown_vr_is_implicit_within() {
+    // PS3.5 section 6.2.2: (0054,0220) as UN of undefined length, its item in implicit VR.
+    let mut o = plain();
+    o.remove_element(tags::VIEW_CODE_SEQUENCE);
+    o.remove_element(tags::VIEW_POSITION);
+    let mut bytes = explicit(&o);
+    bytes.extend(long(0x0054, 0x0220, b"UN", u32::MAX));
+    bytes.extend([0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
+    for (element, value) in [(0x0100_u16, "399162004 "), (0x0102, "SCT ")] {
+        bytes.extend([8, 0]);
+        bytes.extend(element.to_le_bytes());
+        bytes.extend((value.len() as u32).to_le_bytes());
+        bytes.extend(value.as_bytes());
+    }
+    bytes.extend([0xFE, 0xFF, 0x0D, 0xE0, 0, 0, 0, 0, 0xFE, 0xFF, 0xDD, 0xE0, 0, 0, 0, 0]);
+    let image = read_all(&bytes).expect("readable");
+    assert_eq!(image.view, Some(uvid_exam::View::CranioCaudal));
+    assert_eq!(image.notes, Vec::<String>::new());
+}
+
+#[test]
+fn the_digest_is_of_the_bytes() {
+    let one = read(&explicit(&plain()), &Limits::default()).expect("readable").digest;
+    let mut bytes = explicit(&plain());
+    assert_eq!(read(&bytes, &Limits::default()).expect("readable").digest, one);
+    bytes[0] = 1;
+    assert_ne!(read(&bytes, &Limits::default()).expect("readable").digest, one);
+}
