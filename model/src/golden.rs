@@ -152,6 +152,7 @@ fn mammogram(png: &[u8], image: &Image, number: usize) -> Result<Mammogram, Pack
         laterality: Some(slot.laterality()),
         view: Some(slot.view()),
         modifiers: vec![],
+        unknown_modifier: false,
         intent: Some(Intent::ForPresentation),
         acquisition: Acquisition::Ffdm,
         implant: Implant::Absent,

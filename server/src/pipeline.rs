@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use uvid_datasets::dicom;
-use uvid_exam::{Assembly, Exam, Fate, Reason, Received, Scores, StudyInstanceUid};
+use uvid_exam::{Assembly, Exam, Reason, Received, Scores, StudyInstanceUid};
 use uvid_model::Predictor;
 
 use crate::report::Report;
@@ -107,25 +107,8 @@ fn predict(
 fn with_unreadable(reasons: &[Reason], assembly: &Assembly, unreadable: &[Unreadable]) -> Vec<Reason> {
     let mut all = reasons.to_vec();
     all.extend(unreadable.iter().map(|u| Reason::Unreadable(u.problem.clone())));
-    all.extend(assembly.fates.iter().filter_map(|(uid, fate)| match fate {
-        Fate::Unreadable(problem) => Some(Reason::Unreadable(format!("{uid}: {problem}"))),
-        Fate::Chosen(_)
-        | Fate::NoLaterality
-        | Fate::NoView
-        | Fate::Contradiction(_)
-        | Fate::AdditionalView(_)
-        | Fate::Modified(_)
-        | Fate::Magnified(_)
-        | Fate::PartialView
-        | Fate::AcquisitionNotTaken(_)
-        | Fate::IntentNotTaken(_)
-        | Fate::ImplantNotTaken
-        | Fate::LossyNotTaken
-        | Fate::BurnedInAnnotation
-        | Fate::Outranked { .. }
-        | Fate::SameAgain
-        | Fate::NotAnalysed(_) => None,
-    }));
+    let undecodable = assembly.fates.iter().filter_map(|(uid, fate)| Some((uid, fate.unreadable()?)));
+    all.extend(undecodable.map(|(uid, problem)| Reason::Unreadable(format!("{uid}: {problem}"))));
     all
 }
 

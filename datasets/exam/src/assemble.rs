@@ -176,6 +176,9 @@ pub enum Fate {
     /// A standard view modified.
     #[error("not analysed: {0} view")]
     Modified(ViewModifier),
+    /// A modifier that CID 4015 does not know.
+    #[error("not analysed: the view has a modifier that is not known")]
+    UnknownModifier,
     /// A magnified view.
     #[error("not analysed: magnified {0} times")]
     Magnified(f64),
@@ -216,6 +219,13 @@ pub enum Fate {
     /// The header could be read, the image could not.
     #[error("cannot be read: {0}")]
     Unreadable(String),
+}
+
+impl Fate {
+    /// Why the file could not be read, if that is what became of it.
+    pub fn unreadable(&self) -> Option<&str> {
+        if let Self::Unreadable(problem) = self { Some(problem) } else { None }
+    }
 }
 
 /// The rule by which one eligible image outranked another.
@@ -384,6 +394,9 @@ fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
     let slot = Slot::of(laterality, view).ok_or(Fate::AdditionalView(view))?;
     if let Some(modifier) = image.modifiers.iter().find(|m| !m.leaves_view_standard()) {
         return Err(Fate::Modified(*modifier));
+    }
+    if image.unknown_modifier {
+        return Err(Fate::UnknownModifier);
     }
     if let Some(factor) = image.magnification.filter(|m| *m > rules.magnification_max) {
         return Err(Fate::Magnified(factor));

@@ -29,6 +29,7 @@ fn image(slot: Slot, number: u32) -> Mammogram {
         laterality: Some(slot.laterality()),
         view: Some(slot.view()),
         modifiers: vec![],
+        unknown_modifier: false,
         intent: Some(Intent::ForPresentation),
         acquisition: Acquisition::Ffdm,
         implant: Implant::Absent,
@@ -134,6 +135,7 @@ fn what_is_not_a_standard_view_fills_none() {
     check(|m| m.laterality = None, Fate::NoLaterality);
     check(|m| m.modifiers = vec![ViewModifier::Magnification], Fate::Modified(ViewModifier::Magnification));
     check(|m| m.modifiers = vec![ViewModifier::SpotCompression], Fate::Modified(ViewModifier::SpotCompression));
+    check(|m| m.unknown_modifier = true, Fate::UnknownModifier);
     check(|m| m.magnification = Some(1.5), Fate::Magnified(1.5));
     check(|m| m.partial_view = true, Fate::PartialView);
     check(|m| m.acquisition = Acquisition::ScreenFilm, Fate::AcquisitionNotTaken(Acquisition::ScreenFilm));

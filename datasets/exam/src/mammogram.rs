@@ -278,6 +278,8 @@ pub struct Mammogram {
     pub view: Option<View>,
     /// CID 4015.
     pub modifiers: Vec<ViewModifier>,
+    /// A view modifier is there that CID 4015 does not know: nobody can say that the view is a standard one.
+    pub unknown_modifier: bool,
     /// What the pixels are meant for; `None` if the file does not say.
     pub intent: Option<Intent>,
     /// How the image was made.
@@ -328,11 +330,6 @@ impl Mammogram {
             Some(air) => Cow::Owned(values.iter().map(|&v| if padding.contains(&v) { air } else { v }).collect()),
             None => Cow::Borrowed(values),
         }
-    }
-
-    /// Whether the view, its modifiers and its magnification are those of a standard screening view.
-    pub fn is_standard_view(&self) -> bool {
-        self.view.is_some_and(View::is_standard) && self.modifiers.iter().all(|m| m.leaves_view_standard())
     }
 }
 

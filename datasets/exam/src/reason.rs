@@ -24,12 +24,12 @@ pub enum Reason {
     /// Two different files carry one SOP Instance UID.
     #[error("two different files carry the SOP Instance UID {0}")]
     DuplicateDiffers(SopInstanceUid),
-    /// The file's own attributes contradict each other about side or view.
+    /// The file's own attributes contradict each other about side, view or presentation intent.
     #[error("the file {uid} contradicts itself about its {what}: {detail}")]
     Contradiction {
         /// The image.
         uid: SopInstanceUid,
-        /// `laterality` or `view`.
+        /// `laterality`, `view` or `presentation intent`.
         what: &'static str,
         /// Which attributes say what.
         detail: String,

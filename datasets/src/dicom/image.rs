@@ -67,6 +67,7 @@ pub(super) fn mammogram(
         laterality,
         view: seen.view,
         modifiers: seen.modifiers,
+        unknown_modifier: seen.unknown_modifier,
         intent: about.intent,
         acquisition: about.acquisition,
         implant,

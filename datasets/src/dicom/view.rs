@@ -26,6 +26,7 @@ enum Said {
 pub(super) struct Seen {
     pub(super) view: Option<View>,
     pub(super) modifiers: Vec<ViewModifier>,
+    pub(super) unknown_modifier: bool,
 }
 
 /// Which breast.
@@ -113,7 +114,7 @@ fn code(item: &DataSet<'_>) -> Option<(Scheme, String)> {
 /// View and modifiers.
 pub(super) fn view(data: &DataSet<'_>, record: &mut Record) -> Seen {
     let coded = coded_view(data, record);
-    let mut modifiers = modifiers(data, record);
+    let (mut modifiers, unknown_modifier) = modifiers(data, record);
     let position = position(data);
     if position.is_none() && data.code(tags::VIEW_POSITION).is_some() {
         record.note("View Position (0018,5101) holds no known view");
@@ -136,7 +137,7 @@ pub(super) fn view(data: &DataSet<'_>, record: &mut Record) -> Seen {
     });
     modifiers.sort();
     modifiers.dedup();
-    Seen { view, modifiers }
+    Seen { view, modifiers, unknown_modifier }
 }
 
 fn coded_view(data: &DataSet<'_>, record: &mut Record) -> Option<View> {
@@ -158,9 +159,9 @@ fn coded_view(data: &DataSet<'_>, record: &mut Record) -> Option<View> {
 }
 
 /// View Modifier Code Sequence (0054,0222), inside the view's item as PS3.3 C.8.11.7 has it, or outside as some do;
-/// and Paddle Description (0018,11A4).
-fn modifiers(data: &DataSet<'_>, record: &mut Record) -> Vec<ViewModifier> {
-    let mut found = Vec::new();
+/// and Paddle Description (0018,11A4). Also whether a code is there that CID 4015 does not have.
+fn modifiers(data: &DataSet<'_>, record: &mut Record) -> (Vec<ViewModifier>, bool) {
+    let (mut found, mut unknown) = (Vec::new(), false);
     let views = data.items(tags::VIEW_CODE_SEQUENCE);
     for item in views.iter().chain(std::iter::once(data)).flat_map(|d| d.items(tags::VIEW_MODIFIER_CODE_SEQUENCE)) {
         let known = code(&item).and_then(|(scheme, value)| {
@@ -177,7 +178,10 @@ fn modifiers(data: &DataSet<'_>, record: &mut Record) -> Vec<ViewModifier> {
         });
         match meant {
             Some(modifier) => found.push(modifier),
-            None => record.note("View Modifier Code Sequence (0054,0222) holds a code that CID 4015 does not have"),
+            None => {
+                record.note("View Modifier Code Sequence (0054,0222) holds a code that CID 4015 does not have");
+                unknown |= item.code(tags::CODE_VALUE).is_some() || item.code(tags::LONG_CODE_VALUE).is_some();
+            }
         }
     }
     if let Some(paddle) = data.text(tags::PADDLE_DESCRIPTION) {
@@ -190,7 +194,7 @@ fn modifiers(data: &DataSet<'_>, record: &mut Record) -> Vec<ViewModifier> {
         when("SPOT", ViewModifier::SpotCompression);
         when("MAG", ViewModifier::Magnification);
     }
-    found
+    (found, unknown)
 }
 
 /// What View Position says.

@@ -92,7 +92,7 @@ fn view_codes_in_every_scheme() {
         for (scheme, value) in [("SCT", view.sct()), ("SRT", view.srt()), ("SNM3", view.srt()), ("99SDM", view.srt())] {
             let image = unseen(|o| sequence(o, tags::VIEW_CODE_SEQUENCE, vec![code(scheme, value)]));
             assert_eq!(image.view, Some(view), "{scheme} {value}");
-            assert_eq!(image.is_standard_view(), matches!(view.short(), "CC" | "MLO"));
+            assert_eq!(image.view.is_some_and(View::is_standard), matches!(view.short(), "CC" | "MLO"));
         }
         let image = unseen(|o| text(o, tags::VIEW_POSITION, VR::CS, view.short()));
         assert_eq!(image.view, Some(view), "{view}");

@@ -1,0 +1,160 @@
+//! `uvid serve`: the server.
+//!
+//! ```text
+//! INFO uvid_server::commands::serve: listening url=http://127.0.0.1:8642 data_dir=./uvid-data
+//! INFO uvid_server::commands::serve: model loaded name=density-v0 package=... recipe=...
+//! ```
+//!
+//! The address is also the one line on standard output, for whoever started the server on port 0.
+
+use std::io::{IsTerminal as _, Write as _};
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tracing::{error, info, warn};
+use tracing_subscriber::EnvFilter;
+
+use super::Ended;
+use crate::config::{self, Config, LogFormat, seconds};
+use crate::engine::Engine;
+use crate::http::{self, App};
+use crate::jobs;
+use crate::store::{Policy, Store};
+
+/// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
+///
+/// Without any option Uvid listens on http://127.0.0.1:8642, keeps everything in ./uvid-data, and scores breast density
+/// with the model inside the binary. Send images to http://127.0.0.1:8642/dicom-web, read scores at
+/// http://127.0.0.1:8642/api/v1/studies, or open http://127.0.0.1:8642 in a browser. `uvid config` explains every
+/// setting. Stop it with Ctrl-C; nothing that was accepted is lost, however it ends.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    flags: config::Flags,
+}
+
+/// Serves until told to stop.
+///
+/// # Errors
+///
+/// The configuration, the data folder, the address or the model cannot be used.
+pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let loaded = config::load(&args.flags)?;
+    log(&loaded.config)?;
+    if let Some(file) = &loaded.file {
+        info!(file = %file.display(), "configuration");
+    }
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let outcome = runtime.block_on(serve(loaded.config));
+    // A file that is being synced must not hold the process; what was accepted is safe.
+    runtime.shutdown_background();
+    outcome.map(|()| Ended::Well)
+}
+
+fn log(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log.filter).context("log.filter is no filter")?;
+    let colours = std::io::stderr().is_terminal();
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    // A log that is already there (a test's) stays.
+    let _ = match config.log.format {
+        LogFormat::Text => builder.try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    std::panic::set_hook(Box::new(|panic| {
+        // A message put together at run time may hold what a file says; a literal cannot.
+        let message = panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("(not shown)");
+        let place = panic.location().map(ToString::to_string);
+        error!(place, thread = std::thread::current().name(), message, "panic");
+    }));
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<()> {
+    let metrics = crate::metrics::install()?;
+    let store = Store::open(&config.data_dir, Policy::from(&config))
+        .await
+        .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {} (another server? set --listen)", config.listen))?;
+    announce(&listener, &config)?;
+    let stop = CancellationToken::new();
+    let (engine, loaded) = start_engine(&config, &store)?;
+    let working = tokio::spawn({
+        let (store, engine, policy, stop) = (store.clone(), engine.clone(), config.jobs.clone(), stop.clone());
+        async move {
+            let outcome = loaded.await.context("the engine ended early").flatten();
+            match &outcome {
+                Ok(()) => {
+                    say_model(&engine);
+                    jobs::work(store, engine, policy, stop).await;
+                }
+                // Without a model there is nothing to serve.
+                Err(_) => stop.cancel(),
+            }
+            outcome
+        }
+    });
+    tokio::spawn(stop_on_signal(stop.clone()));
+    tokio::spawn(upkeep(metrics.clone()));
+    let router = http::router(App::new(store.clone(), engine, config.clone(), metrics));
+    http::serve(listener, router, &config.http, stop).await;
+    let outcome = working.await.context("the worker ended early").flatten();
+    // What a request that was cut off still does is one transaction: done or not.
+    let _ = tokio::time::timeout(seconds(config.http.shutdown_seconds_max), store.close()).await;
+    info!("stopped");
+    outcome
+}
+
+fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
+    let address = listener.local_addr()?;
+    info!(url = %format_args!("http://{address}"), data_dir = %config.data_dir.display(), "listening");
+    if !address.ip().is_loopback() {
+        warn!("there is no authentication yet: whoever reaches {address} can read all studies and add to them");
+    }
+    let mut out = std::io::stdout();
+    writeln!(out, "listening on http://{address}").and_then(|()| out.flush()).context("standard output is closed")
+}
+
+type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
+
+fn start_engine(config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
+    let (model, calibration) = (config.model.clone(), config.calibration.clone());
+    let load = move || super::predictor(&model, calibration.as_ref());
+    Engine::start(load, store.objects().clone(), config.dicom_limits()).context("no thread for the engine")
+}
+
+fn say_model(engine: &Engine) {
+    if let Some(id) = engine.predictor().map(|predictor| predictor.id()) {
+        info!(name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");
+    }
+}
+
+/// Cancels `stop` at SIGINT (Ctrl-C) or SIGTERM.
+async fn stop_on_signal(stop: CancellationToken) {
+    #[cfg(unix)]
+    let terminated = async {
+        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+            Ok(mut signal) => signal.recv().await,
+            Err(_) => std::future::pending().await,
+        }
+    };
+    #[cfg(not(unix))]
+    let terminated = std::future::pending::<Option<()>>();
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => info!("interrupted"),
+        _ = terminated => info!("told to stop"),
+    }
+    stop.cancel();
+}
+
+/// Keeps the histograms small between scrapes.
+async fn upkeep(metrics: PrometheusHandle) {
+    let mut tick = tokio::time::interval(std::time::Duration::from_secs(5));
+    loop {
+        tick.tick().await;
+        metrics.run_upkeep();
+    }
+}

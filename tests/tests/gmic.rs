@@ -1,0 +1,149 @@
+//! GMIC as a model package: from DICOM files to the numbers of its authors' code.
+//!
+//! The published weights are for users to download; here the weights are made by the fixtures' formula, with which the
+//! authors' code was run.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::support::{output, run, score, shared, stderr};
+
+fn fnv1a64(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The fixtures' formula for a tensor of model 1.
+fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
+    let hash = fnv1a64(name);
+    let u = |i: usize| {
+        let mut z = hash.wrapping_add(i as u64).wrapping_add(0x9E37_79B9_7F4A_7C15);
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53) * 2.0 - 1.0
+    };
+    let gain = if name == "mil_attn_w.weight" { 8.0 } else { 1.0 };
+    let scale = gain * (3.0 / shape.iter().skip(1).product::<usize>() as f64).sqrt();
+    let value = |i: usize| match (name.ends_with("weight") && shape.len() > 1, name) {
+        (true, _) => u(i) * scale,
+        (false, n) if n.ends_with("weight") || n.ends_with("running_var") => 1.0 + 0.25 * u(i),
+        (false, _) => 0.1 * u(i),
+    };
+    (0..shape.iter().product()).map(|i| value(i) as f32).collect()
+}
+
+/// Writes a package of one member into the folder.
+fn package(folder: &Path, manifest: &Value) {
+    let tensors = manifest["state_dict"].as_array().expect("list").iter().filter(|t| t[2] == "torch.float32");
+    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
+        .map(|t| {
+            let name = t[0].as_str().expect("name").to_owned();
+            let size = |v: &Value| usize::try_from(v.as_u64().expect("size")).expect("size");
+            let shape: Vec<usize> = t[1].as_array().expect("shape").iter().map(size).collect();
+            let bytes = tensor(&name, &shape).iter().flat_map(|v| v.to_le_bytes()).collect();
+            (name, shape, bytes)
+        })
+        .collect();
+    let views = tensors.iter().map(|(name, shape, bytes)| {
+        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes);
+        (name.clone(), view.expect("view"))
+    });
+    let weights = safetensors::serialize(views, None).expect("safetensors");
+    std::fs::write(folder.join("model_1.safetensors"), &weights).expect("written");
+    let digest: String = {
+        use sha2::Digest;
+        sha2::Sha256::digest(&weights).iter().map(|b| format!("{b:02x}")).collect()
+    };
+    let manifest = format!(
+        r#"
+name = "gmic-formula"
+version = "0"
+summary = "GMIC with weights by formula, for tests"
+intended_use = "Tests."
+limits = ["It knows nothing."]
+licence = "none needed"
+training_data = "none"
+
+[input]
+required_views = []
+acquisitions = ["ffdm"]
+intents = ["for-presentation"]
+implants = false
+lossy = false
+burned_in_annotation = false
+magnification_max = 1.1
+
+[recipe]
+architecture = "gmic"
+members = [{{ weights = "model_1.safetensors", top_share = 0.02 }}]
+window = [2944, 1920]
+crop_iterations = 100
+crop_buffer = 50
+crop_search_divisor = 3
+patches = 6
+patch_size = 256
+combine = {{ breast = "mean", exam = "max" }}
+
+[outputs.p_malignant]
+meaning = "Probability of a malignant finding."
+unit = "probability"
+
+[outputs.p_benign]
+meaning = "Probability of a benign finding."
+unit = "probability"
+
+[files]
+"model_1.safetensors" = "{digest}"
+"#
+    );
+    std::fs::write(folder.join("package.toml"), manifest).expect("written");
+}
+
+#[test]
+fn dicom_in_the_authors_numbers_out() {
+    let Some(fixture) = shared("models/fixtures/gmic/gmic_exam0.json") else { return };
+    let Some(files) = super::exam0::exam(|_, _| ()) else { return };
+    let json =
+        |path: &Path| -> Value { serde_json::from_slice(&std::fs::read(path).expect("readable")).expect("JSON") };
+    let folder = tempfile::tempdir().expect("folder");
+    package(folder.path(), &json(&fixture.with_file_name("weights_manifest.json")));
+    let (exam, maps) = (folder.path().join("exam"), folder.path().join("maps"));
+    std::fs::create_dir(&exam).expect("folder");
+    for (slot, bytes) in &files {
+        std::fs::write(exam.join(format!("{slot}.dcm")), bytes).expect("written");
+    }
+    let text = |path: &Path| path.to_str().expect("UTF-8").to_owned();
+    let report = score(&[&text(&exam), "--model", &text(folder.path()), "--heatmaps", &text(&maps)]).remove(0);
+    assert_eq!(report["state"], "scored", "{}", report["reasons"]);
+
+    let expected = &json(&fixture)["results"];
+    let mut by_breast = std::collections::BTreeMap::<String, Vec<f64>>::new();
+    for image in report["images"].as_array().expect("images") {
+        let slot = image["slot"].as_str().expect("slot");
+        let y = &expected[slot]["model1"]["y_fusion"];
+        for (class, name) in [(0, "p_benign"), (1, "p_malignant")] {
+            let (found, expected) = (output(&image["outputs"], name), y[class].as_f64().expect("number"));
+            assert!((found - expected).abs() <= 1e-5, "{slot} {name}: {found}, expected {expected}");
+        }
+        by_breast.entry(slot[..1].to_owned()).or_default().push(output(&image["outputs"], "p_malignant"));
+        for map in ["malignant-saliency", "benign-saliency"] {
+            let path = maps.join(report["study"].as_str().expect("uid")).join(format!("{slot}_{map}.png"));
+            let picture = image::open(&path).expect("a heat map");
+            assert_eq!(serde_json::json!([picture.height(), picture.width()]), image["file_size"]);
+        }
+    }
+    // Breast: mean of its views; exam: the larger breast, as the package says.
+    let mut largest = f64::MIN;
+    for breast in report["breasts"].as_array().expect("breasts") {
+        let views = &by_breast[breast["laterality"].as_str().expect("side")];
+        let mean = views.iter().sum::<f64>() / views.len() as f64;
+        assert!((output(&breast["outputs"], "p_malignant") - mean).abs() <= 1e-12);
+        largest = largest.max(mean);
+    }
+    assert!((output(&report["exam"], "p_malignant") - largest).abs() <= 1e-12);
+
+    // A package without golden cases cannot be verified, and says so.
+    let result = run(&["model", "verify", &text(folder.path())]);
+    assert_eq!(result.status.code(), Some(1));
+    assert!(stderr(&result).contains("golden/cases.toml"), "{}", stderr(&result));
+}
