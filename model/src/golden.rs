@@ -116,7 +116,7 @@ impl Predictor {
         let exam = Exam::assemble(received, self.rules()).exam.map_err(words)?;
         let prepared = self.prepare(&exam).map_err(words)?;
         let scores = self.predict(&[prepared]).pop();
-        scores.unwrap_or_else(|| Err(uvid_exam::Reason::NoMammogram)).map_err(|reason| words(vec![reason]))
+        scores.unwrap_or(Err(uvid_exam::Reason::NoMammogram)).map_err(|reason| words(vec![reason]))
     }
 }
 

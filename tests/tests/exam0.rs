@@ -7,8 +7,11 @@ use uvid_exam::{Rescale, Slot};
 
 use super::support::{Server, output, score, shared, timeless};
 
-/// The stored values of the real exam, 12 bits.
-fn pictures() -> Option<Vec<(Slot, usize, usize, Vec<u16>)>> {
+/// A view's rows, columns and stored values, 12 bits.
+type Picture = (Slot, usize, usize, Vec<u16>);
+
+/// The real exam.
+fn pictures() -> Option<Vec<Picture>> {
     let read = |slot: Slot| {
         let picture = image::open(shared(&format!("data/exam0/0_{slot}.png"))?).expect("PNG").into_luma16();
         let (columns, rows) = (picture.width() as usize, picture.height() as usize);
@@ -19,7 +22,7 @@ fn pictures() -> Option<Vec<(Slot, usize, usize, Vec<u16>)>> {
 
 /// The exam as DICOM files; `disguise` may change the attributes and the pixels with them.
 pub(crate) fn exam(disguise: impl Fn(&mut Wrap, &mut Vec<u16>)) -> Option<Vec<(Slot, Vec<u8>)>> {
-    let wrap = |(slot, rows, columns, mut pixels): (Slot, usize, usize, Vec<u16>)| {
+    let wrap = |(slot, rows, columns, mut pixels): Picture| {
         let mut wrap = Wrap::new(slot, rows, columns, 100);
         wrap.padding = None;
         disguise(&mut wrap, &mut pixels);

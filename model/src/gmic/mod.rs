@@ -96,7 +96,7 @@ impl Gmic {
     pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
         let load = |m: &MemberRecipe| {
             let weights = Weights::from_safetensors(package.file(&m.weights)?)?;
-            Ok(Member::new(&weights, recipe, m.top_share)?)
+            Member::new(&weights, recipe, m.top_share)
         };
         let members = recipe.members.iter().map(load).collect::<Result<_, LoadError>>()?;
         Ok(Self { recipe: recipe.clone(), members })
