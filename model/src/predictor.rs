@@ -52,6 +52,7 @@ impl Predictor {
             version: manifest.version.clone(),
             digest: package.digest().to_owned(),
             recipe_digest: manifest.recipe_digest(site),
+            recalibrated: site.map(|site| format!("{}: {}", site.by, site.reason)),
         };
         Ok(Self { id, rules: manifest.input.rules(), manifest, architecture })
     }

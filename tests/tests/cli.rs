@@ -222,3 +222,27 @@ fn no_identity_is_printed() {
         }
     }
 }
+
+#[test]
+fn a_calibration_of_the_site_is_used_and_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let exam = folder.path().join("exam");
+    write(&exam, &small_exam(10));
+    let (exam, config) = (exam.to_str().unwrap(), folder.path().join("uvid.toml"));
+    let calibration = "[calibration]\nscale = 0.5\nthresholds = [-3.0, 1.0, 4.0]\nby = \"Dr P\"\nreason = \"200 exams of 2026\"\n";
+    std::fs::write(&config, calibration).unwrap();
+    let own = score(&[exam]).remove(0);
+    let site = score(&[exam, "--config", config.to_str().unwrap()]).remove(0);
+    // The network's score is the same, what is made of it is not, and the record says that another recipe was in force.
+    let s = output(&own["exam"], "density_score");
+    assert_eq!(output(&site["exam"], "density_score"), s);
+    assert!((output(&site["exam"], "p_dense") - 1.0 / (1.0 + (1.0 - 0.5 * s).exp())).abs() < 1e-12);
+    assert_eq!(own["package"]["digest"], site["package"]["digest"]);
+    assert_eq!(site["package"]["recalibrated"], "Dr P: 200 exams of 2026");
+    assert_ne!(own["package"]["recipe_digest"], site["package"]["recipe_digest"]);
+
+    std::fs::write(&config, calibration.replace("-3.0, 1.0", "1.0, -3.0")).unwrap();
+    let result = run(&["score", exam, "--config", config.to_str().unwrap()]);
+    assert_eq!(result.status.code(), Some(1));
+    assert!(stderr(&result).contains("rising thresholds"), "{}", stderr(&result));
+}

@@ -47,10 +47,10 @@ fn curl_stores_an_exam_and_reads_the_score() {
 
 #[test]
 fn dicomweb_client_stores_an_exam() {
-    let python = std::env::var("UVID_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
+    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
     let has = Command::new(&python).args(["-c", "import dicomweb_client, pydicom"]).output();
     if !has.is_ok_and(|o| o.status.success()) {
-        eprintln!("skipped: {python} has no dicomweb-client (pip install dicomweb-client; UVID_PEERS_PYTHON)");
+        eprintln!("skipped: {python} has no dicomweb-client (pip install dicomweb-client; TEST_PEERS_PYTHON)");
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -37,6 +37,8 @@ pub struct PackageId {
     pub digest: String,
     /// SHA-256 of the recipe in force (pre-processing, reading and calibration, a site's calibration included).
     pub recipe_digest: String,
+    /// Who replaced the package's calibration at this site, and why; `None` where the package's own is in force.
+    pub recalibrated: Option<String>,
 }
 
 /// One value that a model gives. The kinds do not mix.

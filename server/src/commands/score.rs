@@ -12,6 +12,7 @@ use uvid_model::Predictor;
 
 use super::sources::{self, Source};
 use super::{EXIT_CODES, Ended};
+use crate::config::{self, Flags};
 use crate::pipeline::{self, Unreadable};
 use crate::report::json::ReportJson;
 use crate::report::{Report, csv, overlay, table};
@@ -40,9 +41,12 @@ pub struct Args {
     /// Write heat maps over the images as PNG into this folder, one folder a study.
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
-    /// The model: the name of the bundled package, or the folder of another one.
-    #[arg(long, default_value = "density-v0", value_name = "NAME|DIR")]
-    pub model: String,
+    /// The model: the name of the bundled package, or the folder of another one [default: density-v0].
+    #[arg(long, value_name = "NAME|DIR")]
+    pub model: Option<String>,
+    /// The configuration whose model, calibration and limits are used, as by `uvid serve`.
+    #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
+    pub config: Option<PathBuf>,
 }
 
 /// Output formats.
@@ -58,8 +62,10 @@ pub enum Format {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
-    let limits = dicom::Limits::default();
-    let predictor = super::predictor(&args.model, None)?;
+    let flags = Flags { config: args.config.clone(), model: args.model.clone(), ..Flags::default() };
+    let config = config::load(&flags)?.config;
+    let limits = config.dicom_limits();
+    let predictor = super::predictor(&config.model, config.calibration.as_ref())?;
     let search = spinner("looking for DICOM");
     let found = sources::find(&args.paths, &limits, || search.inc(1))?;
     search.finish_and_clear();

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uvid_exam::{Heatmap, Output, Value};
+use uvid_exam::{Heatmap, Output, PackageId, Value};
 
 use super::{DISCLAIMER, Report};
 
@@ -56,6 +56,9 @@ pub struct PackageJson {
     pub digest: String,
     /// SHA-256 of the recipe in force.
     pub recipe_digest: String,
+    /// Who replaced the package's calibration at this site, and why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recalibrated: Option<String>,
 }
 
 /// A named value.
@@ -184,12 +187,7 @@ impl From<&Report> for ReportJson {
             study: report.study.as_ref().map(ToString::to_string),
             state: if scores.is_some() { State::Scored } else { State::NotScored },
             disclaimer: DISCLAIMER.to_owned(),
-            package: PackageJson {
-                name: report.package.name.clone(),
-                version: report.package.version.clone(),
-                digest: report.package.digest.clone(),
-                recipe_digest: report.package.recipe_digest.clone(),
-            },
+            package: PackageJson::from(&report.package),
             exam: scores.map(|s| outputs(&s.exam)).unwrap_or_default(),
             breasts: scores.iter().flat_map(|s| &s.breasts).map(BreastJson::from).collect(),
             images: scores.iter().flat_map(|s| &s.images).map(ImageJson::from).collect(),
@@ -206,6 +204,18 @@ impl From<&Report> for ReportJson {
                 prepare: ms(report.stages.prepare),
                 predict: ms(report.stages.predict),
             },
+        }
+    }
+}
+
+impl From<&PackageId> for PackageJson {
+    fn from(id: &PackageId) -> Self {
+        Self {
+            name: id.name.clone(),
+            version: id.version.clone(),
+            digest: id.digest.clone(),
+            recipe_digest: id.recipe_digest.clone(),
+            recalibrated: id.recalibrated.clone(),
         }
     }
 }

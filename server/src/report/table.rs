@@ -46,6 +46,9 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     writeln!(out, "  Model   {} {}", p.name, p.version)?;
     writeln!(out, "    package  sha256:{}", p.digest)?;
     writeln!(out, "    recipe   sha256:{}", p.recipe_digest)?;
+    if let Some(who) = &p.recalibrated {
+        writeln!(out, "    calibrated at this site by {who}")?;
+    }
     let s = &report.stages;
     writeln!(
         out,

@@ -1,6 +1,6 @@
 //! Seeded mutations of real and made files: each gives a value or an error, no panic, in bounded time.
 //!
-//! `UVID_FUZZ_CASES=3000 cargo test -p uvid-datasets dicom::tests::fuzz -- --nocapture` runs more than the default.
+//! `TEST_FUZZ_CASES=3000 cargo test -p uvid-datasets dicom::tests::fuzz -- --nocapture` runs more than the default.
 
 use std::time::{Duration, Instant};
 
@@ -77,7 +77,7 @@ fn outcome(bytes: &[u8], limits: &Limits) -> String {
 
 #[test]
 fn mutations() {
-    let cases: usize = std::env::var("UVID_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    let cases: usize = std::env::var("TEST_FUZZ_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
     let mut seeds = vec![
         explicit(&plain()),
         file(&plain(), uids::IMPLICIT_VR_LITTLE_ENDIAN),
