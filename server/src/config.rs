@@ -1,0 +1,237 @@
+//! Everything that can be set: one struct, its defaults and its documentation, side by side.
+//!
+//! A value comes from the last of these that has it: the default here, the file (`--config`, else `./uvid.toml`, else
+//! `/etc/uvid/uvid.toml`), the environment (`UVID_HTTP__BODY_BYTES_MAX` sets `http.body_bytes_max`), the command line
+//! (`--set http.body_bytes_max=...`, or a flag of its own). `uvid config` prints the outcome with the source of each.
+//!
+//! Invariants: a key that does not exist is an error wherever it was written; every limit names its unit; a
+//! [`Config`] that [`load`] gives has passed [`Config::check`].
+
+mod load;
+mod show;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use uvid_datasets::dicom;
+use uvid_model::SiteCalibration;
+
+pub use load::{ConfigError, Flags, Loaded, load, load_from};
+
+/// A struct of settings whose doc comments can be printed.
+trait Section {
+    /// Each key with its documentation, in order.
+    const KEYS: &'static [(&'static str, &'static str)];
+}
+
+/// Declares a struct of settings: for each key its documentation, its type and its default.
+macro_rules! settings {
+    ($(#[doc = $about:literal])+ $name:ident { $($(#[doc = $doc:literal])+ $key:ident: $kind:ty = $default:expr;)* }) => {
+        $(#[doc = $about])+
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields, default)]
+        pub struct $name {
+            $($(#[doc = $doc])+ pub $key: $kind,)*
+        }
+
+        impl Default for $name {
+            fn default() -> Self {
+                Self { $($key: $default,)* }
+            }
+        }
+
+        impl Section for $name {
+            const KEYS: &'static [(&'static str, &'static str)] = &[$((stringify!($key), concat!($($doc),+)),)*];
+        }
+    };
+}
+
+settings! {
+    /// The configuration of `uvid serve`.
+    Config {
+        /// Address and port of HTTP. There is no authentication yet: keep it on the loopback interface.
+        listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 8642));
+        /// Folder of everything that is kept: `uvid.sqlite` and `objects/`. One process at a time.
+        data_dir: PathBuf = PathBuf::from("./uvid-data");
+        /// The model package: the name of the one inside the binary, or the folder of another.
+        model: String = "density-v0".to_owned();
+        /// How clients reach this server, as in `https://uvid.example.org`; the request's Host if not set.
+        public_url: Option<String> = None;
+        /// The log.
+        log: Log = Log::default();
+        /// What a client may send and how long it may take.
+        http: Http = Http::default();
+        /// Objects on disk.
+        store: StoreLimits = StoreLimits::default();
+        /// When a study is scored.
+        jobs: Jobs = Jobs::default();
+        /// What reading one DICOM file may cost.
+        dicom: DicomLimits = DicomLimits::default();
+        /// A calibration fitted at this site in place of the model package's own.
+        calibration: Option<SiteCalibration> = None;
+    }
+}
+
+settings! {
+    /// The log, on standard error.
+    Log {
+        /// What is logged, in the syntax of tracing's EnvFilter: `info`, `uvid_server=debug,info`.
+        filter: String = "info".to_owned();
+        /// `text` for people, `json` for machines.
+        format: LogFormat = LogFormat::Text;
+    }
+}
+
+/// The form of the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+settings! {
+    /// What a client may send and how long it may take. Times are seconds, fractions allowed.
+    Http {
+        /// Bytes of the body of one STOW-RS request; beyond: 413, nothing stored.
+        body_bytes_max: u64 = 8 << 30;
+        /// Bytes of one instance; beyond: this instance fails with A700, the others are stored.
+        part_bytes_max: u64 = 4 << 30;
+        /// Instances in one STOW-RS request; beyond: 413, nothing stored.
+        parts_max: usize = 2_000;
+        /// Bytes of the headers of one part; beyond: 400, nothing stored.
+        part_header_bytes_max: usize = 16 << 10;
+        /// Bytes of a request's line and headers together; beyond: 431. At least 8192.
+        header_bytes_max: usize = 64 << 10;
+        /// Until a request's headers must be complete; beyond: the connection is closed.
+        header_seconds_max: f64 = 15.0;
+        /// Between two pieces of a STOW-RS body; beyond: 408, nothing stored.
+        idle_seconds_max: f64 = 30.0;
+        /// For the body of a STOW-RS request in all; beyond: 408, nothing stored.
+        upload_seconds_max: f64 = 1_800.0;
+        /// For the answer to any other request; beyond: 503.
+        request_seconds_max: f64 = 30.0;
+        /// STOW-RS requests at once; further ones wait.
+        uploads_max: usize = 16;
+        /// How long they wait; beyond: 503 and Retry-After.
+        uploads_wait_seconds_max: f64 = 10.0;
+        /// Open connections; further ones wait in the operating system's queue.
+        connections_max: usize = 512;
+        /// Studies that one page of `/api/v1/studies` may hold.
+        page_studies_max: u32 = 200;
+        /// Heat maps drawn at once; beyond: they wait.
+        heatmaps_max: usize = 2;
+        /// For open requests to end once the server was told to stop.
+        shutdown_seconds_max: f64 = 10.0;
+    }
+}
+
+settings! {
+    /// Objects on disk.
+    StoreLimits {
+        /// Free space of the data folder's disk below which nothing more is accepted (503).
+        free_bytes_min: u64 = 2 << 30;
+        /// Objects of one study; beyond: the instance fails with A700.
+        study_instances_max: u32 = 500;
+        /// Bytes of a file read into memory to identify it; if they do not do, the whole file is, one file at a time.
+        header_bytes_max: u64 = 4 << 20;
+    }
+}
+
+settings! {
+    /// When a study is scored.
+    Jobs {
+        /// Seconds without a new image after which a study counts as complete and is scored.
+        quiet_seconds: f64 = 2.0;
+        /// Attempts at a study, crashes of the whole process included, before it counts as failed.
+        attempts_max: u32 = 5;
+        /// Seconds until a failed attempt is repeated.
+        retry_seconds: f64 = 5.0;
+    }
+}
+
+settings! {
+    /// What reading one DICOM file may cost.
+    DicomLimits {
+        /// Rows times Columns of a frame.
+        frame_pixels_max: usize = dicom::Limits::default().frame_pixels_max;
+        /// Bytes of a deflated data set once inflated.
+        inflated_bytes_max: usize = dicom::Limits::default().inflated_bytes_max;
+    }
+}
+
+impl Config {
+    /// The limits that the DICOM reader gets.
+    pub fn dicom_limits(&self) -> dicom::Limits {
+        dicom::Limits {
+            file_bytes_max: usize::try_from(self.http.part_bytes_max).unwrap_or(usize::MAX),
+            frame_pixels_max: self.dicom.frame_pixels_max,
+            inflated_bytes_max: self.dicom.inflated_bytes_max,
+            ..dicom::Limits::default()
+        }
+    }
+
+    /// Refuses values that parse and make no sense: the key and what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// The first such key.
+    pub fn check(&self) -> Result<(), (&'static str, String)> {
+        let (http, jobs) = (&self.http, &self.jobs);
+        for (key, value, least) in [
+            ("http.body_bytes_max", http.body_bytes_max, 1),
+            ("http.part_bytes_max", http.part_bytes_max, 1),
+            ("http.parts_max", http.parts_max as u64, 1),
+            ("http.part_header_bytes_max", http.part_header_bytes_max as u64, 256),
+            ("http.header_bytes_max", http.header_bytes_max as u64, 8192),
+            ("http.uploads_max", http.uploads_max as u64, 1),
+            ("http.connections_max", http.connections_max as u64, 1),
+            ("http.page_studies_max", u64::from(http.page_studies_max), 1),
+            ("http.heatmaps_max", http.heatmaps_max as u64, 1),
+            ("store.study_instances_max", u64::from(self.store.study_instances_max), 1),
+            ("store.header_bytes_max", self.store.header_bytes_max, 4096),
+            ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
+            ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
+            ("dicom.inflated_bytes_max", self.dicom.inflated_bytes_max as u64, 1),
+        ] {
+            if value < least {
+                return Err((key, format!("is {value}; the least is {least}")));
+            }
+        }
+        for (key, value, least) in [
+            ("http.header_seconds_max", http.header_seconds_max, 0.1),
+            ("http.idle_seconds_max", http.idle_seconds_max, 0.1),
+            ("http.upload_seconds_max", http.upload_seconds_max, 0.1),
+            ("http.uploads_wait_seconds_max", http.uploads_wait_seconds_max, 0.0),
+            ("http.request_seconds_max", http.request_seconds_max, 0.1),
+            ("http.shutdown_seconds_max", http.shutdown_seconds_max, 0.0),
+            ("jobs.quiet_seconds", jobs.quiet_seconds, 0.0),
+            ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
+        ] {
+            if !(least..=SECONDS_MAX).contains(&value) {
+                return Err((key, format!("is {value}; from {least} to {SECONDS_MAX} is allowed")));
+            }
+        }
+        if http.part_bytes_max > http.body_bytes_max {
+            return Err(("http.part_bytes_max", "is more than http.body_bytes_max".to_owned()));
+        }
+        if let Some(url) = &self.public_url
+            && !(url.starts_with("http://") || url.starts_with("https://"))
+        {
+            return Err(("public_url", "must begin with http:// or https://".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// The longest time that can be set: a week.
+const SECONDS_MAX: f64 = 7.0 * 86_400.0;
+
+/// Seconds of the configuration, which [`Config::check`] has looked at, as a duration.
+pub fn seconds(value: f64) -> Duration {
+    Duration::try_from_secs_f64(value).unwrap_or(Duration::ZERO)
+}

@@ -1,0 +1,77 @@
+//! The Store Instances Response Module (PS3.18 table I.1-1) in the DICOM JSON Model (PS3.18 annex F).
+
+use serde_json::{Value, json};
+use uvid_exam::StudyInstanceUid;
+
+use crate::store::{Accepted, Refusal, Refused};
+
+/// Failure Reason (0008,1197): PS3.18 table I.2-2, where the two nibbles that it leaves open are 0.
+///
+/// 0111H is not in that table; PS3.7 C.5.4 defines it as "the SOP Instance UID was already allocated to another SOP
+/// instance", which is what happened, and a client takes any value for a failure.
+fn failure_reason(because: &Refused) -> u16 {
+    use uvid_datasets::dicom::ReadError;
+    match because {
+        // "Refused: Out of Resources"
+        Refused::TooLarge(_) | Refused::StudyFull(_) => 0xA700,
+        Refused::Unreadable(ReadError::TooLarge { .. } | ReadError::Limit { .. }) => 0xA700,
+        // "Error: Data Set does not match SOP Class"; also used where the study is not the one in the URL.
+        Refused::OtherStudy => 0xA900,
+        // "Referenced Transfer Syntax not supported"
+        Refused::Unreadable(ReadError::TransferSyntax(_)) => 0xC122,
+        // "Error: Cannot understand"
+        Refused::Unreadable(
+            ReadError::NotDicom
+            | ReadError::Missing(_)
+            | ReadError::Uid { .. }
+            | ReadError::Invalid { .. }
+            | ReadError::Broken { .. }
+            | ReadError::Codec { .. },
+        ) => 0xC000,
+        Refused::Different => 0x0111,
+    }
+}
+
+/// The body of the answer. `base` is the URL that ends in `/dicom-web`.
+pub(super) fn body(base: &str, answers: &[Result<Accepted, Refusal>]) -> Value {
+    let study_url = |study: &StudyInstanceUid| format!("{base}/studies/{study}");
+    let mut body = serde_json::Map::new();
+
+    let mut studies: Vec<_> = answers.iter().flatten().map(|accepted| &accepted.study).collect();
+    studies.sort();
+    studies.dedup();
+    // Retrieve URL of the study, if they are all of one.
+    if let [study] = studies[..] {
+        body.insert("00081190".into(), element("UR", vec![study_url(study).into()]));
+    }
+    let (mut stored, mut failed, mut others) = (Vec::new(), Vec::new(), Vec::new());
+    for answer in answers {
+        match answer {
+            Ok(Accepted { study, sop_instance, sop_class, .. }) => stored.push(json!({
+                "00081150": element("UI", vec![sop_class.as_str().into()]),
+                "00081155": element("UI", vec![sop_instance.as_str().into()]),
+                "00081190": element("UR", vec![format!("{}/instances/{sop_instance}", study_url(study)).into()]),
+            })),
+            Err(Refusal { because, object: Some((sop_class, sop_instance)) }) => failed.push(json!({
+                "00081150": element("UI", vec![sop_class.as_str().into()]),
+                "00081155": element("UI", vec![sop_instance.as_str().into()]),
+                "00081197": element("US", vec![failure_reason(because).into()]),
+            })),
+            // What has no UID cannot be listed by it; this sequence is for that.
+            Err(Refusal { because, object: None }) => {
+                others.push(json!({ "00081197": element("US", vec![failure_reason(because).into()]) }));
+            }
+        }
+    }
+    // Referenced SOP Sequence, Failed SOP Sequence, Other Failures Sequence.
+    for (tag, items) in [("00081199", stored), ("00081198", failed), ("0008119A", others)] {
+        if !items.is_empty() {
+            body.insert(tag.into(), element("SQ", items));
+        }
+    }
+    Value::Object(body)
+}
+
+fn element(vr: &str, values: Vec<Value>) -> Value {
+    json!({ "vr": vr, "Value": values })
+}

@@ -1,0 +1,148 @@
+//! The thread that owns the model.
+//!
+//! Scoring is synchronous and busy for seconds, so it happens on one thread of its own (and on rayon's, below it),
+//! never on those that answer requests. Work reaches it through a channel of one place; the tracing span comes along.
+//!
+//! Invariants: a panic ends the study it happened in, nothing else; the thread holds the decoded mammograms of one
+//! study, and the raw bytes of as many files as there are cores.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, OnceLock};
+use std::time::Instant;
+
+use rayon::prelude::*;
+use tokio::sync::{mpsc, oneshot};
+use tracing::Span;
+use uvid_datasets::dicom;
+use uvid_exam::{Received, SopInstanceUid};
+use uvid_model::Predictor;
+
+use crate::pipeline::{Unreadable, score_received};
+use crate::report::Report;
+use crate::store::{Digest, ObjectStore};
+
+/// What the engine says of one study.
+#[derive(Debug)]
+pub enum Answer {
+    /// It was looked at.
+    Report(Box<Report>),
+    /// The computation panicked; the log says where.
+    Panicked,
+}
+
+/// The engine's thread has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the engine has ended")]
+pub struct Ended;
+
+/// A handle to the engine. Its thread ends when the last clone is dropped.
+#[derive(Clone)]
+pub struct Engine {
+    work: mpsc::Sender<Work>,
+    predictor: Arc<OnceLock<Arc<Predictor>>>,
+}
+
+struct Work {
+    objects: Vec<(SopInstanceUid, Digest)>,
+    span: Span,
+    answer: oneshot::Sender<Answer>,
+}
+
+impl Engine {
+    /// Starts the thread, which first loads the model; the receiver says how that went.
+    ///
+    /// # Errors
+    ///
+    /// The operating system gives no thread.
+    pub fn start<E: Send + 'static>(
+        load: impl FnOnce() -> Result<Predictor, E> + Send + 'static,
+        store: ObjectStore,
+        limits: dicom::Limits,
+    ) -> std::io::Result<(Self, oneshot::Receiver<Result<(), E>>)> {
+        let (work, queue) = mpsc::channel(1);
+        let (loaded, when_loaded) = oneshot::channel();
+        let engine = Self { work, predictor: Arc::default() };
+        let predictor = Arc::clone(&engine.predictor);
+        std::thread::Builder::new().name("engine".into()).spawn(move || {
+            let model = match load() {
+                Ok(model) => Arc::clone(predictor.get_or_init(|| Arc::new(model))),
+                // Whoever waits for the model is told; the queue closes with this thread.
+                Err(error) => return drop(loaded.send(Err(error))),
+            };
+            if loaded.send(Ok(())).is_ok() {
+                serve(queue, &model, &store, &limits);
+            }
+        })?;
+        Ok((engine, when_loaded))
+    }
+
+    /// The model, once it is loaded.
+    pub fn predictor(&self) -> Option<&Arc<Predictor>> {
+        self.predictor.get()
+    }
+
+    /// Scores the study of these objects.
+    ///
+    /// # Errors
+    ///
+    /// The engine has ended.
+    pub async fn score(&self, objects: Vec<(SopInstanceUid, Digest)>) -> Result<Answer, Ended> {
+        let (answer, when_answered) = oneshot::channel();
+        self.work.send(Work { objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
+        when_answered.await.map_err(|_| Ended)
+    }
+}
+
+fn serve(mut queue: mpsc::Receiver<Work>, model: &Predictor, store: &ObjectStore, limits: &dicom::Limits) {
+    while let Some(Work { objects, span, answer }) = queue.blocking_recv() {
+        let _in_span = span.enter();
+        let said = guarded(|| score(&objects, model, store, limits));
+        // Whoever asked may have gone because the server stops.
+        let _ = answer.send(said);
+    }
+}
+
+/// Ends a panic here. Nothing that it could leave half-changed outlives the call: scoring does not mutate the model.
+fn guarded(score: impl FnOnce() -> Report) -> Answer {
+    catch_unwind(AssertUnwindSafe(score)).map_or(Answer::Panicked, |report| Answer::Report(Box::new(report)))
+}
+
+fn score(
+    objects: &[(SopInstanceUid, Digest)],
+    model: &Predictor,
+    store: &ObjectStore,
+    limits: &dicom::Limits,
+) -> Report {
+    let start = Instant::now();
+    let read: Vec<_> = objects.par_iter().map(|(uid, digest)| read(uid, digest, store, limits)).collect();
+    let (mut received, mut unreadable) = (Vec::new(), Vec::new());
+    for result in read {
+        match result {
+            Ok(file) => received.push(file),
+            Err(problem) => unreadable.push(problem),
+        }
+    }
+    score_received(received, unreadable, start.elapsed(), model)
+}
+
+/// One object from disk to mammogram; its bytes are dropped at once.
+fn read(
+    uid: &SopInstanceUid,
+    digest: &Digest,
+    store: &ObjectStore,
+    limits: &dicom::Limits,
+) -> Result<Received, Unreadable> {
+    let problem = |problem: String| Unreadable { name: uid.to_string(), problem };
+    let bytes = store.read(digest).map_err(|error| problem(error.to_string()))?;
+    dicom::read(&bytes, limits).map_err(|error| problem(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_an_answer() {
+        assert!(matches!(guarded(|| panic!("on purpose")), Answer::Panicked));
+    }
+}

@@ -1,0 +1,66 @@
+//! `/healthz`, `/readyz`, `/metrics`.
+
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use metrics::gauge;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::App;
+use crate::metrics as names;
+
+/// Whether the server can do its work.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ReadyJson {
+    /// Whether everything below is `ok`.
+    ready: bool,
+    /// Whether the database and the object folder can be written.
+    store: &'static str,
+    /// Whether the disk has more room than `store.free_bytes_min`.
+    disk: &'static str,
+    /// Whether the model is loaded.
+    model: &'static str,
+}
+
+/// Whether the process is alive.
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It is.", body = str)))]
+pub(super) async fn healthz() -> &'static str {
+    "ok\n"
+}
+
+/// Whether the server can take and score studies.
+#[utoipa::path(get, path = "/readyz", tag = "operation", responses(
+    (status = 200, description = "It can.", body = ReadyJson),
+    (status = 503, description = "It cannot; the body says what is wrong.", body = ReadyJson),
+))]
+pub(super) async fn readyz(State(app): State<App>) -> Response {
+    let say = |well: bool, otherwise| if well { "ok" } else { otherwise };
+    let written = app.store().check_writable().await.inspect_err(|error| tracing::error!(%error, "not ready"));
+    let store = say(written.is_ok(), "cannot be written; the log says why");
+    let disk = say(matches!(app.store().has_room(), Ok(true)), "nearly full");
+    let model = say(app.engine().predictor().is_some(), "not loaded");
+    let ready = [store, disk, model].iter().all(|part| *part == "ok");
+    let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    (status, Json(ReadyJson { ready, store, disk, model })).into_response()
+}
+
+/// Counters and times in the Prometheus text format.
+#[utoipa::path(get, path = "/metrics", tag = "operation", responses(
+    (status = 200, description = "The metrics.", body = str, content_type = "text/plain")
+))]
+pub(super) async fn metrics(State(app): State<App>) -> Response {
+    if let Ok(queue) = app.store().queue().await {
+        gauge!(names::JOBS, "state" => "waiting").set(queue.waiting as f64);
+        gauge!(names::JOBS, "state" => "running").set(queue.running as f64);
+    }
+    if let Some(predictor) = app.engine().predictor() {
+        let (id, version) = (predictor.id(), env!("CARGO_PKG_VERSION"));
+        let labels = [("version", version.to_owned()), ("model", id.name.clone()), ("package", id.digest.clone())];
+        gauge!(names::INFO, &labels).set(1.0);
+    }
+    app.metrics().run_upkeep();
+    ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics().render()).into_response()
+}

@@ -1,0 +1,155 @@
+//! HTTP: the REST API, DICOMweb, health, metrics and the page, behind one router.
+//!
+//! | route | what |
+//! |---|---|
+//! | `/` | a page that lists studies |
+//! | `/api/v1/...` | the REST API; `/api/v1/openapi.json` describes it |
+//! | `/dicom-web/studies[/{study}]` | STOW-RS |
+//! | `/healthz`, `/readyz`, `/metrics` | for whoever operates the server |
+//!
+//! Invariants: every error is `application/problem+json` with a stable code and without internals; no answer and no
+//! log line holds a patient's name or ID; a page of another site cannot use the server through a reader's browser
+//! (no CORS; on a loopback address, only Host names of this machine are answered).
+
+mod guard;
+mod health;
+mod heatmap;
+mod model;
+mod page;
+mod problem;
+mod server;
+mod studies;
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::HeaderMap;
+use axum::http::uri::Authority;
+use axum::middleware;
+use metrics_exporter_prometheus::PrometheusHandle;
+use tokio::sync::Semaphore;
+use utoipa::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use crate::config::Config;
+use crate::dicomweb;
+use crate::engine::Engine;
+use crate::store::Store;
+
+pub use problem::{Problem, ProblemJson};
+pub use server::serve;
+
+/// What the handlers share. Cheap to clone.
+#[derive(Clone)]
+pub struct App(Arc<Shared>);
+
+struct Shared {
+    store: Store,
+    engine: Engine,
+    config: Config,
+    metrics: PrometheusHandle,
+    uploads: Semaphore,
+    heatmaps: Semaphore,
+}
+
+impl App {
+    /// Puts the parts of a server together.
+    pub fn new(store: Store, engine: Engine, config: Config, metrics: PrometheusHandle) -> Self {
+        let uploads = Semaphore::new(config.http.uploads_max.min(Semaphore::MAX_PERMITS));
+        let heatmaps = Semaphore::new(config.http.heatmaps_max.min(Semaphore::MAX_PERMITS));
+        Self(Arc::new(Shared { store, engine, config, metrics, uploads, heatmaps }))
+    }
+
+    /// What is durable.
+    pub fn store(&self) -> &Store {
+        &self.0.store
+    }
+
+    /// The thread that owns the model.
+    pub fn engine(&self) -> &Engine {
+        &self.0.engine
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &Config {
+        &self.0.config
+    }
+
+    pub(crate) fn uploads(&self) -> &Semaphore {
+        &self.0.uploads
+    }
+
+    fn heatmaps(&self) -> &Semaphore {
+        &self.0.heatmaps
+    }
+
+    fn metrics(&self) -> &PrometheusHandle {
+        &self.0.metrics
+    }
+
+    /// How the client reaches us, without a slash at the end: as configured, or by the Host it named.
+    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
+        if let Some(url) = &self.config().public_url {
+            return url.trim_end_matches('/').to_owned();
+        }
+        let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
+        host.map_or_else(|| format!("http://{}", self.config().listen), |host| format!("http://{host}"))
+    }
+}
+
+/// The description of the REST API.
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Uvid",
+        description = "Scores of mammography screening exams. For research and integration. Not for diagnosis: not a \
+                       medical device, cleared by nobody."
+    ),
+    tags(
+        (name = "studies", description = "Studies, where they stand, and what the model says of them."),
+        (name = "model", description = "The model in use."),
+        (name = "operation", description = "Whether the server is well.")
+    )
+)]
+struct Description;
+
+/// The router of the REST API with its description.
+fn api() -> OpenApiRouter<App> {
+    OpenApiRouter::with_openapi(Description::openapi())
+        .routes(routes!(studies::list))
+        .routes(routes!(studies::one))
+        .routes(routes!(heatmap::png))
+        .routes(routes!(model::card))
+        .routes(routes!(health::healthz))
+        .routes(routes!(health::readyz))
+        .routes(routes!(health::metrics))
+}
+
+/// The OpenAPI description of the REST API, as served and as committed in `server/openapi.json`.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    api().into_openapi()
+}
+
+/// All routes.
+pub fn router(app: App) -> Router {
+    let (api, description) = api().split_for_parts();
+    let description = Arc::new(description);
+    let describe = move || {
+        let description = Arc::clone(&description);
+        async move { axum::Json(description.as_ref().clone()) }
+    };
+    // STOW-RS has limits of its own.
+    let limited = api
+        .route("/api/v1/openapi.json", axum::routing::get(describe))
+        .merge(page::routes())
+        .layer(middleware::from_fn_with_state(app.clone(), guard::patience));
+    limited
+        .merge(dicomweb::routes())
+        .fallback(problem::no_such_route)
+        .method_not_allowed_fallback(problem::no_such_method)
+        .layer(middleware::from_fn_with_state(app.clone(), guard::host))
+        .layer(middleware::from_fn(guard::headers))
+        .layer(middleware::from_fn(guard::observe))
+        .with_state(app)
+}

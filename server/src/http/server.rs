@@ -1,0 +1,78 @@
+//! Sockets: one task a connection, all of them counted, slow ones closed.
+//!
+//! Why not `axum::serve`: it limits neither the number of connections, nor the size of headers, nor the time that a
+//! client takes to send them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use crate::config::{Http, seconds};
+
+/// The wait after the operating system gave no connection (too many open files, for one).
+const ACCEPT_RETRY: Duration = Duration::from_millis(500);
+
+/// The most headers of a request.
+const HEADERS_MAX: usize = 100;
+
+/// Serves until `stop`, then gives open requests `shutdown_seconds_max` to end.
+pub async fn serve(listener: TcpListener, router: Router, limits: &Http, stop: CancellationToken) {
+    let connections = Arc::new(Semaphore::new(limits.connections_max.min(Semaphore::MAX_PERMITS)));
+    let graceful = GracefulShutdown::new();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(seconds(limits.header_seconds_max))
+        .max_buf_size(limits.header_bytes_max)
+        .max_headers(HEADERS_MAX);
+    while let Some((socket, permit)) = next(&listener, &connections, &stop).await {
+        let service = TowerToHyperService::new(router.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                debug!(%error, "a connection ended early");
+            }
+            drop(permit);
+        });
+    }
+    drop(listener);
+    info!(connections = graceful.count(), "no new requests are taken");
+    if tokio::time::timeout(seconds(limits.shutdown_seconds_max), graceful.shutdown()).await.is_err() {
+        warn!("requests that took too long are cut off");
+    }
+}
+
+/// The next connection; `None` once the server is to stop.
+async fn next(
+    listener: &TcpListener,
+    connections: &Arc<Semaphore>,
+    stop: &CancellationToken,
+) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let accept = async {
+        let permit = Arc::clone(connections).acquire_owned().await.ok()?;
+        loop {
+            match listener.accept().await {
+                Ok((socket, _)) => {
+                    // Answers are small and whole; waiting for more only delays them.
+                    let _ = socket.set_nodelay(true);
+                    return Some((socket, permit));
+                }
+                Err(error) => {
+                    warn!(%error, "no connection could be taken");
+                    tokio::time::sleep(ACCEPT_RETRY).await;
+                }
+            }
+        }
+    };
+    tokio::select! {
+        connection = accept => connection,
+        () = stop.cancelled() => None,
+    }
+}

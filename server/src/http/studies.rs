@@ -1,0 +1,295 @@
+//! `/api/v1/studies`: where studies stand and what the model says of them.
+
+use axum::Json;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use utoipa::{IntoParams, ToSchema};
+use uvid_exam::StudyInstanceUid;
+
+use super::{App, Problem, ProblemJson};
+use crate::report::DISCLAIMER;
+use crate::report::json::{OutputJson, PackageJson, ReasonJson, ReportJson};
+use crate::store::{Filter, Instance, Outcome, Run, Study, StudyState};
+
+/// Where a study stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum StateJson {
+    /// It will be scored, again if images came after the last time.
+    Waiting,
+    /// It is being scored.
+    Running,
+    /// It has scores.
+    Scored,
+    /// It has none; the reasons say why.
+    NotScored,
+    /// Every attempt to score it ended in a crash.
+    Failed,
+}
+
+impl From<StudyState> for StateJson {
+    fn from(state: StudyState) -> Self {
+        match state {
+            StudyState::Waiting => Self::Waiting,
+            StudyState::Running => Self::Running,
+            StudyState::Done(outcome) => outcome.into(),
+        }
+    }
+}
+
+impl From<Outcome> for StateJson {
+    fn from(outcome: Outcome) -> Self {
+        match outcome {
+            Outcome::Scored => Self::Scored,
+            Outcome::NotScored => Self::NotScored,
+            Outcome::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<StateJson> for StudyState {
+    fn from(state: StateJson) -> Self {
+        match state {
+            StateJson::Waiting => Self::Waiting,
+            StateJson::Running => Self::Running,
+            StateJson::Scored => Self::Done(Outcome::Scored),
+            StateJson::NotScored => Self::Done(Outcome::NotScored),
+            StateJson::Failed => Self::Done(Outcome::Failed),
+        }
+    }
+}
+
+/// Which studies to list.
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Studies on this page; 50 if absent, `http.page_studies_max` of the configuration at most.
+    limit: Option<u32>,
+    /// Studies before this page; 0 if absent.
+    offset: Option<u32>,
+    /// Only studies that stand here.
+    state: Option<StateJson>,
+}
+
+/// A page of studies.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ListJson {
+    /// What every output says.
+    disclaimer: &'static str,
+    /// Studies on all pages.
+    total: u64,
+    /// Studies on a page.
+    limit: u32,
+    /// Studies before this page.
+    offset: u32,
+    /// The studies, latest received first.
+    studies: Vec<SummaryJson>,
+}
+
+/// A study in a list. It names no patient.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SummaryJson {
+    /// Study Instance UID (0020,000D).
+    study: String,
+    /// Where it stands.
+    state: StateJson,
+    /// When its first object came, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    received: String,
+    /// When its latest object or result came, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    updated: String,
+    /// Objects that it has.
+    instances: u32,
+    /// The model package of the current result; null if there is none yet.
+    package: Option<PackageJson>,
+    /// The current result's values for the exam.
+    exam: Vec<OutputJson>,
+    /// Why there are no scores.
+    reasons: Vec<ReasonJson>,
+    /// The heat maps of the current result.
+    heatmaps: Vec<HeatmapLinkJson>,
+}
+
+/// Where a heat map is.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct HeatmapLinkJson {
+    /// The view: `L-CC`, `L-MLO`, `R-CC` or `R-MLO`.
+    slot: String,
+    /// SOP Instance UID of the image that fills it.
+    sop_instance: String,
+    /// What the heat map shows.
+    name: String,
+    /// A PNG of the image with the heat map over it.
+    url: String,
+}
+
+/// A study with everything that is known of it. It names no patient.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct StudyJson {
+    /// As in the list.
+    #[serde(flatten)]
+    summary: SummaryJson,
+    /// The current result; while the study is scored again, that of the time before.
+    report: Option<ReportJson>,
+    /// Its objects, by SOP Instance UID.
+    objects: Vec<InstanceJson>,
+    /// Its runs, latest first. Where one was superseded, images came later.
+    runs: Vec<RunJson>,
+}
+
+/// An object of a study.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct InstanceJson {
+    /// SOP Instance UID (0008,0018).
+    sop_instance: String,
+    /// Series Instance UID (0020,000E).
+    series: String,
+    /// SOP Class UID (0008,0016).
+    sop_class: String,
+    /// Transfer Syntax UID (0002,0010).
+    transfer_syntax: String,
+    /// Modality (0008,0060).
+    modality: Option<String>,
+    /// SHA-256 of the bytes as they were received.
+    sha256: String,
+    /// How many they are.
+    bytes: u64,
+    /// When it came, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    received: String,
+}
+
+/// A run.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct RunJson {
+    /// How it ended: `scored`, `not-scored` or `failed`.
+    state: StateJson,
+    /// SHA-256 over what decided the result: the objects, the package, the recipe.
+    input_digest: String,
+    /// Objects that the study had then.
+    instances: u32,
+    /// When it ended, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    finished: String,
+    /// Since when a later run stands in its place; null for the current one.
+    #[schema(format = DateTime)]
+    superseded: Option<String>,
+    /// The result as it was.
+    report: ReportJson,
+}
+
+/// Lists studies, latest received first.
+#[utoipa::path(get, path = "/api/v1/studies", tag = "studies", params(ListQuery), responses(
+    (status = 200, description = "A page of studies.", body = ListJson),
+    (status = 400, description = "The query is none.", body = ProblemJson, content_type = "application/problem+json"),
+))]
+pub(super) async fn list(
+    State(app): State<App>,
+    query: Result<Query<ListQuery>, QueryRejection>,
+) -> Result<Json<ListJson>, Problem> {
+    // The rejection's own text repeats what the client wrote; ours does not.
+    let Query(query) = query.map_err(|_| {
+        let detail = "the query takes limit, offset and state (waiting, running, scored, not-scored, failed)";
+        Problem::new(StatusCode::BAD_REQUEST, "query-invalid", detail)
+    })?;
+    let most = app.config().http.page_studies_max;
+    let (limit, offset) = (query.limit.unwrap_or(50).clamp(1, most), query.offset.unwrap_or(0));
+    let filter = Filter { state: query.state.map(StudyState::from), limit, offset };
+    let (total, studies) = app.store().studies(filter).await?;
+    let summaries = studies.iter().map(|study| Ok(SummaryJson::new(study, parse(study.report.as_deref())?.as_ref())));
+    let studies = summaries.collect::<Result<_, Problem>>()?;
+    Ok(Json(ListJson { disclaimer: DISCLAIMER, total, limit, offset, studies }))
+}
+
+/// One study: where it stands, its current report, its objects and its runs.
+#[utoipa::path(get, path = "/api/v1/studies/{study}", tag = "studies",
+    params(("study" = String, Path, description = "Study Instance UID.")),
+    responses(
+        (status = 200, description = "The study.", body = StudyJson),
+        (status = 404, description = "There is no such study.", body = ProblemJson,
+         content_type = "application/problem+json"),
+    ))]
+pub(super) async fn one(State(app): State<App>, Path(study): Path<String>) -> Result<Json<StudyJson>, Problem> {
+    let uid: StudyInstanceUid = study.parse().map_err(|_| Problem::not_found("study"))?;
+    let study = app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
+    let (objects, runs) = app.store().contents(&uid).await?;
+    let report = parse(study.report.as_deref())?;
+    Ok(Json(StudyJson {
+        summary: SummaryJson::new(&study, report.as_ref()),
+        report,
+        objects: objects.into_iter().map(InstanceJson::from).collect(),
+        runs: runs.into_iter().map(RunJson::new).collect::<Result<_, _>>()?,
+    }))
+}
+
+impl SummaryJson {
+    fn new(study: &Study, report: Option<&ReportJson>) -> Self {
+        Self {
+            study: study.uid.to_string(),
+            state: study.state.into(),
+            received: rfc3339(study.received),
+            updated: rfc3339(study.updated),
+            instances: study.instances,
+            package: report.map(|r| r.package.clone()),
+            exam: report.map(|r| r.exam.clone()).unwrap_or_default(),
+            reasons: report.map(|r| r.reasons.clone()).unwrap_or_default(),
+            heatmaps: report.map(|r| links(&study.uid, r)).unwrap_or_default(),
+        }
+    }
+}
+
+fn links(study: &StudyInstanceUid, report: &ReportJson) -> Vec<HeatmapLinkJson> {
+    let images = report.images.iter().flat_map(|image| image.heatmaps.iter().map(move |map| (image, map)));
+    images
+        .map(|(image, map)| HeatmapLinkJson {
+            slot: image.slot.clone(),
+            sop_instance: image.sop_instance.clone(),
+            name: map.name.clone(),
+            url: super::heatmap::url(study, &image.sop_instance, &map.name),
+        })
+        .collect()
+}
+
+impl From<Instance> for InstanceJson {
+    fn from(instance: Instance) -> Self {
+        Self {
+            sop_instance: instance.sop_instance.to_string(),
+            series: instance.series,
+            sop_class: instance.sop_class,
+            transfer_syntax: instance.transfer_syntax,
+            modality: instance.modality,
+            sha256: instance.digest.to_string(),
+            bytes: instance.bytes,
+            received: rfc3339(instance.received),
+        }
+    }
+}
+
+impl RunJson {
+    fn new(run: Run) -> Result<Self, Problem> {
+        Ok(Self {
+            state: run.outcome.into(),
+            input_digest: run.input_digest,
+            instances: run.instances,
+            finished: rfc3339(run.finished),
+            superseded: run.superseded.map(rfc3339),
+            report: parse(Some(&run.report))?.ok_or_else(|| Problem::internal(&"a run without a report"))?,
+        })
+    }
+}
+
+/// A report as it was kept.
+pub(super) fn parse(report: Option<&str>) -> Result<Option<ReportJson>, Problem> {
+    report.map(serde_json::from_str).transpose().map_err(|error| Problem::internal(&error))
+}
+
+fn rfc3339(time: OffsetDateTime) -> String {
+    // Every time in the database has a year that RFC 3339 can write.
+    time.format(&Rfc3339).unwrap_or_default()
+}

@@ -1,0 +1,174 @@
+//! The worker: takes due jobs from the database, has the engine score them, keeps the results.
+//!
+//! ```text
+//! INFO study{uid=1.2.3 attempt=1}: uvid_server::jobs: scored milliseconds=812 outcome="scored"
+//! ```
+//!
+//! Invariants: a result is kept exactly once (see [`crate::store`]); a job that could not be ended because the
+//! database fails is tried again until it is; a study that makes the computation panic, or takes the process down with
+//! it, is given up after `jobs.attempts_max` attempts with [`Reason::ModelFailed`].
+
+use std::time::{Duration, Instant};
+
+use metrics::{counter, histogram};
+use tokio_util::sync::CancellationToken;
+use tracing::{Instrument, error, info, info_span, warn};
+use uvid_exam::{PackageId, Reason};
+
+use crate::config::{Jobs, seconds};
+use crate::engine::{Answer, Engine};
+use crate::metrics as names;
+use crate::pipeline::Stages;
+use crate::report::Report;
+use crate::report::json::ReportJson;
+use crate::store::{Job, Outcome, Store, StoreError};
+
+/// The longest wait before the queue is looked at again, whatever it said.
+const POLL: Duration = Duration::from_secs(60);
+
+/// The wait after the database failed.
+const DATABASE_RETRY: Duration = Duration::from_secs(2);
+
+/// Works until `stop`. The model must be loaded.
+pub async fn work(store: Store, engine: Engine, policy: Jobs, stop: CancellationToken) {
+    let Some(package) = engine.predictor().map(|predictor| predictor.id().clone()) else {
+        return error!("no model is loaded; nothing will be scored");
+    };
+    let worker = Worker { store, engine, policy, package, stop };
+    while !worker.stop.is_cancelled() {
+        // A claim is never cancelled half-way: it would leave the job marked as running.
+        match worker.store.claim().await {
+            Ok(Some(job)) => {
+                let span = info_span!("study", uid = %job.study, attempt = job.attempt);
+                worker.run(job).instrument(span).await;
+            }
+            Ok(None) => worker.wait().await,
+            Err(error) => worker.database_failed(&error).await,
+        }
+    }
+}
+
+struct Worker {
+    store: Store,
+    engine: Engine,
+    policy: Jobs,
+    package: PackageId,
+    stop: CancellationToken,
+}
+
+impl Worker {
+    /// Until a job may be due.
+    async fn wait(&self) {
+        let pause = match self.store.next_due().await {
+            Ok(due) => due.unwrap_or(POLL).clamp(Duration::from_millis(1), POLL),
+            Err(error) => return self.database_failed(&error).await,
+        };
+        tokio::select! {
+            () = self.store.work() => {}
+            () = tokio::time::sleep(pause) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    async fn database_failed(&self, error: &StoreError) {
+        error!(%error, "the database failed; trying again");
+        tokio::select! {
+            () = tokio::time::sleep(DATABASE_RETRY) => {}
+            () = self.stop.cancelled() => {}
+        }
+    }
+
+    /// One attempt at one study.
+    async fn run(&self, job: Job) {
+        if job.attempt > self.policy.attempts_max {
+            return self.give_up(&job).await;
+        }
+        let start = Instant::now();
+        let answer = tokio::select! {
+            answer = self.engine.score(job.objects.clone()) => answer,
+            () = self.stop.cancelled() => return self.abandon(&job).await,
+        };
+        match answer {
+            Ok(Answer::Report(report)) => {
+                let outcome = if report.outcome.is_ok() { Outcome::Scored } else { Outcome::NotScored };
+                self.keep(&job, outcome, &report, start).await;
+            }
+            Ok(Answer::Panicked) => {
+                counter!(names::PANICS).increment(1);
+                if job.attempt >= self.policy.attempts_max {
+                    return self.give_up(&job).await;
+                }
+                warn!("the computation panicked; it will be tried again");
+                self.again(&job).await;
+            }
+            Err(ended) => {
+                error!(%ended, "the server stops; the study goes back to the queue");
+                self.abandon(&job).await;
+                self.stop.cancel();
+            }
+        }
+    }
+
+    /// The end of a study that no attempt could score.
+    async fn give_up(&self, job: &Job) {
+        warn!(attempts_max = self.policy.attempts_max, "the study is given up");
+        let because = format!("{} attempts ended in a crash", self.policy.attempts_max);
+        let report = Report {
+            study: Some(job.study.clone()),
+            package: self.package.clone(),
+            fates: Vec::new(),
+            unreadable: Vec::new(),
+            missing: Vec::new(),
+            outcome: Err(vec![Reason::ModelFailed(because)]),
+            stages: Stages::default(),
+        };
+        self.keep(job, Outcome::Failed, &report, Instant::now()).await;
+    }
+
+    /// Keeps a result, however often the database has to be asked.
+    async fn keep(&self, job: &Job, outcome: Outcome, report: &Report, start: Instant) {
+        let mut json = ReportJson::from(report);
+        // A study of which no file could be read is a study all the same.
+        json.study.get_or_insert_with(|| job.study.to_string());
+        let json = match serde_json::to_string(&json) {
+            Ok(json) => json,
+            Err(error) => return error!(%error, "the report is no JSON; the study stays in the queue"),
+        };
+        let input_digest = job.input_digest(&self.package);
+        while let Err(error) = self.store.finish(job, &input_digest, outcome, &json).await {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            self.database_failed(&error).await;
+        }
+        count(outcome, report);
+        info!(outcome = outcome.name(), milliseconds = start.elapsed().as_millis() as u64, "done");
+    }
+
+    async fn again(&self, job: &Job) {
+        while let Err(error) = self.store.retry(job, seconds(self.policy.retry_seconds)).await {
+            if self.stop.is_cancelled() {
+                return;
+            }
+            self.database_failed(&error).await;
+        }
+    }
+
+    async fn abandon(&self, job: &Job) {
+        match self.store.abandon(job).await {
+            Ok(()) => info!("back to the queue: the server stops"),
+            Err(error) => warn!(%error, "the next start will return the study to the queue"),
+        }
+    }
+}
+
+fn count(outcome: Outcome, report: &Report) {
+    counter!(names::STUDIES, "outcome" => outcome.name()).increment(1);
+    for reason in report.outcome.as_ref().err().into_iter().flatten() {
+        counter!(names::REASONS, "reason" => reason.code()).increment(1);
+    }
+    let Stages { read, assemble, prepare, predict } = report.stages;
+    for (stage, took) in [("read", read), ("assemble", assemble), ("prepare", prepare), ("predict", predict)] {
+        histogram!(names::STAGE_SECONDS, "stage" => stage).record(took.as_secs_f64());
+    }
+}

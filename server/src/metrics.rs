@@ -1,0 +1,69 @@
+//! What is counted and measured: the names, and the recorder behind `/metrics`.
+//!
+//! Invariant: every label's values come from a set that is fixed in the program (results, outcomes, reason codes,
+//! stages, routes, methods, status codes). No UID, address or patient is one.
+
+use std::sync::OnceLock;
+
+use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+/// Objects received, by result: `new`, `same-again`, or a refusal's code.
+pub const INSTANCES: &str = "uvid_instances_received_total";
+/// Runs ended, by outcome.
+pub const STUDIES: &str = "uvid_studies_total";
+/// Reasons why studies were not scored, by code.
+pub const REASONS: &str = "uvid_not_scored_reasons_total";
+/// Computations that panicked.
+pub const PANICS: &str = "uvid_panics_total";
+/// Jobs in the queue, by state.
+pub const JOBS: &str = "uvid_jobs";
+/// Seconds of one study's stages.
+pub const STAGE_SECONDS: &str = "uvid_stage_seconds";
+/// Requests answered, by route, method and status.
+pub const REQUESTS: &str = "uvid_http_requests_total";
+/// Seconds until a request's answer began, by route.
+pub const REQUEST_SECONDS: &str = "uvid_http_request_seconds";
+/// STOW-RS requests refused or broken off, by problem code.
+pub const STOW_PROBLEMS: &str = "uvid_stow_problems_total";
+/// Always 1; its labels say which program and model this is.
+pub const INFO: &str = "uvid_info";
+
+/// Installs the process's recorder, once, and gives the handle that renders it.
+///
+/// # Errors
+///
+/// Another recorder is installed.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    static HANDLE: OnceLock<PrometheusHandle> = OnceLock::new();
+    static INSTALLING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+    let _one = INSTALLING.lock();
+    if let Some(handle) = HANDLE.get() {
+        return Ok(handle.clone());
+    }
+    let handle = PrometheusBuilder::new()
+        .set_buckets_for_metric(
+            Matcher::Full(STAGE_SECONDS.to_owned()),
+            &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0],
+        )?
+        .set_buckets_for_metric(
+            Matcher::Full(REQUEST_SECONDS.to_owned()),
+            &[0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 100.0, 300.0],
+        )?
+        .install_recorder()?;
+    describe();
+    Ok(HANDLE.get_or_init(|| handle).clone())
+}
+
+fn describe() {
+    describe_counter!(INSTANCES, "Objects received, by result: new, same-again, or why they were refused.");
+    describe_counter!(STUDIES, "Runs that ended, by outcome.");
+    describe_counter!(REASONS, "Reasons why studies were not scored, by code.");
+    describe_counter!(PANICS, "Computations that panicked.");
+    describe_gauge!(JOBS, "Jobs in the durable queue, by state.");
+    describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one study's stages.");
+    describe_counter!(REQUESTS, "HTTP requests answered.");
+    describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time until an HTTP answer began.");
+    describe_counter!(STOW_PROBLEMS, "STOW-RS requests refused as a whole, by problem code.");
+    describe_gauge!(INFO, "Always 1; the labels name the program's version and the model package.");
+}

@@ -1,0 +1,236 @@
+//! The durable queue: one job a study.
+//!
+//! ```text
+//! due --claim--> running --finish--> done      (due again if an object arrived meanwhile)
+//!                   |---retry/abandon/crash--> due
+//! ```
+//!
+//! Invariants: a result and the end of its job are one transaction; the same run (same objects, package and recipe) is
+//! kept once, whatever happened between; of the runs of a study at most one is not superseded.
+
+use std::time::Duration;
+
+use sha2::{Digest as _, Sha256};
+use sqlx::{Row, SqliteConnection};
+use uvid_exam::{PackageId, SopInstanceUid, StudyInstanceUid};
+
+use super::{Digest, Store, StoreError, duration_ms, now_ms};
+
+/// A study to be scored, and the objects that it had when the job was claimed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Job {
+    /// The study.
+    pub study: StudyInstanceUid,
+    /// Its objects, by SOP Instance UID.
+    pub objects: Vec<(SopInstanceUid, Digest)>,
+    /// Which attempt this is, from 1.
+    pub attempt: u32,
+    generation: i64,
+}
+
+impl Job {
+    /// SHA-256 that stands for everything that decides the result: study, objects (in any order), package, recipe.
+    pub fn input_digest(&self, package: &PackageId) -> String {
+        let mut objects: Vec<_> = self.objects.iter().map(|(_, digest)| *digest).collect();
+        objects.sort();
+        let mut hash = Sha256::new();
+        for line in [self.study.as_str(), &package.digest, &package.recipe_digest] {
+            hash.update(line.as_bytes());
+            hash.update(b"\n");
+        }
+        objects.iter().for_each(|digest| hash.update(digest.as_bytes()));
+        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// With scores.
+    Scored,
+    /// With the reasons why there are none.
+    NotScored,
+    /// Not at all: every attempt failed.
+    Failed,
+}
+
+impl Outcome {
+    /// As in the database, the API and the metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Scored => "scored",
+            Self::NotScored => "not-scored",
+            Self::Failed => "failed",
+        }
+    }
+
+    pub(super) fn parse(text: &str) -> Result<Self, StoreError> {
+        let all = [Self::Scored, Self::NotScored, Self::Failed];
+        all.into_iter().find(|o| o.name() == text).ok_or(StoreError::Invalid("outcome"))
+    }
+}
+
+/// How many jobs are in which state.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Due now or soon.
+    pub waiting: u64,
+    /// Being scored.
+    pub running: u64,
+}
+
+impl Store {
+    /// Returns the jobs of a dead process to the queue.
+    pub(super) async fn recover(&self) -> Result<(), StoreError> {
+        let latest = now_ms() + duration_ms(self.policy.quiet);
+        // A clock that was set back must not leave a job waiting for years.
+        sqlx::query("UPDATE job SET state = 'due', due_ms = min(due_ms, ?) WHERE state IN ('running', 'due')")
+            .bind(latest)
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Takes the job that has been due the longest, if any is, and counts the attempt.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn claim(&self) -> Result<Option<Job>, StoreError> {
+        let mut tx = self.begin().await?;
+        let claimed = sqlx::query(
+            "UPDATE job SET state = 'running', attempts = attempts + 1
+             WHERE study_uid = (SELECT study_uid FROM job WHERE state = 'due' AND due_ms <= ?
+                                ORDER BY due_ms, study_uid LIMIT 1)
+             RETURNING study_uid, generation, attempts",
+        )
+        .bind(now_ms())
+        .fetch_optional(&mut *tx)
+        .await?;
+        let Some(row) = claimed else { return Ok(None) };
+        let study: String = row.try_get("study_uid")?;
+        let objects = sqlx::query("SELECT sop_uid, digest FROM instance WHERE study_uid = ? ORDER BY sop_uid")
+            .bind(&study)
+            .fetch_all(&mut *tx)
+            .await?;
+        let objects = objects.iter().map(|row| {
+            let uid = row.try_get::<String, _>("sop_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;
+            Ok((uid, row.try_get::<String, _>("digest")?.parse()?))
+        });
+        let job = Job {
+            study: study.parse().map_err(|_| StoreError::Invalid("UID"))?,
+            objects: objects.collect::<Result<_, StoreError>>()?,
+            attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
+            generation: row.try_get("generation")?,
+        };
+        tx.commit().await?;
+        Ok(Some(job))
+    }
+
+    /// Time until the next job is due; `None` if none waits.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
+        let row = sqlx::query("SELECT min(due_ms) AS due FROM job WHERE state = 'due'").fetch_one(&self.read).await?;
+        let due: Option<i64> = row.try_get("due")?;
+        Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
+    }
+
+    /// Keeps a result and ends its job, in one transaction.
+    ///
+    /// # Errors
+    ///
+    /// The database fails: then neither is done.
+    pub async fn finish(
+        &self,
+        job: &Job,
+        input_digest: &str,
+        outcome: Outcome,
+        report: &str,
+    ) -> Result<(), StoreError> {
+        let (study, now) = (job.study.as_str(), now_ms());
+        let mut tx = self.begin().await?;
+        sqlx::query(
+            "UPDATE run SET superseded_ms = ? WHERE study_uid = ? AND superseded_ms IS NULL AND input_digest <> ?",
+        )
+        .bind(now)
+        .bind(study)
+        .bind(input_digest)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query(
+            "INSERT INTO run (study_uid, input_digest, outcome, instances, report, finished_ms)
+             VALUES (?, ?, ?, ?, ?, ?)
+             ON CONFLICT (study_uid, input_digest) DO UPDATE SET superseded_ms = NULL",
+        )
+        .bind(study)
+        .bind(input_digest)
+        .bind(outcome.name())
+        .bind(i64::try_from(job.objects.len()).unwrap_or(i64::MAX))
+        .bind(report)
+        .bind(now)
+        .execute(&mut *tx)
+        .await?;
+        sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?")
+            .bind(now)
+            .bind(study)
+            .execute(&mut *tx)
+            .await?;
+        sqlx::query(
+            "UPDATE job SET state = CASE generation WHEN ?1 THEN 'done' ELSE 'due' END, attempts = 0
+             WHERE study_uid = ?2 AND state = 'running'",
+        )
+        .bind(job.generation)
+        .bind(study)
+        .execute(&mut *tx)
+        .await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Returns a job to the queue after an attempt that failed.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn retry(&self, job: &Job, after: Duration) -> Result<(), StoreError> {
+        sqlx::query("UPDATE job SET state = 'due', due_ms = ? WHERE study_uid = ? AND state = 'running'")
+            .bind(now_ms() + duration_ms(after))
+            .bind(job.study.as_str())
+            .execute(&self.write)
+            .await?;
+        Ok(())
+    }
+
+    /// Returns a job to the queue because the server stops: the attempt does not count.
+    ///
+    /// # Errors
+    ///
+    /// The database fails; the next start returns it, and counts the attempt.
+    pub async fn abandon(&self, job: &Job) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE job SET state = 'due', attempts = max(attempts - 1, 0) WHERE study_uid = ? AND state = 'running'",
+        )
+        .bind(job.study.as_str())
+        .execute(&self.write)
+        .await?;
+        Ok(())
+    }
+
+    /// How many jobs wait and run.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn queue(&self) -> Result<Queue, StoreError> {
+        let mut connection = self.read.acquire().await?;
+        Ok(Queue { waiting: count(&mut connection, "due").await?, running: count(&mut connection, "running").await? })
+    }
+}
+
+async fn count(connection: &mut SqliteConnection, state: &str) -> Result<u64, StoreError> {
+    let row = sqlx::query("SELECT count(*) AS n FROM job WHERE state = ?").bind(state).fetch_one(connection).await?;
+    Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+}

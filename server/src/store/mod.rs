@@ -1,0 +1,222 @@
+//! What is durable: objects as files, everything else in SQLite.
+//!
+//! ```text
+//! <data_dir>/lock           held by the one process that may use the folder
+//! <data_dir>/uvid.sqlite    studies, instances, jobs, runs
+//! <data_dir>/objects/       files by the SHA-256 of their bytes; uploads in progress in objects/incoming
+//! ```
+//!
+//! Invariants:
+//! - A row is committed (WAL, synchronous=FULL) only after the bytes it speaks of are synced to disk, name included.
+//! - Writes go through one connection and begin with `BEGIN IMMEDIATE`: no write fails because of another one.
+//! - A result and the end of its job are one transaction.
+
+mod accept;
+mod jobs;
+mod objects;
+mod studies;
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Sqlite, SqlitePool, Transaction};
+use time::OffsetDateTime;
+use uvid_datasets::dicom;
+
+use crate::config::{Config, seconds};
+
+pub use accept::{Accepted, Kept, Refusal, Refused, accept, accept_all};
+pub use jobs::{Job, Outcome, Queue};
+pub use objects::{Digest, ObjectStore, Staged, Upload};
+pub use studies::{Filter, Instance, Run, Study, StudyState};
+
+/// Why the store does not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database.
+    #[error("database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The database's schema.
+    #[error("database schema: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// A file or folder.
+    #[error("{path}: {error}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// Another process uses the folder.
+    #[error("{0} is in use by another uvid process")]
+    InUse(PathBuf),
+    /// A row holds what no program of ours writes there.
+    #[error("the database holds an invalid {0}")]
+    Invalid(&'static str),
+    /// An object's bytes are not those that were stored.
+    #[error("the stored object {0} has changed on disk")]
+    Damaged(Digest),
+    /// A thread of ours ended early.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl StoreError {
+    fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        |error| Self::Io { path, error }
+    }
+}
+
+/// What the store lives by.
+#[derive(Debug, Clone)]
+pub struct Policy {
+    /// Without a new image for so long, a study is due.
+    pub quiet: Duration,
+    /// Objects of one study.
+    pub study_instances_max: u32,
+    /// Free bytes of the disk below which nothing is accepted.
+    pub free_bytes_min: u64,
+    /// Bytes of a file read to identify it, before the whole file is.
+    pub header_bytes_max: u64,
+    /// What reading a header may cost.
+    pub dicom: dicom::Limits,
+}
+
+impl From<&Config> for Policy {
+    fn from(config: &Config) -> Self {
+        Self {
+            quiet: seconds(config.jobs.quiet_seconds),
+            study_instances_max: config.store.study_instances_max,
+            free_bytes_min: config.store.free_bytes_min,
+            header_bytes_max: config.store.header_bytes_max,
+            dicom: config.dicom_limits(),
+        }
+    }
+}
+
+/// The durable state of a server. Cheap to clone: all clones are one store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    write: SqlitePool,
+    read: SqlitePool,
+    objects: ObjectStore,
+    policy: std::sync::Arc<Policy>,
+    /// Wakes the worker when a job may have become due.
+    work: std::sync::Arc<tokio::sync::Notify>,
+    /// Dropping the last clone releases the folder.
+    _lock: std::sync::Arc<File>,
+}
+
+impl Store {
+    /// Opens or creates the store in a folder: migrates the database, returns the jobs of a dead process to the queue
+    /// and removes the uploads that it left unfinished.
+    ///
+    /// # Errors
+    ///
+    /// Another process has the folder; it or the database cannot be used.
+    pub async fn open(folder: &Path, policy: Policy) -> Result<Self, StoreError> {
+        create_private(folder)?;
+        let lock = lock(folder)?;
+        let objects = ObjectStore::open(&folder.join("objects"))?;
+        let options = SqliteConnectOptions::new()
+            .filename(folder.join("uvid.sqlite"))
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(Duration::from_secs(10));
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("./migrations").run(&write).await?;
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        // The database's own name must survive a power cut, too.
+        objects::sync_folder(folder)?;
+        let work = std::sync::Arc::default();
+        let store = Self { write, read, objects, policy: policy.into(), work, _lock: lock.into() };
+        store.recover().await?;
+        Ok(store)
+    }
+
+    /// The files.
+    pub fn objects(&self) -> &ObjectStore {
+        &self.objects
+    }
+
+    /// What the store lives by.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Resolves when a job may have become due since the last call.
+    pub async fn work(&self) {
+        self.work.notified().await;
+    }
+
+    /// Whether the disk has room for more.
+    ///
+    /// # Errors
+    ///
+    /// The file system does not say.
+    pub fn has_room(&self) -> Result<bool, StoreError> {
+        Ok(self.objects.free_bytes()? >= self.policy.free_bytes_min)
+    }
+
+    /// Whether a write would succeed now: takes the write lock of the database, creates a file, checks the room.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub async fn check_writable(&self) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("UPDATE study SET updated_ms = updated_ms WHERE 0").execute(&mut *tx).await?;
+        tx.rollback().await?;
+        self.objects.begin().await.map(drop)
+    }
+
+    /// Ends all connections; the database's write-ahead log is folded in.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+
+    async fn begin(&self) -> Result<Transaction<'static, Sqlite>, StoreError> {
+        Ok(self.write.begin_with("BEGIN IMMEDIATE").await?)
+    }
+}
+
+/// Creates the folder, if it is not there, for its owner alone: it will hold patients' images.
+fn create_private(folder: &Path) -> Result<(), StoreError> {
+    let mut builder = std::fs::DirBuilder::new();
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.recursive(true).create(folder).map_err(StoreError::io(folder))
+}
+
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("lock");
+    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(StoreError::io(&path))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(std::fs::TryLockError::WouldBlock) => Err(StoreError::InUse(folder.to_owned())),
+        Err(std::fs::TryLockError::Error(error)) => Err(StoreError::Io { path, error }),
+    }
+}
+
+/// Milliseconds since 1970 UTC, now.
+fn now_ms() -> i64 {
+    to_ms(OffsetDateTime::now_utc())
+}
+
+fn to_ms(time: OffsetDateTime) -> i64 {
+    i64::try_from(time.unix_timestamp_nanos() / 1_000_000).unwrap_or(i64::MAX)
+}
+
+fn from_ms(ms: i64) -> Result<OffsetDateTime, StoreError> {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000).map_err(|_| StoreError::Invalid("time"))
+}
+
+fn duration_ms(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX / 4)
+}

@@ -1,0 +1,89 @@
+//! Layers and sources.
+
+use std::path::PathBuf;
+
+use uvid_server::config::{Config, Flags, Loaded, load_from};
+
+fn load(file: &str, environment: &[(&str, &str)], flags: Flags) -> Result<Loaded, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("uvid.toml");
+    std::fs::write(&path, file).unwrap();
+    let environment = environment.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+    let named = |text: String| text.replace(&path.display().to_string(), "FILE");
+    load_from(&flags, &[PathBuf::from("/nonexistent"), path.clone()], environment).map_err(|e| named(e.to_string()))
+}
+
+fn set(settings: &[&str]) -> Flags {
+    Flags { set: settings.iter().map(|s| (*s).to_owned()).collect(), ..Flags::default() }
+}
+
+#[test]
+fn the_last_layer_that_has_a_value_decides_and_is_named() {
+    let file =
+        "data_dir = \"/file\"\nmodel = \"file\"\n[http]\nparts_max = 1\nuploads_max = 1\n[jobs]\nquiet_seconds = 7";
+    let environment =
+        [("UVID_HTTP__UPLOADS_MAX", "2"), ("UVID_MODEL", "environment"), ("HOME", "/root"), ("UVID_CONFIG", "x")];
+    let mut flags = set(&["http.connections_max=3", "jobs.retry_seconds=0.5"]);
+    flags.model = Some("flag".into());
+    let loaded = load(file, &environment, flags).unwrap();
+    let config = &loaded.config;
+    assert_eq!(config.data_dir, PathBuf::from("/file"));
+    assert_eq!(config.model, "flag");
+    assert_eq!((config.http.parts_max, config.http.uploads_max, config.http.connections_max), (1, 2, 3));
+    assert_eq!((config.jobs.quiet_seconds, config.jobs.retry_seconds), (7.0, 0.5));
+    assert_eq!(config.http.body_bytes_max, Config::default().http.body_bytes_max);
+    for (key, source) in [
+        ("http.parts_max", "uvid.toml"),
+        ("http.uploads_max", "environment variable UVID_HTTP__UPLOADS_MAX"),
+        ("http.connections_max", "flag --set http.connections_max"),
+        ("model", "flag --model"),
+        ("listen", "default"),
+        ("http.body_bytes_max", "default"),
+    ] {
+        assert!(loaded.source(key).ends_with(source), "{key}: {}", loaded.source(key));
+    }
+}
+
+#[test]
+fn what_is_printed_is_a_configuration_and_says_who_set_it() {
+    let site = "[calibration]\nscale = 1.5\nthresholds = [-1.0, 0.0, 1.0]\nby = \"A\"\nreason = \"B\"";
+    for file in ["", site] {
+        let loaded = load(file, &[("UVID_JOBS__QUIET_SECONDS", "9")], Flags::default()).unwrap();
+        let text = loaded.to_toml().unwrap();
+        assert!(text.contains("quiet_seconds = 9.0  # environment variable UVID_JOBS__QUIET_SECONDS\n"), "{text}");
+        assert!(text.contains("\nlisten = \"127.0.0.1:8642\"  # default\n"), "{text}");
+        assert!(text.contains("# Bytes of one instance; beyond: this instance fails with A700"), "{text}");
+        assert_eq!(load(&text, &[], Flags::default()).unwrap().config, loaded.config);
+    }
+}
+
+#[test]
+fn mistakes_are_named_with_their_place() {
+    let check = |file: &str, environment: &[(&str, &str)], flags: Flags, expected: &[&str]| {
+        let error = load(file, environment, flags).map(|l| l.config).unwrap_err();
+        for part in expected {
+            assert!(error.contains(part), "{part:?} is not in {error:?}");
+        }
+    };
+    let none = Flags::default;
+    check("[http]\nbody_byte_max = 1", &[], none(), &["FILE", "`http.body_byte_max`", "body_bytes_max"]);
+    check("lisen = \"x\"", &[], none(), &["FILE", "`lisen`", "listen"]);
+    check("[calibration]\nscal = 1", &[], none(), &["FILE", "`calibration.scal`"]);
+    check("", &[("UVID_HTP__X", "1")], none(), &["environment variable UVID_HTP__X", "`htp`"]);
+    check("", &[], set(&["jobs.quiet=1"]), &["flag --set jobs.quiet", "quiet_seconds"]);
+    check("", &[], set(&["jobs"]), &["--set jobs", "key=value"]);
+    check("listen = 5", &[], none(), &["listen", "FILE"]);
+    check("listen = \"nowhere\"", &[], none(), &["listen"]);
+    check("not toml", &[], none(), &["FILE"]);
+    check("[jobs]\nquiet_seconds = -1", &[], none(), &["jobs.quiet_seconds", "FILE"]);
+    check("[jobs]\nquiet_seconds = nan", &[], none(), &["jobs.quiet_seconds"]);
+    check("[jobs]\nattempts_max = 0", &[], none(), &["jobs.attempts_max", "the least is 1"]);
+    let missing = Flags { config: Some("/nonexistent/uvid.toml".into()), ..none() };
+    check("", &[], missing, &["/nonexistent/uvid.toml", "cannot be read"]);
+}
+
+#[test]
+fn the_defaults_pass_their_own_check() {
+    assert_eq!(Config::default().check(), Ok(()));
+    assert_eq!(load("", &[], Flags::default()).unwrap().config, Config::default());
+}

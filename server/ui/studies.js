@@ -1,0 +1,136 @@
+// Lists studies and refreshes the list. Everything from the server becomes text, never markup.
+'use strict';
+
+const REFRESH_MS = 3000;
+const PAGE = 50;
+const STATES = { 'not-scored': 'not scored' };
+
+const at = (id) => document.getElementById(id);
+let offset = 0;
+let timer = null;
+
+function element(name, text, title) {
+  const node = document.createElement(name);
+  if (text !== undefined) node.textContent = text;
+  if (title) node.title = title;
+  return node;
+}
+
+function shortened(uid) {
+  return uid.length <= 24 ? uid : uid.slice(0, 10) + '…' + uid.slice(-10);
+}
+
+function value(output) {
+  switch (output.kind) {
+    case 'probability': return output.value.toFixed(3);
+    case 'score': return output.value.toPrecision(4);
+    case 'relative-risk': return output.value + ' times ' + output.reference;
+    default: return String(output.value);
+  }
+}
+
+function list(items) {
+  if (items.length === 0) return document.createTextNode('');
+  const ul = element('ul');
+  for (const item of items) {
+    const li = element('li');
+    li.append(item);
+    ul.append(li);
+  }
+  return ul;
+}
+
+function link(href, text, label) {
+  const a = element('a', text);
+  a.href = href;
+  if (label) a.setAttribute('aria-label', label);
+  return a;
+}
+
+function cell(content) {
+  const td = element('td');
+  td.append(content);
+  return td;
+}
+
+function row(study) {
+  const tr = element('tr');
+  const uid = link('/api/v1/studies/' + encodeURIComponent(study.study), shortened(study.study), 'Study ' + study.study);
+  uid.title = study.study;
+  const head = element('th');
+  head.scope = 'row';
+  head.append(uid);
+  const state = element('span', STATES[study.state] || study.state);
+  state.className = 'state ' + study.state;
+  const outputs = study.exam.map((o) => {
+    const node = element('span', o.name + ': ');
+    node.append(element('strong', value(o)));
+    return node;
+  });
+  const maps = study.heatmaps.map((m) =>
+    link(m.url, m.slot + ' ' + m.name, 'Heat map ' + m.name + ' of ' + m.slot + ', study ' + study.study));
+  const model = study.package
+    ? element('span', study.package.name + ' ' + study.package.digest.slice(0, 12), study.package.digest)
+    : element('span');
+  tr.append(
+    cell(element('span', new Date(study.received).toLocaleString(), study.received)),
+    head,
+    cell(String(study.instances)),
+    cell(state),
+    cell(list(outputs)),
+    cell(list(study.reasons.map((r) => element('span', r.text, r.code)))),
+    cell(list(maps)),
+    cell(model),
+  );
+  return tr;
+}
+
+async function get(url) {
+  const response = await fetch(url, { headers: { Accept: 'application/json' } });
+  if (!response.ok) throw new Error('the server answers ' + response.status);
+  return response.json();
+}
+
+async function model() {
+  try {
+    const card = await get('/api/v1/model');
+    const name = at('model-name');
+    name.textContent = card.package.name + ' ' + card.package.version + ', package ' + card.package.digest.slice(0, 12);
+    name.title = card.package.digest;
+    at('disclaimer').textContent = card.disclaimer;
+  } catch {
+    setTimeout(model, REFRESH_MS);
+  }
+}
+
+async function refresh() {
+  clearTimeout(timer);
+  const state = at('state').value;
+  const query = '?limit=' + PAGE + '&offset=' + offset + (state ? '&state=' + encodeURIComponent(state) : '');
+  try {
+    const page = await get('/api/v1/studies' + query);
+    // A list that is being read from the keyboard is not pulled away.
+    if (!at('studies').contains(document.activeElement)) {
+      at('studies').replaceChildren(...page.studies.map(row));
+    }
+    const last = offset + page.studies.length;
+    say(page.total === 0 ? 'No studies.' : (offset + 1) + ' to ' + last + ' of ' + page.total + '.');
+    at('newer').disabled = offset === 0;
+    at('older').disabled = last >= page.total;
+  } catch (error) {
+    say('Not up to date: ' + error.message + '.');
+  }
+  timer = setTimeout(refresh, REFRESH_MS);
+}
+
+// A screen reader hears changes only.
+function say(text) {
+  if (at('status').textContent !== text) at('status').textContent = text;
+}
+
+at('state').addEventListener('change', () => { offset = 0; refresh(); });
+at('newer').addEventListener('click', () => { offset = Math.max(0, offset - PAGE); refresh(); });
+at('older').addEventListener('click', () => { offset += PAGE; refresh(); });
+at('filter').addEventListener('submit', (event) => event.preventDefault());
+model();
+refresh();
