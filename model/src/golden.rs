@@ -40,7 +40,46 @@ struct Expected {
     exam: Values,
 }
 
-type Values = BTreeMap<String, f64>;
+type Values = BTreeMap<String, Golden>;
+
+/// A value of a golden case: a number, compared within the tolerance, or a category, compared exactly.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub enum Golden {
+    /// A score, a probability, a ratio.
+    Number(f64),
+    /// A category.
+    Text(String),
+}
+
+impl std::fmt::Display for Golden {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Number(v) => write!(f, "{v:.7}"),
+            Self::Text(text) => f.write_str(text),
+        }
+    }
+}
+
+impl Golden {
+    fn of(value: &Value) -> Self {
+        match value {
+            Value::Score(v) => Self::Number(*v),
+            Value::Probability(p) => Self::Number(p.get()),
+            Value::RelativeRisk { ratio, .. } => Self::Number(*ratio),
+            Value::Category(text) => Self::Text(text.clone()),
+        }
+    }
+
+    /// Fails on NaN on either side, and on values of different kinds.
+    fn agrees(&self, found: &Self, tolerance: f64) -> bool {
+        match (self, found) {
+            (Self::Number(a), Self::Number(b)) => (a - b).abs() <= tolerance,
+            (Self::Text(a), Self::Text(b)) => a == b,
+            (Self::Number(_), Self::Text(_)) | (Self::Text(_), Self::Number(_)) => false,
+        }
+    }
+}
 
 /// One expected value beside the one that was computed.
 #[derive(Debug, Clone, PartialEq)]
@@ -48,9 +87,9 @@ pub struct GoldenDifference {
     /// `exam p_dense`, `L-CC p_dense` …
     pub what: String,
     /// In the package.
-    pub expected: f64,
+    pub expected: Golden,
     /// Computed now; `None` if the model does not give it.
-    pub found: Option<f64>,
+    pub found: Option<Golden>,
     /// Whether it is within the package's tolerance.
     pub agrees: bool,
 }
@@ -80,15 +119,10 @@ impl Predictor {
         let mut differences = Vec::new();
         let mut compare = |who: &str, expected: &Values, found: &[Output]| {
             for (name, expected) in expected {
-                let found = found.iter().find(|o| o.name == *name).and_then(|o| number(&o.value));
-                // Not `<=` negated: a NaN on either side must not agree.
-                let agrees = found.is_some_and(|f| (f - expected).abs() <= cases.tolerance);
-                differences.push(GoldenDifference {
-                    what: format!("{who} {name}"),
-                    expected: *expected,
-                    found,
-                    agrees,
-                });
+                let found = found.iter().find(|o| o.name == *name).map(|o| Golden::of(&o.value));
+                let agrees = found.as_ref().is_some_and(|f| expected.agrees(f, cases.tolerance));
+                let what = format!("{who} {name}");
+                differences.push(GoldenDifference { what, expected: expected.clone(), found, agrees });
             }
         };
         compare("exam", &cases.expected.exam, &scores.exam);
@@ -117,14 +151,6 @@ impl Predictor {
         let prepared = self.prepare(&exam).map_err(words)?;
         let scores = self.predict(&[prepared]).pop();
         scores.unwrap_or(Err(uvid_exam::Reason::NoMammogram)).map_err(|reason| words(vec![reason]))
-    }
-}
-
-fn number(value: &Value) -> Option<f64> {
-    match value {
-        Value::Score(v) => Some(*v),
-        Value::Probability(p) => Some(p.get()),
-        Value::Category(_) | Value::RelativeRisk { .. } => None,
     }
 }
 
@@ -162,6 +188,7 @@ fn mammogram(png: &[u8], image: &Image, number: usize) -> Result<Mammogram, Pack
         lossy: Lossy::No,
         acquired: None,
         chest_wall: None,
+        seen_chest_wall: None,
         spacing: None,
         rescale: Rescale::IDENTITY,
         windows: vec![],

@@ -19,7 +19,7 @@ pub mod regions;
 pub mod resample;
 
 pub use architecture::{Prepared, PreparedImage};
-pub use golden::{GoldenDifference, GoldenReport};
+pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{Calibration, Manifest, OperatingPoint, OutputMeaning, Recipe, RelativeRisk, SiteCalibration};
 pub use package::{Package, PackageError};
 pub use predictor::{LoadError, Predictor};

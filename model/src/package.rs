@@ -155,6 +155,8 @@ mod bundled {
         "weights.safetensors",
         "golden/cases.toml",
         "golden/L-CC.png",
+        "golden/L-MLO.png",
         "golden/R-CC.png",
+        "golden/R-MLO.png",
     }
 }

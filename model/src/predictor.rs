@@ -21,6 +21,9 @@ pub enum LoadError {
     /// The recipe describes no network.
     #[error("the recipe describes no network: {0}")]
     Graph(#[from] uvid_kernels::GraphError),
+    /// A number of the recipe makes no sense.
+    #[error("the recipe's {0} makes no sense")]
+    Recipe(&'static str),
     /// The calibration is none.
     #[error("the calibration {0}")]
     Calibration(String),
@@ -38,6 +41,9 @@ impl Predictor {
     /// Loads a package's weights; `site` replaces the package's calibration by one fitted at a site.
     pub fn load(package: &Package, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
         let manifest = package.manifest().clone();
+        if !(manifest.input.magnification_max >= 1.0) {
+            return Err(LoadError::Recipe("input.magnification_max"));
+        }
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, site)?),
             Recipe::Gmic(recipe) => {

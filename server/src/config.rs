@@ -18,6 +18,8 @@ use serde::{Deserialize, Serialize};
 use uvid_datasets::dicom;
 use uvid_model::SiteCalibration;
 
+use crate::pipeline::Limits;
+
 pub use load::{ConfigError, Flags, Loaded, load, load_from};
 
 /// A struct of settings whose doc comments can be printed.
@@ -159,12 +161,19 @@ settings! {
     DicomLimits {
         /// Rows times Columns of a frame.
         frame_pixels_max: usize = dicom::Limits::default().frame_pixels_max;
+        /// Decoded pixels of one study held at once, 2 bytes each; beyond: the study has no score.
+        study_pixels_max: usize = Limits::default().study_pixels_max;
         /// Bytes of a deflated data set once inflated.
         inflated_bytes_max: usize = dicom::Limits::default().inflated_bytes_max;
     }
 }
 
 impl Config {
+    /// What one study may cost.
+    pub fn limits(&self) -> Limits {
+        Limits { dicom: self.dicom_limits(), study_pixels_max: self.dicom.study_pixels_max }
+    }
+
     /// The limits that the DICOM reader gets.
     pub fn dicom_limits(&self) -> dicom::Limits {
         dicom::Limits {
@@ -196,6 +205,7 @@ impl Config {
             ("store.header_bytes_max", self.store.header_bytes_max, 4096),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
             ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
+            ("dicom.study_pixels_max", self.dicom.study_pixels_max as u64, 1),
             ("dicom.inflated_bytes_max", self.dicom.inflated_bytes_max as u64, 1),
         ] {
             if value < least {

@@ -8,16 +8,13 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
 
-use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
-use uvid_datasets::dicom;
-use uvid_exam::{Received, SopInstanceUid};
+use uvid_exam::SopInstanceUid;
 use uvid_model::Predictor;
 
-use crate::pipeline::{Unreadable, score_received};
+use crate::pipeline::{self, Limits, Source};
 use crate::report::Report;
 use crate::store::{Digest, ObjectStore};
 
@@ -57,7 +54,7 @@ impl Engine {
     pub fn start<E: Send + 'static>(
         load: impl FnOnce() -> Result<Predictor, E> + Send + 'static,
         store: ObjectStore,
-        limits: dicom::Limits,
+        limits: Limits,
     ) -> std::io::Result<(Self, oneshot::Receiver<Result<(), E>>)> {
         let (work, queue) = mpsc::channel(1);
         let (loaded, when_loaded) = oneshot::channel();
@@ -93,7 +90,7 @@ impl Engine {
     }
 }
 
-fn serve(mut queue: mpsc::Receiver<Work>, model: &Predictor, store: &ObjectStore, limits: &dicom::Limits) {
+fn serve(mut queue: mpsc::Receiver<Work>, model: &Predictor, store: &ObjectStore, limits: &Limits) {
     while let Some(Work { objects, span, answer }) = queue.blocking_recv() {
         let _in_span = span.enter();
         let said = guarded(|| score(&objects, model, store, limits));
@@ -107,34 +104,26 @@ fn guarded(score: impl FnOnce() -> Report) -> Answer {
     catch_unwind(AssertUnwindSafe(score)).map_or(Answer::Panicked, |report| Answer::Report(Box::new(report)))
 }
 
-fn score(
-    objects: &[(SopInstanceUid, Digest)],
-    model: &Predictor,
-    store: &ObjectStore,
-    limits: &dicom::Limits,
-) -> Report {
-    let start = Instant::now();
-    let read: Vec<_> = objects.par_iter().map(|(uid, digest)| read(uid, digest, store, limits)).collect();
-    let (mut received, mut unreadable) = (Vec::new(), Vec::new());
-    for result in read {
-        match result {
-            Ok(file) => received.push(file),
-            Err(problem) => unreadable.push(problem),
-        }
-    }
-    score_received(received, unreadable, start.elapsed(), model)
+fn score(objects: &[(SopInstanceUid, Digest)], model: &Predictor, store: &ObjectStore, limits: &Limits) -> Report {
+    let sources: Vec<Stored<'_>> = objects.iter().map(|(uid, digest)| Stored { uid, digest, store }).collect();
+    pipeline::score(&sources, model, limits).0
 }
 
-/// One object from disk to mammogram; its bytes are dropped at once.
-fn read(
-    uid: &SopInstanceUid,
-    digest: &Digest,
-    store: &ObjectStore,
-    limits: &dicom::Limits,
-) -> Result<Received, Unreadable> {
-    let problem = |problem: String| Unreadable { name: uid.to_string(), problem };
-    let bytes = store.read(digest).map_err(|error| problem(error.to_string()))?;
-    dicom::read(&bytes, limits).map_err(|error| problem(error.to_string()))
+/// An object of the store, named by its UID.
+struct Stored<'a> {
+    uid: &'a SopInstanceUid,
+    digest: &'a Digest,
+    store: &'a ObjectStore,
+}
+
+impl Source for Stored<'_> {
+    fn name(&self) -> String {
+        self.uid.to_string()
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        self.store.read(self.digest).map_err(|error| error.to_string())
+    }
 }
 
 #[cfg(test)]

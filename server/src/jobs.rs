@@ -117,6 +117,7 @@ impl Worker {
             study: Some(job.study.clone()),
             package: self.package.clone(),
             fates: Vec::new(),
+            notes: Vec::new(),
             unreadable: Vec::new(),
             missing: Vec::new(),
             outcome: Err(vec![Reason::ModelFailed(because)]),

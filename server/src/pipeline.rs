@@ -4,16 +4,21 @@
 //! bytes -> accept -> durable -> read -> Mammogram -> assemble -> Exam -> prepare -> Prepared -> predict -> Scores -> Report
 //! ```
 //!
-//! `uvid score` and `uvid serve` walk the same road; only where the bytes come from and where the report goes differs.
+//! `uvid score` and `uvid serve` walk the same road; only where the bytes come from ([`Source`]) and where the report
+//! goes differs. What comes by the network is made durable first, by [`accept_all`].
+//!
+//! Invariant: the decoded images of a study that are held at once have no more than [`Limits::study_pixels_max`] pixels.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use uvid_datasets::dicom;
-use uvid_exam::{Assembly, Exam, Reason, Received, Scores, StudyInstanceUid};
+use uvid_exam::{Assembly, Exam, Reason, Received, Rules, Scores, StudyInstanceUid};
 use uvid_model::Predictor;
 
 use crate::report::Report;
+pub use crate::store::accept_all;
 
 /// How long each stage of one exam took.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -24,64 +29,98 @@ pub struct Stages {
     pub assemble: Duration,
     /// The package's own pre-processing.
     pub prepare: Duration,
-    /// The network, and waiting for it.
+    /// The network.
     pub predict: Duration,
 }
 
-/// A file of a study, as it arrived.
-#[derive(Debug, Clone)]
-pub struct SourceFile {
+/// What one study may cost.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Of each file.
+    pub dicom: dicom::Limits,
+    /// Decoded pixels of a study that are held at once, 2 bytes each; beyond it the study has no score.
+    pub study_pixels_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { dicom: dicom::Limits::default(), study_pixels_max: 1 << 30 }
+    }
+}
+
+/// Where one file of a study comes from.
+pub trait Source: Sync {
     /// What to call it in errors: a path on the command line, a UID in the server.
-    pub name: String,
-    /// The bytes.
-    pub bytes: Vec<u8>,
+    fn name(&self) -> String;
+
+    /// Its bytes, or why there are none.
+    fn bytes(&self) -> Result<Vec<u8>, String>;
 }
 
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
-    /// [`SourceFile::name`].
+    /// [`Source::name`].
     pub name: String,
     /// The attribute at fault, and how.
     pub problem: String,
 }
 
-/// Files of one study in, a report out: the whole road.
-pub fn score(files: &[SourceFile], predictor: &Predictor, limits: &dicom::Limits) -> Report {
-    let (received, unreadable, read) = read(files, limits);
-    score_received(received, unreadable, read, predictor)
-}
-
-/// The road from the second step on, for whoever has read the files already.
-pub fn score_received(
+/// What reading a study's files gives.
+#[derive(Debug, Default)]
+struct Read {
     received: Vec<Received>,
     unreadable: Vec<Unreadable>,
-    read: Duration,
-    predictor: &Predictor,
-) -> Report {
-    let mut stages = Stages { read, ..Stages::default() };
-    let study = received.first().map(|r| r.content.study().clone());
+    /// A limit that the study as a whole is over.
+    over: Option<Reason>,
+}
+
+/// Files of one study in, a report out: the whole road. The exam that was scored comes with it.
+pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -> (Report, Option<Exam>) {
+    let mut stages = Stages::default();
 
     let start = Instant::now();
-    let assembly = Exam::assemble(received, predictor.rules());
+    let Read { received, unreadable, over } = read(sources, predictor.rules(), limits);
+    let study = received.first().map(|r| r.content.study().clone());
+    stages.read = start.elapsed();
+
+    let start = Instant::now();
+    let mut assembly = Exam::assemble(received, predictor.rules());
+    if let Some(reason) = over {
+        assembly.exam = Err(vec![reason]);
+    }
     stages.assemble = start.elapsed();
 
     let outcome = predict(&assembly, &unreadable, predictor, &mut stages);
     report(study, assembly, unreadable, outcome, predictor, stages)
 }
 
-/// Bytes to mammograms, file by file on all cores.
-pub fn read(files: &[SourceFile], limits: &dicom::Limits) -> (Vec<Received>, Vec<Unreadable>, Duration) {
-    let start = Instant::now();
-    let results: Vec<_> = files.par_iter().map(|f| (f, dicom::read(&f.bytes, limits))).collect();
-    let (mut received, mut unreadable) = (Vec::new(), Vec::new());
-    for (file, result) in results {
+/// Bytes to mammograms, file by file on all cores. A file's bytes are dropped when it is decoded, the pixels of an image
+/// that can fill no view when that is known.
+fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits) -> Read {
+    let held = AtomicUsize::new(0);
+    let one = |source: &S| {
+        let unreadable = |problem: String| Unreadable { name: source.name(), problem };
+        let bytes = source.bytes().map_err(unreadable)?;
+        let received = dicom::read(&bytes, &limits.dicom).map_err(|e| unreadable(e.to_string()))?;
+        let received = received.named(&source.name()).without_idle_pixels(rules);
+        let pixels = received.content.pixels();
+        if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {
+            return Ok(received.without_pixels());
+        }
+        Ok(received)
+    };
+    let mut read = Read::default();
+    for result in sources.par_iter().map(one).collect::<Vec<_>>() {
         match result {
-            Ok(r) => received.push(r),
-            Err(e) => unreadable.push(Unreadable { name: file.name.clone(), problem: e.to_string() }),
+            Ok(received) => read.received.push(received),
+            Err(unreadable) => read.unreadable.push(unreadable),
         }
     }
-    (received, unreadable, start.elapsed())
+    if held.into_inner() > limits.study_pixels_max {
+        read.over = Some(Reason::TooManyPixels(limits.study_pixels_max));
+    }
+    read
 }
 
 /// An exam to scores, or the reasons why there are none.
@@ -120,14 +159,16 @@ fn report(
     outcome: Result<Scores, Vec<Reason>>,
     predictor: &Predictor,
     stages: Stages,
-) -> Report {
-    Report {
+) -> (Report, Option<Exam>) {
+    let report = Report {
         study,
         package: predictor.id().clone(),
         fates: assembly.fates,
+        notes: assembly.notes,
         unreadable,
         missing: assembly.missing,
         outcome,
         stages,
-    }
+    };
+    (report, assembly.exam.ok())
 }

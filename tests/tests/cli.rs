@@ -100,7 +100,9 @@ fn csv_has_one_row_for_each_value() {
     let result = run(&["score", "--format", "csv", path]);
     assert_eq!(result.status.code(), Some(0), "{}", stderr(&result));
     let text = stdout(&result);
-    assert!(text.starts_with("study,state,level,item,output,kind,value,package,package_digest\n"), "{text}");
+    let header = "study,state,level,item,output,kind,value,images,package,package_digest,recipe_digest,disclaimer\n";
+    assert!(text.starts_with(header), "{text}");
+    assert!(text.lines().skip(1).all(|l| l.contains("Not for diagnosis")), "{text}");
     let p_dense = output(&score(&[path])[0]["exam"], "p_dense");
     let row = text.lines().find(|l| l.contains(",exam,,p_dense,probability,")).expect("a row");
     assert_eq!(row.split(',').nth(6).unwrap().parse::<f64>().unwrap(), p_dense);
@@ -137,10 +139,70 @@ fn exit_codes_tell_not_scored_from_failed() {
     // A truncated file beside a good exam: the exam is scored, the file is named.
     let bytes = std::fs::read(folder.path().join("exam/L-CC.dcm")).unwrap();
     std::fs::write(folder.path().join("cut.dcm"), &bytes[..200]).unwrap();
-    check(&["score", &path("exam"), &path("cut.dcm")], 3, "cut.dcm");
+    check(&["score", &path("exam"), &path("cut.dcm")], 3, "");
+    let reports = score(&[&path("exam"), &path("cut.dcm")]);
+    assert_eq!(reports.len(), 2);
+    assert_eq!(reports[0]["state"], "scored");
+    assert_eq!(
+        (&reports[1]["study"], &reports[1]["reasons"][0]["code"]),
+        (&serde_json::Value::Null, &"unreadable".into())
+    );
+    assert!(reports[1]["received"][0]["file"].as_str().unwrap().ends_with("cut.dcm"));
+
+    // A file whose pixels are cut off is named, and what can be scored is.
+    let cut = folder.path().join("exam-with-a-cut-view");
+    write(&cut, &small_exam(7));
+    std::fs::write(cut.join("L-CC.dcm"), &bytes[..bytes.len() - 5000]).unwrap();
+    check(&["score", &cut.display().to_string()], 3, "");
+    let report = &score(&[&cut.display().to_string()])[0];
+    assert_eq!((&report["state"], &report["missing"]), (&"scored".into(), &serde_json::json!(["L-CC"])));
+    let unreadable = report["received"].as_array().unwrap().iter().find(|r| r["code"] == "unreadable").unwrap();
+    assert!(unreadable["fate"].as_str().unwrap().contains("L-CC.dcm"), "{unreadable}");
 
     check(&["model", "verify"], 0, "");
 }
+
+#[test]
+fn what_lies_beside_an_exam_does_not_keep_it_from_being_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    write(path, &small_exam(8));
+    std::fs::write(path.join("broken.zip"), "PK\x03\x04 and no more").unwrap();
+    std::fs::write(path.join("empty.dcm"), "").unwrap();
+    std::fs::write(path.join("notes.txt"), "nothing").unwrap();
+    std::fs::write(path.join("a name \x1b[31m in red.dcm"), vec![0; 300]).unwrap();
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::symlink("nowhere", path.join("dangling.dcm")).unwrap();
+        std::os::unix::fs::symlink(path, path.join("loop")).unwrap();
+    }
+    let result = run(&["score", "--format", "json", path.to_str().unwrap()]);
+    assert_eq!(result.status.code(), Some(3), "{}", stderr(&result));
+    let reports: serde_json::Value = serde_json::from_slice(&result.stdout).unwrap();
+    assert_eq!(reports[0]["state"], "scored");
+    let unreadable: Vec<_> = reports[1]["received"].as_array().unwrap().iter().map(|r| r["file"].to_string()).collect();
+    for name in ["broken.zip", "empty.dcm", "dangling.dcm", "loop", "in red.dcm"] {
+        assert!(unreadable.iter().any(|u| u.contains(name)), "{name} is not in {unreadable:?}");
+    }
+    let table = stdout(&run(&["score", path.to_str().unwrap()]));
+    assert!(!table.contains('\x1b'), "a file's name steers the terminal");
+    assert!(stderr(&result).contains("1 files are not DICOM"), "{}", stderr(&result));
+}
+
+#[test]
+fn a_study_with_too_many_pixels_is_not_scored() {
+    let folder = tempfile::tempdir().unwrap();
+    let exam = folder.path().join("exam");
+    write(&exam, &small_exam(8));
+    let config = folder.path().join("uvid.toml");
+    std::fs::write(&config, "[dicom]\nstudy_pixels_max = 100000\n").unwrap();
+    let report = score(&[exam.to_str().unwrap(), "--config", config.to_str().unwrap()]).remove(0);
+    assert_eq!(report["reasons"][0]["code"], "too-many-pixels", "{report}");
+}
+
+/// What a package holds besides its texts.
+const PICTURES: [&str; 5] =
+    ["weights.safetensors", "golden/L-CC.png", "golden/L-MLO.png", "golden/R-CC.png", "golden/R-MLO.png"];
 
 #[test]
 fn a_package_that_was_touched_is_refused() {
@@ -148,7 +210,7 @@ fn a_package_that_was_touched_is_refused() {
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/packages/density-v0");
     let package = folder.path().join("package");
     std::fs::create_dir_all(package.join("golden")).unwrap();
-    for file in ["package.toml", "weights.safetensors", "golden/cases.toml", "golden/L-CC.png", "golden/R-CC.png"] {
+    for file in ["package.toml", "golden/cases.toml"].iter().chain(&PICTURES) {
         std::fs::copy(format!("{source}/{file}"), package.join(file)).unwrap();
     }
     let path = package.to_str().unwrap();
@@ -171,11 +233,11 @@ fn a_package_with_other_golden_values_differs() {
     let folder = tempfile::tempdir().unwrap();
     let source = concat!(env!("CARGO_MANIFEST_DIR"), "/../model/packages/density-v0");
     std::fs::create_dir_all(folder.path().join("golden")).unwrap();
-    for file in ["weights.safetensors", "golden/L-CC.png", "golden/R-CC.png"] {
+    for file in PICTURES {
         std::fs::copy(format!("{source}/{file}"), folder.path().join(file)).unwrap();
     }
     let cases = std::fs::read_to_string(format!("{source}/golden/cases.toml")).unwrap();
-    let altered = cases.replacen("p_dense = 0.439", "p_dense = 0.449", 1);
+    let altered = cases.replacen("density = \"B\"", "density = \"C\"", 1);
     assert_ne!(altered, cases);
     std::fs::write(folder.path().join("golden/cases.toml"), &altered).unwrap();
     let manifest = std::fs::read_to_string(format!("{source}/package.toml")).unwrap();
@@ -229,7 +291,8 @@ fn a_calibration_of_the_site_is_used_and_recorded() {
     let exam = folder.path().join("exam");
     write(&exam, &small_exam(10));
     let (exam, config) = (exam.to_str().unwrap(), folder.path().join("uvid.toml"));
-    let calibration = "[calibration]\nscale = 0.5\nthresholds = [-3.0, 1.0, 4.0]\nby = \"Dr P\"\nreason = \"200 exams of 2026\"\n";
+    let calibration =
+        "[calibration]\nscale = 0.5\nthresholds = [-3.0, 1.0, 4.0]\nby = \"Dr P\"\nreason = \"200 exams of 2026\"\n";
     std::fs::write(&config, calibration).unwrap();
     let own = score(&[exam]).remove(0);
     let site = score(&[exam, "--config", config.to_str().unwrap()]).remove(0);

@@ -82,6 +82,7 @@ crop_buffer = 50
 crop_search_divisor = 3
 patches = 6
 patch_size = 256
+air_share_min = 0.01
 combine = {{ breast = "mean", exam = "max" }}
 
 [outputs.p_malignant]

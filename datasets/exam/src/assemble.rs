@@ -2,8 +2,8 @@
 //!
 //! The rules, in order. An image is *eligible* when its file names one side and a standard view (CC or MLO) without a
 //! modifier that changes it, without magnification, is whole, and is of a kind and intent that the model takes. Among
-//! the eligible images of a slot the winner is the one of the preferred kind, then the preferred intent, then the
-//! preferred implant technique, then the larger area, then the latest acquisition; a tie that is still left goes to
+//! the eligible images one kind of acquisition is chosen for the exam, the one that fills most views, the preferred
+//! among equals. In each slot the winner is the image of the preferred intent, then of the preferred implant technique, then the larger area, then the latest acquisition; a tie that is still left goes to
 //! the larger SOP Instance UID, so that the order of arrival never decides.
 //!
 //! Invariants: an exam holds images of one study and one patient; the outcome does not depend on the order of the
@@ -107,6 +107,7 @@ pub struct Received {
 
 /// What a file of the study holds.
 #[derive(Debug, Clone)]
+#[expect(clippy::large_enum_variant, reason = "a study has few files, and pixels dwarf this")]
 pub enum Content {
     /// An image that may fill a standard view.
     Mammogram(Box<Mammogram>),
@@ -114,7 +115,61 @@ pub enum Content {
     Listed(Listed),
 }
 
+impl Received {
+    /// With the file's name beside the reason why it cannot be read, unless it is named by its UID anyway.
+    pub fn named(mut self, name: &str) -> Self {
+        if let Content::Listed(Listed { fate: Fate::Unreadable(problem), sop_instance, .. }) = &mut self.content
+            && sop_instance.as_str() != name
+        {
+            problem.push_str(&format!(" (file {name})"));
+        }
+        self
+    }
+
+    /// Without the pixels of an image that can fill no view under these rules.
+    pub fn without_idle_pixels(self, rules: &Rules) -> Self {
+        match &self.content {
+            Content::Mammogram(image) => match eligible(image, rules) {
+                Ok(_) => self,
+                Err(fate) => self.listed(fate),
+            },
+            Content::Listed(_) => self,
+        }
+    }
+
+    /// Without pixels at all: what is left when a study has too many of them.
+    pub fn without_pixels(self) -> Self {
+        self.listed(Fate::NotAnalysed("the study has too many pixels".into()))
+    }
+
+    fn listed(self, fate: Fate) -> Self {
+        match self.content {
+            Content::Listed(_) => self,
+            Content::Mammogram(image) => {
+                let listed = Listed {
+                    study: image.study,
+                    sop_instance: image.sop_instance,
+                    patient: image.patient,
+                    what: "mammogram".into(),
+                    fate,
+                    contradictions: image.contradictions,
+                    notes: image.notes,
+                };
+                Self { digest: self.digest, content: Content::Listed(listed) }
+            }
+        }
+    }
+}
+
 impl Content {
+    /// How many decoded pixels are held.
+    pub fn pixels(&self) -> usize {
+        match self {
+            Self::Mammogram(image) => image.pixels.values().len(),
+            Self::Listed(_) => 0,
+        }
+    }
+
     /// The study that the object belongs to.
     pub fn study(&self) -> &StudyInstanceUid {
         match self {
@@ -128,6 +183,22 @@ impl Content {
         match self {
             Self::Mammogram(image) => &image.sop_instance,
             Self::Listed(listed) => &listed.sop_instance,
+        }
+    }
+
+    /// What the file's attributes contradict each other about.
+    pub fn contradictions(&self) -> &[Reason] {
+        match self {
+            Self::Mammogram(image) => &image.contradictions,
+            Self::Listed(listed) => &listed.contradictions,
+        }
+    }
+
+    /// What was odd about the file and tolerated.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Mammogram(image) => &image.notes,
+            Self::Listed(listed) => &listed.notes,
         }
     }
 
@@ -153,6 +224,10 @@ pub struct Listed {
     pub what: String,
     /// Why it is not scored: [`Fate::NotAnalysed`] or [`Fate::Unreadable`].
     pub fate: Fate,
+    /// Contradictions among the file's attributes; any of them stops the study.
+    pub contradictions: Vec<Reason>,
+    /// What was odd and tolerated, without any patient identity.
+    pub notes: Vec<String>,
 }
 
 /// What became of one image of the study.
@@ -188,6 +263,9 @@ pub enum Fate {
     /// The model does not take this kind.
     #[error("not analysed: the model does not take {0} images")]
     AcquisitionNotTaken(Acquisition),
+    /// The exam consists of images of another kind, and kinds are not mixed.
+    #[error("not chosen: this exam is scored on its {0} images, and kinds are not mixed")]
+    OtherKind(Acquisition),
     /// The model does not take this intent.
     #[error("not analysed: the model does not take images {0}")]
     IntentNotTaken(Intent),
@@ -228,12 +306,36 @@ impl Fate {
     }
 }
 
+impl Fate {
+    /// A stable machine-readable code.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Chosen(_) => "chosen",
+            Self::NoLaterality => "no-laterality",
+            Self::NoView => "no-view",
+            Self::Contradiction(_) => "contradiction",
+            Self::AdditionalView(_) => "additional-view",
+            Self::Modified(_) => "modified-view",
+            Self::UnknownModifier => "unknown-modifier",
+            Self::Magnified(_) => "magnified",
+            Self::PartialView => "partial-view",
+            Self::AcquisitionNotTaken(_) => "acquisition-not-taken",
+            Self::OtherKind(_) => "other-kind",
+            Self::IntentNotTaken(_) => "intent-not-taken",
+            Self::ImplantNotTaken => "implant-not-taken",
+            Self::LossyNotTaken => "lossy-not-taken",
+            Self::BurnedInAnnotation => "burned-in-annotation",
+            Self::Outranked { .. } => "outranked",
+            Self::SameAgain => "same-again",
+            Self::NotAnalysed(_) => "not-analysed",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+}
+
 /// The rule by which one eligible image outranked another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Because {
-    /// Preferred kind of acquisition.
-    #[error("being of the preferred kind")]
-    Kind,
     /// Preferred intent.
     #[error("having the preferred presentation intent")]
     Intent,
@@ -282,6 +384,8 @@ pub struct Assembly {
     pub exam: Result<Exam, Vec<Reason>>,
     /// What became of each file, by SOP Instance UID; a file received twice is listed twice.
     pub fates: Vec<(SopInstanceUid, Fate)>,
+    /// What was odd about a file and tolerated, by SOP Instance UID; without any patient identity.
+    pub notes: Vec<(SopInstanceUid, String)>,
     /// The standard views that no image fills.
     pub missing: Vec<Slot>,
 }
@@ -303,7 +407,8 @@ impl Area {
 fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
     received.sort_by(|a, b| (a.content.sop_instance(), &a.digest).cmp(&(b.content.sop_instance(), &b.digest)));
     let mut stops = identity_conflicts(&received);
-    let mut fates = Vec::new();
+    stops.extend(opposite_chest_walls(&received));
+    let (mut fates, mut notes) = (Vec::new(), Vec::new());
     let mut candidates: Slots<Vec<Mammogram>> = Slots::new();
 
     let mut previous: Option<(SopInstanceUid, [u8; 32])> = None;
@@ -325,18 +430,18 @@ fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
             continue;
         }
         previous = Some((this.clone(), digest));
+        stops.extend(content.contradictions().iter().cloned());
+        notes.extend(content.notes().iter().map(|note| (this.clone(), note.clone())));
         match content {
             Content::Listed(listed) => fates.push((this, listed.fate)),
-            Content::Mammogram(image) => {
-                stops.extend(image.contradictions.iter().cloned());
-                match eligible(&image, rules) {
-                    Ok(slot) => candidates.entry(slot).or_default().push(*image),
-                    Err(fate) => fates.push((this, fate)),
-                }
-            }
+            Content::Mammogram(image) => match eligible(&image, rules) {
+                Ok(slot) => candidates.entry(slot).or_default().push(*image),
+                Err(fate) => fates.push((this, fate)),
+            },
         }
     }
 
+    one_kind(&mut candidates, rules, &mut fates);
     let mut images = Slots::new();
     for (slot, group) in candidates {
         if let Some(winner) = choose(slot, group, rules, &mut fates) {
@@ -358,7 +463,7 @@ fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
         Some(study) if stops.is_empty() => Ok(Exam { study, images }),
         Some(_) | None => Err(stops),
     };
-    Assembly { exam, fates, missing }
+    Assembly { exam, fates, notes, missing }
 }
 
 /// More than one study, or files that cannot be of one patient.
@@ -382,6 +487,38 @@ fn identity_conflicts(received: &[Received]) -> Vec<Reason> {
         }
     }
     reasons
+}
+
+/// Images of one breast that lie with their chest walls on opposite sides. A mirrored image of the same breast and a
+/// plain one of the other cannot be told apart: one of them may carry the wrong side.
+fn opposite_chest_walls(received: &[Received]) -> Option<Reason> {
+    let standard = received.iter().filter_map(|r| match &r.content {
+        Content::Mammogram(image) if image.view.is_some_and(View::is_standard) => Some(image),
+        Content::Mammogram(_) | Content::Listed(_) => None,
+    });
+    let lying: Vec<_> = standard.filter_map(|i| Some((i.laterality?, i.seen_chest_wall?, &i.sop_instance))).collect();
+    let (breast, _, uid) = lying.iter().find(|a| lying.iter().any(|b| a.0 == b.0 && a.1 != b.1))?;
+    Some(Reason::Contradiction {
+        uid: (*uid).clone(),
+        what: "laterality",
+        detail: format!("the images said to be of breast {breast} lie with their chest walls on opposite sides"),
+    })
+}
+
+/// Kinds of acquisition are never mixed within an exam: the kind that fills most views stays, the preferred one among
+/// equals.
+fn one_kind(candidates: &mut Slots<Vec<Mammogram>>, rules: &Rules, fates: &mut Vec<(SopInstanceUid, Fate)>) {
+    let views = |kind: Acquisition| {
+        candidates.values().filter(|group| group.iter().any(|image| image.acquisition == kind)).count()
+    };
+    // The last of the greatest: hence the preferred kinds last.
+    let Some(chosen) = rules.acquisitions.iter().rev().copied().max_by_key(|kind| views(*kind)) else { return };
+    for group in candidates.values_mut() {
+        let (stay, leave) = std::mem::take(group).into_iter().partition(|image| image.acquisition == chosen);
+        *group = stay;
+        let leave: Vec<Mammogram> = leave;
+        fates.extend(leave.into_iter().map(|image| (image.sop_instance, Fate::OtherKind(chosen))));
+    }
 }
 
 /// The slot that an image may fill, or why it may fill none.
@@ -426,7 +563,6 @@ fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
 /// What is compared, in order; greater wins.
 #[derive(Debug, Clone, PartialEq, PartialOrd)]
 struct Rank {
-    kind: i64,
     intent: i64,
     implant_displaced: bool,
     area: Area,
@@ -443,7 +579,6 @@ impl Rank {
         }
         let intent = image.intent.unwrap_or(Intent::ForPresentation);
         Self {
-            kind: place(&rules.acquisitions, &image.acquisition),
             intent: place(&rules.intents, &intent),
             implant_displaced: image.modifiers.contains(&ViewModifier::ImplantDisplaced),
             area: Area::of(image, in_mm),
@@ -454,9 +589,7 @@ impl Rank {
 
     /// The first rule that tells the winner from the other.
     fn because(&self, other: &Self) -> Because {
-        if self.kind != other.kind {
-            Because::Kind
-        } else if self.intent != other.intent {
+        if self.intent != other.intent {
             Because::Intent
         } else if self.implant_displaced != other.implant_displaced {
             Because::ImplantDisplaced

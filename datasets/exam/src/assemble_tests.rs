@@ -39,6 +39,7 @@ fn image(slot: Slot, number: u32) -> Mammogram {
         lossy: Lossy::No,
         acquired: None,
         chest_wall: None,
+        seen_chest_wall: None,
         spacing: None,
         rescale: Rescale::IDENTITY,
         windows: vec![],
@@ -92,14 +93,6 @@ fn preferences_decide_in_their_order() {
     let earlier = |m: &mut Mammogram| m.acquired = Some(datetime!(2024-05-01 09:59));
 
     // Each later rule pulls the other way and does not matter.
-    check_first_wins(
-        at(1, |_| ()),
-        at(2, |m| {
-            m.acquisition = Acquisition::Synthetic2d;
-            m.pixels = Pixels::new(3, 2, 0..=4095, false, vec![0; 6]).expect("pixels");
-        }),
-        Because::Kind,
-    );
     check_first_wins(with(Slot::LeftCc, 1, larger), with(Slot::LeftCc, 2, later), Because::Area);
     check_first_wins(with(Slot::LeftCc, 1, later), with(Slot::LeftCc, 2, earlier), Because::Later);
     check_first_wins(with(Slot::LeftCc, 1, later), at(2, |_| ()), Because::Later);
@@ -110,6 +103,41 @@ fn preferences_decide_in_their_order() {
     };
     let coarse = |m: &mut Mammogram| m.spacing = Some(Spacing { row_mm: 20.0, column_mm: 20.0 });
     check_first_wins(with(Slot::LeftCc, 1, coarse), with(Slot::LeftCc, 2, fine), Because::Area);
+}
+
+#[test]
+fn kinds_are_not_mixed() {
+    let synthetic = |slot, number| with(slot, number, |m| m.acquisition = Acquisition::Synthetic2d);
+    let check = |images: Vec<Mammogram>, chosen: &[u32], other: &[u32]| {
+        let assembly = Exam::assemble(received(images), &rules());
+        for number in chosen {
+            assert!(matches!(fate(&assembly, *number), Fate::Chosen(_)), "{number}: {:?}", assembly.fates);
+        }
+        for number in other {
+            assert!(matches!(fate(&assembly, *number), Fate::OtherKind(_)), "{number}: {:?}", assembly.fates);
+        }
+    };
+    // Both complete: the preferred kind. One fills more views: that one.
+    let ffdm = four;
+    let both = ffdm().into_iter().chain([synthetic(Slot::LeftCc, 5), synthetic(Slot::LeftMlo, 6)]).collect();
+    check(both, &[1, 2, 3, 4], &[5, 6]);
+    check(vec![image(Slot::LeftCc, 1), synthetic(Slot::LeftCc, 2)], &[1], &[2]);
+    check(vec![image(Slot::LeftCc, 1), synthetic(Slot::LeftCc, 2), synthetic(Slot::RightCc, 3)], &[2, 3], &[1]);
+}
+
+#[test]
+fn images_of_one_breast_that_lie_both_ways_stop_the_study() {
+    let lying = |slot, number, side| with(slot, number, |m| m.seen_chest_wall = Some(side));
+    use crate::Side;
+    let plain = vec![
+        lying(Slot::LeftCc, 1, Side::Left),
+        lying(Slot::LeftMlo, 2, Side::Left),
+        lying(Slot::RightCc, 3, Side::Right),
+    ];
+    assert!(Exam::assemble(received(plain.clone()), &rules()).exam.is_ok());
+    let swapped = plain.into_iter().chain([lying(Slot::RightMlo, 4, Side::Left)]);
+    let reasons = Exam::assemble(received(swapped), &rules()).exam.expect_err("stopped");
+    assert!(matches!(&reasons[..], [Reason::Contradiction { what: "laterality", .. }]), "{reasons:?}");
 }
 
 #[test]
@@ -237,6 +265,8 @@ fn what_is_listed_is_listed_and_counts_for_identity() {
             patient: Patient::default(),
             what: "structured report".into(),
             fate: Fate::NotAnalysed("a structured report".into()),
+            contradictions: vec![],
+            notes: vec![],
         }),
     };
     let mut files = received(four());

@@ -298,6 +298,8 @@ pub struct Mammogram {
     pub acquired: Option<PrimitiveDateTime>,
     /// Where the file's Patient Orientation (0020,0020) puts the chest wall, in these pixels.
     pub chest_wall: Option<Side>,
+    /// Where the pixels themselves show it, if they show it clearly: the half of the image that is much brighter.
+    pub seen_chest_wall: Option<Side>,
     /// Pixel spacing in the breast's plane, where declared.
     pub spacing: Option<Spacing>,
     /// The modality's rescale, for windows; it is not applied to the pixels.
@@ -321,14 +323,14 @@ pub struct Mammogram {
 impl Mammogram {
     /// The pixels with padding set to the smallest other value: outside the collimated field there is air.
     ///
-    /// An image of nothing but padding stays as it is.
+    /// An image of nothing but padding is all air.
     pub fn without_padding(&self) -> Cow<'_, [u16]> {
         let values = self.pixels.values();
         let Some(padding) = &self.padding else { return Cow::Borrowed(values) };
         let air = values.iter().copied().filter(|v| !padding.contains(v)).min();
         match air {
             Some(air) => Cow::Owned(values.iter().map(|&v| if padding.contains(&v) { air } else { v }).collect()),
-            None => Cow::Borrowed(values),
+            None => Cow::Owned(vec![0; values.len()]),
         }
     }
 }

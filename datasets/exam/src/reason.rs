@@ -29,7 +29,7 @@ pub enum Reason {
     Contradiction {
         /// The image.
         uid: SopInstanceUid,
-        /// `laterality`, `view` or `presentation intent`.
+        /// `laterality`, `view`, `orientation` or `presentation intent`.
         what: &'static str,
         /// Which attributes say what.
         detail: String,
@@ -37,14 +37,9 @@ pub enum Reason {
     /// The file could not be read.
     #[error("a file of the study cannot be read: {0}")]
     Unreadable(String),
-    /// The model does not take this kind of image.
-    #[error("{slot} cannot be analysed by this model: {detail}")]
-    NotForThisModel {
-        /// `L-CC` and so on.
-        slot: String,
-        /// What the model does not take.
-        detail: String,
-    },
+    /// The images of the study are more than may be held in memory at once.
+    #[error("the study's images have more than {0} pixels")]
+    TooManyPixels(usize),
     /// No breast was found in the pixels.
     #[error("{slot}: no breast found in the image ({detail})")]
     NoBreastFound {
@@ -69,7 +64,7 @@ impl Reason {
             Self::DuplicateDiffers(_) => "duplicate-differs",
             Self::Contradiction { .. } => "contradiction",
             Self::Unreadable(_) => "unreadable",
-            Self::NotForThisModel { .. } => "not-for-this-model",
+            Self::TooManyPixels(_) => "too-many-pixels",
             Self::NoBreastFound { .. } => "no-breast-found",
             Self::ModelFailed(_) => "model-failed",
         }

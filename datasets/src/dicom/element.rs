@@ -2,7 +2,7 @@
 //!
 //! Invariants: every value is a sub-slice of the input, so a length field costs nothing; nesting is followed to
 //! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break and
-//! says where it broke. Of an element that occurs twice the last occurrence counts.
+//! says where it broke; [`DataSet::repeated`] names an element that occurs twice.
 
 use std::collections::BTreeMap;
 
@@ -10,7 +10,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
 use super::charset::Charset;
-use super::{Limits, ReadError};
+use super::{Limits, Offset, Place, ReadError};
 
 /// How elements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,6 +77,8 @@ pub(super) struct Element<'a> {
     pub(super) vr: Option<[u8; 2]>,
     /// The value. For an element of undefined length: its items up to the delimiter.
     pub(super) bytes: &'a [u8],
+    /// Where the value starts.
+    offset: Offset,
     /// Whether the length was undefined.
     pub(super) undefined: bool,
 }
@@ -84,13 +86,14 @@ pub(super) struct Element<'a> {
 /// Where a data set ends that should not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Break {
-    pub(super) offset: usize,
-    pub(super) problem: &'static str,
+    offset: Offset,
+    place: Place,
+    problem: &'static str,
 }
 
 impl From<Break> for ReadError {
     fn from(at: Break) -> Self {
-        Self::Broken { offset: at.offset, problem: at.problem }
+        Self::Broken { offset: at.offset, place: at.place, problem: at.problem }
     }
 }
 
@@ -98,17 +101,30 @@ impl From<Break> for ReadError {
 pub(super) struct Walk<'a> {
     bytes: &'a [u8],
     pub(super) at: usize,
+    /// Where the bytes start.
+    origin: Offset,
+    /// What was met last.
+    place: Place,
     encoding: Encoding,
     depth_max: usize,
 }
 
 impl<'a> Walk<'a> {
-    pub(super) fn new(bytes: &'a [u8], encoding: Encoding, depth_max: usize) -> Self {
-        Self { bytes, at: 0, encoding, depth_max }
+    pub(super) fn new(bytes: &'a [u8], origin: Offset, encoding: Encoding, depth_max: usize) -> Self {
+        Self { bytes, at: 0, origin, place: Place::Start, encoding, depth_max }
+    }
+
+    /// A walk through part of the bytes.
+    fn part(&self, from: usize, to: usize) -> Self {
+        Self { bytes: &self.bytes[from..to], at: 0, origin: self.origin.plus(from), ..*self }
+    }
+
+    fn break_here(&self, problem: &'static str) -> Break {
+        Break { offset: self.origin.plus(self.at), place: self.place, problem }
     }
 
     fn broken<T>(&self, problem: &'static str) -> Result<T, Break> {
-        Err(Break { offset: self.at, problem })
+        Err(self.break_here(problem))
     }
 
     fn left(&self) -> usize {
@@ -171,20 +187,24 @@ impl<'a> Walk<'a> {
         if tag.0 == 0xFFFE {
             return self.broken("an item or a delimiter stands outside a sequence");
         }
-        if length != UNDEFINED {
-            let bytes = self.take(length as usize)?;
-            return Ok(Some((tag, Element { vr, bytes, undefined: false })));
-        }
-        let start = self.at;
-        // PS3.5 section 6.2.2: what an UN of undefined length holds is in implicit VR little endian.
-        let outside = self.encoding;
-        if vr == Some(*b"UN") {
-            self.encoding = Encoding::ImplicitLittle;
-        }
-        let end = self.skip_items(depth + 1, tag == tags::PIXEL_DATA);
-        self.encoding = outside;
-        let bytes = &self.bytes[start..end?];
-        Ok(Some((tag, Element { vr, bytes, undefined: true })))
+        self.place = Place::In(tag);
+        let (start, undefined) = (self.at, length == UNDEFINED);
+        let end = if undefined {
+            // PS3.5 section 6.2.2: what an UN of undefined length holds is in implicit VR little endian.
+            let outside = self.encoding;
+            if vr == Some(*b"UN") {
+                self.encoding = Encoding::ImplicitLittle;
+            }
+            let end = self.skip_items(depth + 1, tag == tags::PIXEL_DATA);
+            self.encoding = outside;
+            end?
+        } else {
+            self.take(length as usize)?;
+            self.at
+        };
+        self.place = Place::After(tag);
+        let (bytes, offset) = (&self.bytes[start..end], self.origin.plus(start));
+        Ok(Some((tag, Element { vr, bytes, offset, undefined })))
     }
 
     /// Goes behind the delimiter of a sequence of undefined length and says where its items end.
@@ -228,8 +248,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// The next item's bytes, or `None` behind the last.
-    fn item(&mut self, depth: usize) -> Result<Option<&'a [u8]>, Break> {
+    /// A walk through the next item, or `None` behind the last.
+    fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
         if self.left() < 8 {
             return Ok(None);
         }
@@ -240,12 +260,42 @@ impl<'a> Walk<'a> {
         if tag != ITEM {
             return self.broken("a sequence holds something other than items");
         }
-        if length != UNDEFINED {
-            return self.take(length as usize).map(Some);
-        }
         let start = self.at;
-        let end = self.skip_item(depth)?;
-        Ok(Some(&self.bytes[start..end]))
+        let end = if length == UNDEFINED {
+            self.skip_item(depth)?
+        } else {
+            self.take(length as usize)?;
+            self.at
+        };
+        Ok(Some(self.part(start, end)))
+    }
+}
+
+/// Every sequence that this module reads.
+const SEQUENCES: &[Tag] = &[
+    tags::ANATOMIC_REGION_SEQUENCE,
+    tags::ANATOMIC_REGION_MODIFIER_SEQUENCE,
+    tags::FRAME_ANATOMY_SEQUENCE,
+    tags::MODALITY_LUT_SEQUENCE,
+    tags::PER_FRAME_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE,
+    tags::VIEW_CODE_SEQUENCE,
+    tags::VIEW_MODIFIER_CODE_SEQUENCE,
+    tags::VOILUT_SEQUENCE,
+];
+
+/// An attribute that occurs twice at one level, against PS3.5 section 7.1.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Repeated {
+    /// The first with the same value each time.
+    pub(super) alike: Option<Tag>,
+    /// The first with different ones.
+    pub(super) different: Option<Tag>,
+}
+
+impl Repeated {
+    fn or(self, other: Self) -> Self {
+        Self { alike: self.alike.or(other.alike), different: self.different.or(other.different) }
     }
 }
 
@@ -259,30 +309,38 @@ pub(super) struct DataSet<'a> {
     pub(super) broken: Option<Break>,
     /// Its Specific Character Set (0008,0005), or that of the data set around it.
     pub(super) charset: Charset,
+    repeated: Repeated,
     limits: Limits,
     depth: usize,
 }
 
 impl<'a> DataSet<'a> {
     /// Parses as far as the bytes are a data set.
-    pub(super) fn parse(bytes: &'a [u8], encoding: Encoding, limits: &Limits) -> Self {
-        Self::parse_at(bytes, encoding, limits, Charset::default(), 0)
+    pub(super) fn parse(bytes: &'a [u8], origin: Offset, encoding: Encoding, limits: &Limits) -> Self {
+        let walk = Walk::new(bytes, origin, encoding, limits.sequence_depth_max);
+        Self::parse_at(walk, limits, Charset::default(), 0)
     }
 
-    fn parse_at(bytes: &'a [u8], encoding: Encoding, limits: &Limits, around: Charset, depth: usize) -> Self {
-        let mut walk = Walk::new(bytes, encoding, limits.sequence_depth_max);
-        let mut elements = BTreeMap::new();
+    fn parse_at(mut walk: Walk<'a>, limits: &Limits, around: Charset, depth: usize) -> Self {
+        let encoding = walk.encoding;
+        let mut elements = BTreeMap::<Tag, Element<'a>>::new();
+        let mut repeated = Repeated::default();
         let broken = loop {
             if elements.len() >= limits.elements_max {
-                break Some(Break { offset: walk.at, problem: "there are too many elements" });
+                break Some(walk.break_here("there are too many elements"));
             }
-            match walk.element(depth) {
-                Ok(Some((tag, element))) => elements.insert(tag, element),
+            let (tag, element) = match walk.element(depth) {
+                Ok(Some(next)) => next,
                 Ok(None) => break None,
                 Err(at) => break Some(at),
             };
+            if let Some(before) = elements.insert(tag, element) {
+                let alike = before.bytes == element.bytes;
+                let kind = if alike { &mut repeated.alike } else { &mut repeated.different };
+                kind.get_or_insert(tag);
+            }
         };
-        let mut data = Self { elements, encoding, broken, charset: around, limits: *limits, depth };
+        let mut data = Self { elements, encoding, broken, charset: around, repeated, limits: *limits, depth };
         if data.get(tags::SPECIFIC_CHARACTER_SET).is_some() {
             data.charset = Charset::new(&data.codes(tags::SPECIFIC_CHARACTER_SET));
         }
@@ -292,6 +350,20 @@ impl<'a> DataSet<'a> {
     /// An element, empty ones included.
     pub(super) fn get(&self, tag: Tag) -> Option<&Element<'a>> {
         self.elements.get(&tag)
+    }
+
+    /// What occurs twice, here or in an item of a sequence that is read.
+    pub(super) fn repeated(&self) -> Repeated {
+        let items = SEQUENCES.iter().flat_map(|&tag| self.items(tag));
+        items.fold(self.repeated, |repeated, item| repeated.or(item.repeated()))
+    }
+
+    /// A walk through the items of a sequence, or through fragments.
+    fn inside(&self, tag: Tag) -> Option<Walk<'a>> {
+        let element = self.get(tag)?;
+        let encoding = if element.vr == Some(*b"UN") { Encoding::ImplicitLittle } else { self.encoding };
+        let walk = Walk::new(element.bytes, element.offset, encoding, self.limits.sequence_depth_max);
+        Some(Walk { place: Place::In(tag), ..walk })
     }
 
     /// The items of a sequence; none if it is absent, empty, too deep or no sequence.
@@ -305,30 +377,27 @@ impl<'a> DataSet<'a> {
     }
 
     fn items_up_to(&self, tag: Tag, items_max: usize) -> Vec<DataSet<'a>> {
-        let Some(element) = self.get(tag) else { return Vec::new() };
-        let encoding = if element.vr == Some(*b"UN") { Encoding::ImplicitLittle } else { self.encoding };
+        let Some(mut walk) = self.inside(tag) else { return Vec::new() };
         let depth = self.depth + 1;
         if depth > self.limits.sequence_depth_max {
             return Vec::new();
         }
-        let mut walk = Walk::new(element.bytes, encoding, self.limits.sequence_depth_max);
         let mut items = Vec::new();
         while items.len() < items_max {
-            let Ok(Some(bytes)) = walk.item(depth) else { break };
-            items.push(Self::parse_at(bytes, encoding, &self.limits, self.charset.clone(), depth));
+            let Ok(Some(item)) = walk.item(depth) else { break };
+            items.push(Self::parse_at(item, &self.limits, self.charset.clone(), depth));
         }
         items
     }
 
     /// The fragments of encapsulated pixels without the Basic Offset Table (PS3.5 section A.4).
     pub(super) fn fragments(&self, tag: Tag) -> Result<Vec<&'a [u8]>, Break> {
-        let Some(element) = self.get(tag) else { return Ok(Vec::new()) };
-        let mut walk = Walk::new(element.bytes, self.encoding, self.limits.sequence_depth_max);
+        let Some(mut walk) = self.inside(tag) else { return Ok(Vec::new()) };
         let mut fragments = Vec::new();
         let mut first = true;
-        while let Some(bytes) = walk.item(self.depth + 1)? {
+        while let Some(fragment) = walk.item(self.depth + 1)? {
             if !std::mem::take(&mut first) {
-                fragments.push(bytes);
+                fragments.push(fragment.bytes);
             }
         }
         Ok(fragments)

@@ -23,6 +23,59 @@ impl fmt::Display for Attribute {
     }
 }
 
+/// A place in a file's bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offset {
+    /// Bytes from the start of the file.
+    File(usize),
+    /// Bytes from the start of a deflated data set, once inflated.
+    Inflated(usize),
+}
+
+impl Offset {
+    pub(super) fn plus(self, bytes: usize) -> Self {
+        match self {
+            Self::File(at) => Self::File(at + bytes),
+            Self::Inflated(at) => Self::Inflated(at + bytes),
+        }
+    }
+}
+
+impl fmt::Display for Offset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(at) => write!(f, "byte {at}"),
+            Self::Inflated(at) => write!(f, "byte {at} of the inflated data set"),
+        }
+    }
+}
+
+/// A place among the attributes of a data set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// Before the first.
+    Start,
+    /// Within the value of this one.
+    In(Tag),
+    /// Behind this one, the last that is whole.
+    After(Tag),
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (preposition, tag) = match self {
+            Self::Start => return f.write_str("at its start"),
+            Self::In(tag) => ("in", *tag),
+            Self::After(tag) => ("after", *tag),
+        };
+        // In a broken data set, what looks like a tag may be part of a name.
+        match StandardDataDictionary.by_tag(tag) {
+            Some(_) => write!(f, "{preposition} {}", Attribute(tag)),
+            None => write!(f, "{preposition} an attribute that is not in PS3.6"),
+        }
+    }
+}
+
 /// Why a file cannot be read. The caller adds the name of the file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReadError {
@@ -70,10 +123,12 @@ pub enum ReadError {
         max: usize,
     },
     /// The data set ends in the middle of something, or is no data set from here on.
-    #[error("the data set is broken at byte {offset}: {problem}")]
+    #[error("the data set is broken at {offset}, {place}: {problem}")]
     Broken {
-        /// Bytes from the start of the data set (inflated, if it was deflated).
-        offset: usize,
+        /// Where, in bytes.
+        offset: Offset,
+        /// Where, by attribute.
+        place: Place,
         /// What was met.
         problem: &'static str,
     },

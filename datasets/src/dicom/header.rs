@@ -1,6 +1,7 @@
 //! What is known at the door: which image of whom, in which syntax.
 //!
-//! Invariant: the four UIDs are valid ones; the patient is decoded from its character set and printed nowhere.
+//! Invariant: the four UIDs are valid ones; no attribute is there twice with two values; the patient is decoded from
+//! its character set and printed nowhere.
 
 use std::str::FromStr;
 
@@ -35,6 +36,9 @@ pub struct Header {
 }
 
 pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, ReadError> {
+    if let Some(tag) = data.repeated().different {
+        return Err(ReadError::Invalid { attribute: Attribute(tag), problem: "occurs twice with different values" });
+    }
     Ok(Header {
         study: uid::<StudyInstanceUid>(data, tags::STUDY_INSTANCE_UID)?,
         series: uid::<SeriesInstanceUid>(data, tags::SERIES_INSTANCE_UID)?,

@@ -2,61 +2,54 @@
 //!
 //! Invariants: larger pixel = brighter (one inversion where the photometric interpretation and the slope's sign ask
 //! for it), the file's own size and the map back to it are kept, and a number that cannot be true (a spacing of 0) is
-//! left out with a note, never replaced by another.
+//! left out with a note, never replaced by another. What needs no pixel is read before the pixels are, so that it is on
+//! record where they cannot be decoded.
 
 use std::ops::RangeInclusive;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use time::{Date, Month, PrimitiveDateTime, Time};
-use uvid_exam::{Acquisition, Intent, Lossy, Mammogram, Pixels, Rescale, Spacing};
+use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, Spacing, Window};
 
 use super::element::DataSet;
-use super::orientation::{Grid, Turn, turn, upright, verify};
+use super::kind::About;
+use super::orientation::{Grid, Turn, Upright, seen_chest_wall, turn, upright, verify};
 use super::part10::{Loss, Syntax};
 use super::pixels::{Layout, decode};
 use super::record::Record;
 use super::{Attribute, Header, Limits, ReadError, view, voi};
 
-/// What is known before the pixels are.
-pub(super) struct About<'a> {
-    pub(super) acquisition: Acquisition,
-    pub(super) intent: Option<Intent>,
-    pub(super) syntax: &'a Syntax,
-}
-
-/// Decodes and describes.
+/// Describes and decodes. What is written down goes to `record`, not into the mammogram.
 pub(super) fn mammogram(
     header: &Header,
     data: &DataSet<'_>,
-    about: &About<'_>,
+    about: About,
+    syntax: &Syntax,
     limits: &Limits,
-    mut record: Record,
+    record: &mut Record,
 ) -> Result<Mammogram, ReadError> {
-    let Bright { layout, rescale, inverted, values } = bright(data, about.syntax, limits, &mut record)?;
-    let (lo, hi) = layout.range().into_inner();
-    let padding = padding(data, &layout, inverted, &mut record);
-
-    let laterality = view::laterality(data, &mut record);
-    let seen = view::view(data, &mut record);
-    let implant = view::implant(data, &seen.modifiers, &mut record);
-    let upright = upright(&data.codes(tags::PATIENT_ORIENTATION), seen.view, &mut record);
-    let (grid, to_file) = turn(Grid { rows: layout.rows, columns: layout.columns, values }, upright.turn);
-    let magnification = magnification(data, &mut record);
-    let spacing = spacing(data, magnification, &mut record).map(|s| match upright.turn {
+    let About { acquisition, intent, laterality, seen } = about;
+    let implant = view::implant(data, &seen.modifiers, record);
+    let Upright { turn: how, chest_wall } = upright(&data.codes(tags::PATIENT_ORIENTATION), seen.view, record);
+    if how != Turn::Stay {
+        record.note("Patient Orientation (0020,0020) says that the image does not stand upright; it was turned");
+    }
+    let magnification = magnification(data, record);
+    let spacing = spacing(data, magnification, record).map(|s| match how {
         Turn::Stay | Turn::FlipRows => s,
         Turn::Clockwise | Turn::CounterClockwise => Spacing { row_mm: s.column_mm, column_mm: s.row_mm },
     });
-    if upright.turn != Turn::Stay {
-        record.note("Patient Orientation (0020,0020) says that the image does not stand upright; it was turned");
-    }
-    oddities(data, &mut record);
-    let modality = [lo, hi].map(|v| rescale.slope * f64::from(v) + rescale.intercept);
-    let windows = voi::windows(data, modality.iter().any(|&m| m < 0.0), &mut record);
-    let lossy = lossy(data, about.syntax, &mut record);
+    let lossy = lossy(data, syntax, record);
+    let Look { layout, rescale, inverted, windows, padding } = look(data, limits, record)?;
 
+    let values = bright(decode(data, syntax, &layout)?, &layout, inverted);
+    if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
+        record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");
+    }
+    let (grid, to_file) = turn(Grid { rows: layout.rows, columns: layout.columns, values }, how);
     let rows = Attribute(tags::ROWS);
-    let pixels = Pixels::new(grid.rows, grid.columns, lo..=hi, inverted, grid.values)
+    let pixels = Pixels::new(grid.rows, grid.columns, layout.range(), inverted, grid.values)
         .map_err(|_| ReadError::Invalid { attribute: rows, problem: "does not fit the pixels" })?;
     let mut image = Mammogram {
         study: header.study.clone(),
@@ -68,15 +61,16 @@ pub(super) fn mammogram(
         view: seen.view,
         modifiers: seen.modifiers,
         unknown_modifier: seen.unknown_modifier,
-        intent: about.intent,
-        acquisition: about.acquisition,
+        intent,
+        acquisition,
         implant,
         partial_view: data.is_yes(tags::PARTIAL_VIEW),
         magnification,
         burned_in_annotation: data.is_yes(tags::BURNED_IN_ANNOTATION),
         lossy,
         acquired: acquired(data),
-        chest_wall: upright.chest_wall,
+        chest_wall,
+        seen_chest_wall: None,
         spacing,
         rescale,
         windows,
@@ -87,36 +81,48 @@ pub(super) fn mammogram(
         contradictions: Vec::new(),
         notes: Vec::new(),
     };
-    verify(&image.without_padding(), image.pixels.columns(), image.chest_wall, &mut record);
-    image.contradictions = record.contradictions;
-    image.notes = record.notes;
+    image.seen_chest_wall = seen_chest_wall(&image.without_padding(), image.pixels.columns());
+    verify(image.chest_wall, image.seen_chest_wall, record);
     Ok(image)
 }
 
-/// A decoded frame, larger = brighter.
-struct Bright {
+/// What stored values mean.
+struct Look {
     layout: Layout,
     rescale: Rescale,
+    /// Whether larger stored values are darker.
     inverted: bool,
-    /// `stored - lo`, or `hi - stored` where inverted.
-    values: Vec<u16>,
+    windows: Vec<Window>,
+    padding: Option<RangeInclusive<u16>>,
 }
 
-fn bright(data: &DataSet<'_>, syntax: &Syntax, limits: &Limits, record: &mut Record) -> Result<Bright, ReadError> {
+fn look(data: &DataSet<'_>, limits: &Limits, record: &mut Record) -> Result<Look, ReadError> {
     let photometric = inverted_for_display(data, record)?;
     if data.item(tags::MODALITY_LUT_SEQUENCE).is_some() {
         let attribute = Attribute(tags::MODALITY_LUT_SEQUENCE);
         return Err(ReadError::Invalid { attribute, problem: "holds a table, which is not supported" });
     }
     let layout = Layout::new(data, limits)?;
-    let mut values = decode(data, syntax, &layout)?;
     let rescale = rescale(data, record);
     let inverted = photometric != (rescale.slope < 0.0);
+    let negative = |v: &i32| rescale.slope * f64::from(*v) + rescale.intercept < 0.0;
+    let windows = voi::windows(data, negative(layout.range().start()) || negative(layout.range().end()), record);
+    let padding = padding(data, &layout, inverted, record);
+    Ok(Look { layout, rescale, inverted, windows, padding })
+}
+
+/// From `stored - lo` to larger = brighter: `hi - stored` where inverted.
+fn bright(mut values: Vec<u16>, layout: &Layout, inverted: bool) -> Vec<u16> {
     if inverted {
         let span = (layout.range().end() - layout.range().start()) as u16;
         values.iter_mut().for_each(|v| *v = span - *v);
     }
-    Ok(Bright { layout, rescale, inverted, values })
+    values
+}
+
+/// More than 95 %.
+fn nearly_all(values: &[u16], range: &RangeInclusive<u16>) -> bool {
+    values.iter().filter(|v| range.contains(v)).count() * 20 > values.len() * 19
 }
 
 /// Photometric Interpretation (0028,0004) MONOCHROME1 (PS3.3 C.7.6.3.1.2) or Presentation LUT Shape (2050,0020)
@@ -168,47 +174,46 @@ fn padding(data: &DataSet<'_>, layout: &Layout, inverted: bool, record: &mut Rec
     Some(if inverted { (hi - to) as u16..=(hi - from) as u16 } else { (from - lo) as u16..=(to - lo) as u16 })
 }
 
-/// Estimated Radiographic Magnification Factor (0018,1114).
+/// Estimated Radiographic Magnification Factor (0018,1114), however large: what is unlikely must not be overlooked.
 fn magnification(data: &DataSet<'_>, record: &mut Record) -> Option<f64> {
-    plausible(data.numbers(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR).first()?, 0.1..=10.0).or_else(|| {
+    let factor = data.numbers(tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR).first()?.filter(|f| *f > 0.0);
+    factor.or_else(|| {
         record.note("Estimated Radiographic Magnification Factor (0018,1114) is no magnification and is ignored");
         None
     })
 }
 
-fn plausible(value: &Option<f64>, range: RangeInclusive<f64>) -> Option<f64> {
-    value.filter(|v| range.contains(v))
-}
-
 /// Imager Pixel Spacing (0018,1164) is in the detector's plane and is divided by the magnification; Pixel Spacing
-/// (0028,0030), where alone, is taken as it is (PS3.3 10.7.1.3).
+/// (0028,0030), where alone, is taken as it is (PS3.3 10.7.1.3). Pixel Aspect Ratio (0028,0034) gives none.
 fn spacing(data: &DataSet<'_>, magnification: Option<f64>, record: &mut Record) -> Option<Spacing> {
     const MM: RangeInclusive<f64> = 0.001..=10.0;
-    let mut pair = |tag: Tag| {
-        let values = data.numbers(tag);
-        match values.as_slice() {
-            [] => None,
-            [row, column] => plausible(row, MM).zip(plausible(column, MM)),
-            _ => None,
+    let mut pair = |tag: Tag, factor: f64| match data.numbers(tag).as_slice() {
+        [] => None,
+        [Some(row), Some(column)] if [row, column].iter().all(|v| MM.contains(&(*v / factor))) => {
+            Some(Spacing { row_mm: row / factor, column_mm: column / factor })
         }
-        .or_else(|| {
-            if !values.is_empty() {
-                record.note(format!("{} is no spacing and is ignored", Attribute(tag)));
-            }
+        _ => {
+            record.note(format!("{} is no spacing and is ignored", Attribute(tag)));
             None
-        })
+        }
     };
-    if let Some((row, column)) = pair(tags::IMAGER_PIXEL_SPACING) {
-        let factor = magnification.unwrap_or(1.0);
-        return Some(Spacing { row_mm: row / factor, column_mm: column / factor });
+    let spacing = pair(tags::IMAGER_PIXEL_SPACING, magnification.unwrap_or(1.0));
+    let spacing = spacing.or_else(|| pair(tags::PIXEL_SPACING, 1.0));
+    if let ([Some(vertical), Some(horizontal)], None) = (data.numbers(tags::PIXEL_ASPECT_RATIO).as_slice(), spacing)
+        && vertical != horizontal
+    {
+        record.note("Pixel Aspect Ratio (0028,0034) says that the pixels are not square");
     }
-    pair(tags::PIXEL_SPACING).map(|(row_mm, column_mm)| Spacing { row_mm, column_mm })
+    spacing
 }
 
 /// What is written down and needs nothing done. Field of View Horizontal Flip (0018,7034) and Rotation (0018,7032)
 /// say what was done to the pixels before they were stored (PS3.3 C.8.11.3): nothing is left to undo.
-fn oddities(data: &DataSet<'_>, record: &mut Record) {
+pub(super) fn oddities(data: &DataSet<'_>, record: &mut Record) {
     record.notes.extend(data.charset.note());
+    if let Some(tag) = data.repeated().alike {
+        record.note(format!("{} occurs twice with the same value", Attribute(tag)));
+    }
     if let Some(at) = data.broken {
         record.note(ReadError::from(at).to_string());
     }

@@ -1,19 +1,30 @@
 //! What an object is: a mammogram (how made, meant for what), or something that is listed.
 //!
 //! Invariant: only a single-frame projection of a mammography SOP class, or of a CR or DX class with modality MG,
-//! becomes a mammogram. Everything else is listed with the reason.
+//! becomes a mammogram. Everything else is listed with the reason, a slice of a tomosynthesis too: hundreds of them
+//! would fill the memory. What an X-ray image of a breast says of side, view and intent is read before it is listed, so
+//! that a contradiction is not lost.
 
 use dicom_dictionary_std::{tags, uids};
-use uvid_exam::{Acquisition, Intent};
+use uvid_exam::{Acquisition, Intent, Laterality};
 
 use super::Header;
 use super::element::DataSet;
 use super::record::Record;
+use super::view::{self, Seen};
+
+/// What the attributes say of a mammogram.
+pub(super) struct About {
+    pub(super) acquisition: Acquisition,
+    pub(super) intent: Option<Intent>,
+    pub(super) laterality: Option<Laterality>,
+    pub(super) seen: Seen,
+}
 
 /// What to do with an object.
 pub(super) enum Kind {
     /// Decode it.
-    Mammogram { acquisition: Acquisition, intent: Option<Intent> },
+    Mammogram(About),
     /// List it.
     Listed { what: String, why: String },
 }
@@ -43,51 +54,51 @@ const STORAGE: &str = "1.2.840.10008.5.1.4.1.1.";
 
 pub(super) fn kind(header: &Header, data: &DataSet<'_>, record: &mut Record) -> Kind {
     let class = header.sop_class.as_str();
-    let frames = frames(data, record);
-    if class == uids::BREAST_TOMOSYNTHESIS_IMAGE_STORAGE {
-        return tomosynthesis(frames);
-    }
-    let Some(by_class) = projection_class(class, header.modality.as_deref()) else {
+    let Some(by_class) = mammography_class(class, header.modality.as_deref()) else {
         return other(class);
     };
-    if frames > 1 {
-        return tomosynthesis(frames);
-    }
+    let frames = frames(data, record);
     let image_type: Vec<String> = data.codes(tags::IMAGE_TYPE).iter().map(|v| v.to_ascii_uppercase()).collect();
     let stereo = image_type.iter().any(|v| v.starts_with("STEREO"))
         || data.upper(tags::DETECTOR_MODE).is_some_and(|mode| mode == "STEREO");
     // Contrast-enhanced mammography: of its images only the low-energy one is like a mammogram.
     let contrast = image_type.iter().any(|v| ["RECOMBINED", "SUBTRACT", "HIGH_ENERGY"].iter().any(|n| v.contains(n)));
+    let about = About {
+        acquisition: acquisition(&image_type, data),
+        intent: intent(by_class, data, record),
+        laterality: view::laterality(data, record),
+        seen: view::view(data, record),
+    };
+    if frames > 1 || class == uids::BREAST_TOMOSYNTHESIS_IMAGE_STORAGE {
+        let what = format!("tomosynthesis of {frames} frames");
+        return Kind::Listed { why: format!("{what} is listed, not scored"), what };
+    }
+    let slice = about.acquisition == Acquisition::Tomosynthesis;
     let control = data.is_yes(tags::QUALITY_CONTROL_IMAGE) || data.is_yes(tags::CALIBRATION_IMAGE);
     for (found, what, why) in [
         (stereo, "stereotactic image", "it shows part of a breast under intervention"),
         (contrast, "contrast-enhanced image", "it is computed from, or made with, high energy"),
         (control, "quality control image", "it may show no patient"),
+        (slice, "one slice of a tomosynthesis", "it shows part of a breast's depth"),
     ] {
         if found {
             return Kind::Listed { what: what.to_owned(), why: format!("{what}: {why}; listed, not scored") };
         }
     }
-    Kind::Mammogram { acquisition: acquisition(&image_type, data), intent: intent(by_class, data, record) }
+    Kind::Mammogram(about)
 }
 
-/// What a projection's SOP class says of the intent: `Some(None)` where the class is for both.
-fn projection_class(class: &str, modality: Option<&str>) -> Option<Option<Intent>> {
+/// What the SOP class of an X-ray image of a breast says of the intent: `Some(None)` where the class is for both.
+fn mammography_class(class: &str, modality: Option<&str>) -> Option<Option<Intent>> {
     let mammography = modality == Some("MG");
     match class {
         uids::DIGITAL_MAMMOGRAPHY_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION => Some(Some(Intent::ForPresentation)),
         uids::DIGITAL_MAMMOGRAPHY_X_RAY_IMAGE_STORAGE_FOR_PROCESSING => Some(Some(Intent::ForProcessing)),
         uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PRESENTATION if mammography => Some(Some(Intent::ForPresentation)),
         uids::DIGITAL_X_RAY_IMAGE_STORAGE_FOR_PROCESSING if mammography => Some(Some(Intent::ForProcessing)),
+        uids::BREAST_TOMOSYNTHESIS_IMAGE_STORAGE => Some(None),
         uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE if mammography => Some(None),
         _ => None,
-    }
-}
-
-fn tomosynthesis(frames: usize) -> Kind {
-    Kind::Listed {
-        what: format!("tomosynthesis of {frames} frames"),
-        why: format!("tomosynthesis of {frames} frames is listed, not scored"),
     }
 }
 

@@ -9,7 +9,9 @@
 //! - An error, a note or a reason names attributes and says what is wrong with them. It never repeats a value that
 //!   a sender could have put a name into.
 //! - What the attributes say is reported as they say it. Nothing is guessed: two attributes that disagree about side,
-//!   view or intent give a [`uvid_exam::Reason::Contradiction`].
+//!   view or intent give a [`uvid_exam::Reason::Contradiction`], as do an attribute and the pixels that disagree about
+//!   the chest wall. An attribute that is there twice with two values makes the file unreadable.
+//! - Contradictions and notes outlive the failure to decode the pixels.
 //!
 //! Who does what: `part10` finds the data set in the file, `element` walks it, `charset` decodes its text, `header`
 //! identifies it, `kind` says what it is, `view` which breast from where, `codestream` and `rle` and `pixels` decode
@@ -37,9 +39,9 @@ mod view;
 pub mod voi;
 
 use sha2::{Digest, Sha256};
-use uvid_exam::{Content, Fate, Listed, Received};
+use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
-pub use error::{Attribute, ReadError};
+pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 
 use kind::Kind;
@@ -84,7 +86,8 @@ impl Default for Limits {
 /// # Errors
 ///
 /// [`ReadError::NotDicom`], [`ReadError::TooLarge`], [`ReadError::TransferSyntax`], and [`ReadError::Missing`] or
-/// [`ReadError::Uid`] for one of the four UIDs. A data set that breaks off after the UIDs is no error here.
+/// [`ReadError::Uid`] for one of the four UIDs; [`ReadError::Invalid`] for an attribute that occurs twice with
+/// different values. A data set that breaks off after the UIDs is no error here.
 pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ReadError> {
     let file = part10::open(bytes, limits)?;
     header::header(&file, &file.data_set(limits))
@@ -103,24 +106,19 @@ pub fn read(bytes: &[u8], limits: &Limits) -> Result<Received, ReadError> {
     let header = header::header(&file, &data)?;
     let mut record = Record::new(header.sop_instance.clone());
     record.notes.extend(file.notes.iter().cloned());
+    image::oddities(&data, &mut record);
 
-    let listed = |what: String, fate: Fate| {
-        Content::Listed(Listed {
-            study: header.study.clone(),
-            sop_instance: header.sop_instance.clone(),
-            patient: header.patient.clone(),
-            what,
-            fate,
-        })
+    let outcome = match kind::kind(&header, &data, &mut record) {
+        Kind::Listed { what, why } => Err((what, Fate::NotAnalysed(why))),
+        Kind::Mammogram(about) => image::mammogram(&header, &data, about, &file.syntax, limits, &mut record)
+            .map_err(|error| ("mammogram".to_owned(), Fate::Unreadable(error.to_string()))),
     };
-    let content = match kind::kind(&header, &data, &mut record) {
-        Kind::Listed { what, why } => listed(what, Fate::NotAnalysed(why)),
-        Kind::Mammogram { acquisition, intent } => {
-            let about = image::About { acquisition, intent, syntax: &file.syntax };
-            match image::mammogram(&header, &data, &about, limits, record) {
-                Ok(image) => Content::Mammogram(Box::new(image)),
-                Err(error) => listed("mammogram".to_owned(), Fate::Unreadable(error.to_string())),
-            }
+    let Record { contradictions, notes, .. } = record;
+    let content = match outcome {
+        Ok(image) => Content::Mammogram(Box::new(Mammogram { contradictions, notes, ..image })),
+        Err((what, fate)) => {
+            let Header { study, sop_instance, patient, .. } = header;
+            Content::Listed(Listed { study, sop_instance, patient, what, fate, contradictions, notes })
         }
     };
     Ok(Received { digest: Sha256::digest(bytes).into(), content })

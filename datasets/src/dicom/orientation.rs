@@ -131,32 +131,31 @@ pub(super) fn turn(grid: Grid, turn: Turn) -> (Grid, Affine) {
     }
 }
 
-/// Notes it if the brighter half is not the one where the attributes put the chest wall. The declaration stands: a
-/// small breast beside a large marker would otherwise overrule it.
-pub(super) fn verify(values: &[u16], columns: usize, chest_wall: Option<Side>, record: &mut Record) {
-    let Some(declared) = chest_wall else { return };
-    let (Some(&darkest), half) = (values.iter().min(), columns / 2) else { return };
-    let (mut left, mut right) = (0_u64, 0_u64);
-    for row in values.chunks_exact(columns) {
-        let sum = |part: &[u16]| part.iter().map(|&v| u64::from(v - darkest)).sum::<u64>();
-        left += sum(&row[..half]);
-        right += sum(&row[columns - half..]);
-    }
-    let seen = match left.cmp(&right) {
-        std::cmp::Ordering::Greater => Side::Left,
-        std::cmp::Ordering::Less => Side::Right,
-        std::cmp::Ordering::Equal => return,
+/// Where the pixels, without padding, show the chest wall: in the half that is much brighter above air, the darkest
+/// value. `None` unless the halves differ by more than a fifth of their sum: a marker must not decide it.
+pub(super) fn seen_chest_wall(values: &[u16], columns: usize) -> Option<Side> {
+    let (&air, half) = (values.iter().min()?, columns / 2);
+    let sum = |part: &[u16]| part.iter().map(|&v| u64::from(v - air)).sum::<u64>();
+    let (left, right) = values
+        .chunks_exact(columns)
+        .fold((0, 0), |(left, right), row| (left + sum(&row[..half]), right + sum(&row[columns - half..])));
+    let much = 5 * left.abs_diff(right) > left + right;
+    much.then_some(if left > right { Side::Left } else { Side::Right })
+}
+
+/// Patient Orientation that puts the chest wall where the pixels do not show it: an image that was mirrored, or an
+/// attribute that was not, and then nobody knows which breast it is.
+pub(super) fn verify(declared: Option<Side>, seen: Option<Side>, record: &mut Record) {
+    let name = |side| match side {
+        Side::Left => "left",
+        Side::Right => "right",
     };
-    if seen != declared {
-        let name = |side| match side {
-            Side::Left => "left",
-            Side::Right => "right",
-        };
-        record.note(format!(
-            "Patient Orientation (0020,0020) puts the chest wall on the {}, the pixels are brighter on the {}",
-            name(declared),
-            name(seen),
-        ));
+    if let (Some(declared), Some(seen)) = (declared, seen)
+        && declared != seen
+    {
+        let (declared, seen) = (name(declared), name(seen));
+        let said = format!("Patient Orientation (0020,0020) puts the chest wall on the {declared}");
+        record.contradiction("orientation", format!("{said}, the pixels are much brighter on the {seen}"));
     }
 }
 
@@ -214,6 +213,25 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn the_chest_wall_is_where_it_is_much_brighter() {
+        let check = |values: &[u16], columns: usize, expected: Option<Side>| {
+            assert_eq!(seen_chest_wall(values, columns), expected, "{values:?}");
+        };
+        let (left, right) = (Some(Side::Left), Some(Side::Right));
+        check(&[9, 0], 2, left);
+        check(&[0, 9, 0, 8], 2, right);
+        // Three to two is just a fifth; air counts for nothing, nor does the column in the middle.
+        check(&[3, 2, 0, 0], 2, None);
+        check(&[31, 20, 0, 0], 2, left);
+        check(&[103, 102, 100, 100], 2, None);
+        check(&[131, 120, 100, 100], 2, left);
+        check(&[0, 0, 99, 0, 0], 5, None);
+        check(&[7, 7], 2, None);
+        check(&[7], 1, None);
+        check(&[], 3, None);
     }
 
     #[test]

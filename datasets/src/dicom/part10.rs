@@ -15,7 +15,7 @@ use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
 use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::element::{DataSet, Encoding, Walk, is_vr};
-use super::{Limits, ReadError};
+use super::{Limits, Offset, Place, ReadError};
 
 /// How the pixels are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,12 +119,14 @@ pub(super) struct File<'a> {
     pub(super) notes: Vec<String>,
     encoding: Encoding,
     data: Cow<'a, [u8]>,
+    /// Where the data set starts.
+    origin: Offset,
 }
 
 impl File<'_> {
     /// The data set, as far as it can be read.
     pub(super) fn data_set(&self, limits: &Limits) -> DataSet<'_> {
-        DataSet::parse(&self.data, self.encoding, limits)
+        DataSet::parse(&self.data, self.origin, self.encoding, limits)
     }
 }
 
@@ -147,9 +149,9 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<File<'a>, Rea
     };
 
     let (uid, data) = meta(rest);
-    let Some(first) = data.first_chunk::<6>() else {
-        return Err(ReadError::Broken { offset: 0, problem: "there is no data set" });
-    };
+    let start = Offset::File(bytes.len() - data.len());
+    let broken = |problem| ReadError::Broken { offset: start, place: Place::Start, problem };
+    let Some(first) = data.first_chunk::<6>() else { return Err(broken("there is no data set")) };
     let syntax = match uid {
         Some(uid) => known(&uid)?,
         None => {
@@ -157,26 +159,29 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<File<'a>, Rea
             known(guess(first))?
         }
     };
-    let data = if syntax.uid == DEFLATED {
+    let (data, origin) = if syntax.uid == DEFLATED {
         let (inflated, whole) = inflate(data, limits)?;
+        if inflated.is_empty() && !whole {
+            return Err(broken("the deflated data set cannot be inflated"));
+        }
         if !whole {
             notes.push("the deflated data set breaks off".to_owned());
         }
-        Cow::Owned(inflated)
+        (Cow::Owned(inflated), Offset::Inflated(0))
     } else {
-        Cow::Borrowed(data)
+        (Cow::Borrowed(data), start)
     };
     let encoding = actual(&data, syntax.encoding);
     if encoding != syntax.encoding {
         notes.push("the data set is not written as its transfer syntax says".to_owned());
     }
-    Ok(File { syntax, notes, encoding, data })
+    Ok(File { syntax, notes, encoding, data, origin })
 }
 
 /// The Transfer Syntax UID and what follows the file meta information (PS3.10 section 7.1). The group length
 /// (0002,0000) is not relied upon: the group ends where the next one begins.
 fn meta(bytes: &[u8]) -> (Option<String>, &[u8]) {
-    let mut walk = Walk::new(bytes, Encoding::ExplicitLittle, 1);
+    let mut walk = Walk::new(bytes, Offset::File(0), Encoding::ExplicitLittle, 1);
     let mut uid = None;
     loop {
         let rest = &bytes[walk.at..];
@@ -237,9 +242,5 @@ fn inflate(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, bool), ReadError> 
     if data.len() > bytes_max {
         return Err(ReadError::TooLarge { bytes: data.len(), bytes_max });
     }
-    match outcome {
-        Ok(_) => Ok((data, true)),
-        Err(_) if !data.is_empty() => Ok((data, false)),
-        Err(_) => Err(ReadError::Broken { offset: 0, problem: "the deflated data set cannot be inflated" }),
-    }
+    Ok((data, outcome.is_ok()))
 }

@@ -5,7 +5,8 @@
 //! View Code Sequence (0054,0220), View Position (0018,5101), descriptions.
 //!
 //! Invariants: what is not in a table is not a view; `ML` is not `MLO`, `XCCL` is not `CC`. Two sources that say
-//! different things are a contradiction, except free text, which is believed only where nothing else speaks.
+//! different things are a contradiction, except free text, which is believed only where nothing else speaks. Where one
+//! source says a standard view and the other something that is not understood, the view has an unknown modifier.
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
@@ -113,13 +114,14 @@ fn code(item: &DataSet<'_>) -> Option<(Scheme, String)> {
 
 /// View and modifiers.
 pub(super) fn view(data: &DataSet<'_>, record: &mut Record) -> Seen {
-    let coded = coded_view(data, record);
-    let (mut modifiers, unknown_modifier) = modifiers(data, record);
+    let (coded, odd_code) = coded_view(data, record);
+    let (mut modifiers, odd_modifier) = modifiers(data, record);
     let position = position(data);
-    if position.is_none() && data.code(tags::VIEW_POSITION).is_some() {
+    let odd_position = position.is_none() && position_text(data).is_some();
+    if odd_position {
         record.note("View Position (0018,5101) holds no known view");
     }
-    let (positioned, more) = position.map_or((None, None), |p| (p.view, p.modifier));
+    let Position { view: positioned, modifiers: more, .. } = position.unwrap_or_default();
     modifiers.extend(more);
     if let (Some(coded), Some(positioned)) = (coded, positioned)
         && coded != positioned
@@ -128,21 +130,27 @@ pub(super) fn view(data: &DataSet<'_>, record: &mut Record) -> Seen {
             format!("View Code Sequence (0054,0220) says {coded}, View Position (0018,5101) says {positioned}");
         record.contradiction("view", detail);
     }
-    let said = data.items(tags::VIEW_CODE_SEQUENCE).first().is_some_and(|i| i.code(tags::CODE_VALUE).is_some());
+    // What is not understood may say that the view is not a standard one; a description must not undo that.
+    let odd = odd_code || odd_position;
     let view = coded.or(positioned).or_else(|| {
-        // A code that is not known says that the view is not a standard one; a description must not undo that.
-        let (view, more) = if said { (None, Vec::new()) } else { described(data, record) };
+        let (view, more) = if odd { (None, Vec::new()) } else { described(data, record) };
         modifiers.extend(more);
         view
     });
     modifiers.sort();
     modifiers.dedup();
-    Seen { view, modifiers, unknown_modifier }
+    Seen { view, modifiers, unknown_modifier: odd_modifier || odd && view.is_some_and(View::is_standard) }
 }
 
-fn coded_view(data: &DataSet<'_>, record: &mut Record) -> Option<View> {
+/// Whether a code item has a value, of whatever scheme.
+fn has_code(item: &DataSet<'_>) -> bool {
+    [tags::CODE_VALUE, tags::LONG_CODE_VALUE, tags::URN_CODE_VALUE].into_iter().any(|tag| item.code(tag).is_some())
+}
+
+/// The view of View Code Sequence, and whether a code is there that CID 4014 does not have.
+fn coded_view(data: &DataSet<'_>, record: &mut Record) -> (Option<View>, bool) {
     let items = data.items(tags::VIEW_CODE_SEQUENCE);
-    let first = items.first()?;
+    let Some(first) = items.first() else { return (None, false) };
     if items.len() > 1 {
         record.note("View Code Sequence (0054,0220) has several items; the first counts");
     }
@@ -155,7 +163,7 @@ fn coded_view(data: &DataSet<'_>, record: &mut Record) -> Option<View> {
     if known.is_none() {
         record.note("View Code Sequence (0054,0220) holds a code that CID 4014 does not have");
     }
-    known
+    (known, known.is_none() && has_code(first))
 }
 
 /// View Modifier Code Sequence (0054,0222), inside the view's item as PS3.3 C.8.11.7 has it, or outside as some do;
@@ -180,7 +188,7 @@ fn modifiers(data: &DataSet<'_>, record: &mut Record) -> (Vec<ViewModifier>, boo
             Some(modifier) => found.push(modifier),
             None => {
                 record.note("View Modifier Code Sequence (0054,0222) holds a code that CID 4015 does not have");
-                unknown |= item.code(tags::CODE_VALUE).is_some() || item.code(tags::LONG_CODE_VALUE).is_some();
+                unknown |= has_code(&item);
             }
         }
     }
@@ -198,15 +206,21 @@ fn modifiers(data: &DataSet<'_>, record: &mut Record) -> (Vec<ViewModifier>, boo
 }
 
 /// What View Position says.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 struct Position {
     side: Option<Laterality>,
     view: Option<View>,
-    modifier: Option<ViewModifier>,
+    modifiers: Vec<ViewModifier>,
+}
+
+/// View Position has one value; the further ones that it must not have are not overlooked.
+fn position_text(data: &DataSet<'_>) -> Option<String> {
+    let text = data.codes(tags::VIEW_POSITION).join(" ").trim().to_ascii_uppercase();
+    (!text.is_empty()).then_some(text)
 }
 
 fn position(data: &DataSet<'_>) -> Option<Position> {
-    parse_position(&data.upper(tags::VIEW_POSITION)?)
+    parse_position(&position_text(data)?)
 }
 
 /// The labels that radiographers put before, behind or in place of a view (ACR mammography labelling codes).
@@ -231,24 +245,40 @@ fn named(text: &str) -> Option<View> {
     View::ALL.iter().copied().find(|view| view.short() == text)
 }
 
-/// A view; a view with a side before it; a label alone; a view with a label behind it.
+/// What may stand between a side, a view and a label.
+const SEPARATORS: [char; 5] = [' ', '-', '_', ',', '+'];
+
+fn without<'t>(text: &'t str, prefix: &str) -> Option<&'t str> {
+    Some(text.strip_prefix(prefix)?.trim_start_matches(SEPARATORS))
+}
+
+/// A label alone, or a labelled view that may have a side before it. What can be read without a side has none: `RL` is
+/// rolled laterally, `LM` latero-medial.
 fn parse_position(text: &str) -> Option<Position> {
-    if let Some(view) = named(text) {
-        return Some(Position { view: Some(view), ..Position::default() });
-    }
     if let Some(modifier) = label(text) {
-        return Some(Position { modifier: Some(modifier), ..Position::default() });
+        return Some(Position { modifiers: vec![modifier], ..Position::default() });
     }
-    for side in Laterality::ALL {
-        if let Some(view) = text.strip_prefix(side.letter()).and_then(|rest| named(rest.trim_start())) {
-            return Some(Position { side: Some(side), view: Some(view), modifier: None });
-        }
-    }
-    View::ALL.iter().find_map(|&view| {
-        let rest = text.strip_prefix(view.short())?;
-        let modifier = label(rest.trim_start_matches([' ', '-', '_', ',', '+']))?;
-        Some(Position { side: None, view: Some(view), modifier: Some(modifier) })
+    let sided = Laterality::ALL.into_iter().filter_map(|side| Some((Some(side), without(text, side.letter())?)));
+    std::iter::once((None, text)).chain(sided).find_map(|(side, rest)| {
+        let (view, modifiers) = magnified(rest)?;
+        Some(Position { side, view: Some(view), modifiers })
     })
+}
+
+/// A labelled view that may have the `M` of a magnified one before it. What can be read without an `M` has none: `MLO`
+/// is no magnified `LO`.
+fn magnified(text: &str) -> Option<(View, Vec<ViewModifier>)> {
+    labelled(text).or_else(|| {
+        let (view, mut modifiers) = labelled(without(text, "M")?)?;
+        modifiers.push(ViewModifier::Magnification);
+        Some((view, modifiers))
+    })
+}
+
+/// A view; a view with a label behind it.
+fn labelled(text: &str) -> Option<(View, Vec<ViewModifier>)> {
+    let behind = |view: &View| Some((*view, vec![label(without(text, view.short())?)?]));
+    named(text).map(|view| (view, Vec::new())).or_else(|| View::ALL.iter().find_map(behind))
 }
 
 fn words(text: &str) -> Vec<String> {
@@ -272,7 +302,7 @@ fn described(data: &DataSet<'_>, record: &mut Record) -> (Option<View>, Vec<View
         views.dedup();
         if let [view] = views.as_slice() {
             record.note(format!("the view {view} is taken from {name}, with low confidence"));
-            let modifiers = words.iter().filter_map(|w| label(w).or_else(|| parse_position(w)?.modifier)).collect();
+            let modifiers = words.iter().filter_map(|w| parse_position(w)).flat_map(|p| p.modifiers).collect();
             return (Some(*view), modifiers);
         }
     }
@@ -301,26 +331,37 @@ mod tests {
 
     #[test]
     fn view_positions() {
-        let check = |text: &str, expected: Option<(Option<View>, Option<ViewModifier>)>| {
-            assert_eq!(parse_position(text).map(|p| (p.view, p.modifier)), expected, "{text}");
+        let check = |text: &str, side: &str, view: &str, expected: &[ViewModifier]| {
+            let found = parse_position(text).unwrap_or_default();
+            let said = (found.side.map_or("", Laterality::letter), found.view.map_or("", View::short));
+            assert_eq!((said, found.modifiers.as_slice()), ((side, view), expected), "{text}");
         };
         for &view in View::ALL {
-            check(view.short(), Some((Some(view), None)));
+            check(view.short(), "", view.short(), &[]);
+            check(&format!("M{}", view.short()), "", view.short(), &[ViewModifier::Magnification]);
+            for side in Laterality::ALL {
+                let text = format!("{side}{view}");
+                // `LMLO` has a side; `LMO`, which is not `MO`, has none.
+                let whole = View::ALL.iter().any(|v| v.short() == text);
+                check(&text, if whole { "" } else { side.letter() }, if whole { &text } else { view.short() }, &[]);
+                check(&format!("{side}M{view}"), side.letter(), view.short(), &[ViewModifier::Magnification]);
+            }
         }
-        check("RCC", Some((Some(View::CranioCaudal), None)));
-        check("LMLO", Some((Some(View::MedioLateralOblique), None)));
-        check("L ML", Some((Some(View::MedioLateral), None)));
-        check("LML", Some((Some(View::MedioLateral), None)));
-        check("LMO", Some((Some(View::LateroMedialOblique), None)));
-        check("AT", Some((None, Some(ViewModifier::AxillaryTail))));
-        check("CV", Some((None, Some(ViewModifier::Cleavage))));
-        check("RL", Some((None, Some(ViewModifier::RolledLateral))));
-        check("RM", Some((None, Some(ViewModifier::RolledMedial))));
-        check("TAN", Some((None, Some(ViewModifier::Tangential))));
-        check("CCRL", Some((Some(View::CranioCaudal), Some(ViewModifier::RolledLateral))));
-        check("MLO-ID", Some((Some(View::MedioLateralOblique), Some(ViewModifier::ImplantDisplaced))));
-        check("MLOX", None);
-        check("MEDIO", None);
-        check("", None);
+        check("L ML", "L", "ML", &[]);
+        check("R-CC", "R", "CC", &[]);
+        check("AT", "", "", &[ViewModifier::AxillaryTail]);
+        check("CV", "", "", &[ViewModifier::Cleavage]);
+        check("RL", "", "", &[ViewModifier::RolledLateral]);
+        check("RM", "", "", &[ViewModifier::RolledMedial]);
+        check("TAN", "", "", &[ViewModifier::Tangential]);
+        check("CCRL", "", "CC", &[ViewModifier::RolledLateral]);
+        check("MLORL", "", "MLO", &[ViewModifier::RolledLateral]);
+        check("MLO-ID", "", "MLO", &[ViewModifier::ImplantDisplaced]);
+        check("RCCRL", "R", "CC", &[ViewModifier::RolledLateral]);
+        check("RCCID", "R", "CC", &[ViewModifier::ImplantDisplaced]);
+        check("LMCCRM", "L", "CC", &[ViewModifier::RolledMedial, ViewModifier::Magnification]);
+        for unknown in ["CCM", "MLOX", "LO", "MO", "MEDIO", "MMCC", "MMMLO", "LRCC", "L", "M", "CC MLO", ""] {
+            check(unknown, "", "", &[]);
+        }
     }
 }

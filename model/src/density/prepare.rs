@@ -17,6 +17,8 @@
 //!    exact ties to rounding).
 //! 10. z = clip((v - lo) / max(hi - lo, 1e-6), 0, 1), lo and hi the percentiles 2 and 99.5 of the breast.
 //! 11. At the top left of a 256 x 160 canvas: 0.1 + 0.9 z in the breast, 0 elsewhere, cast to f32.
+//!
+//! Between steps 6 and 7 the recipe's [`Gate`](super::Gate) refuses what shows no breast on a dark background.
 
 use uvid_exam::{Affine, Mammogram};
 
@@ -24,18 +26,21 @@ use super::Recipe;
 use crate::regions::{Bounds, Mask};
 use crate::resample::{Picture, area_average};
 
-/// The widest image that is looked at, as a multiple of its height: no breast is wider, and memory has a bound.
-pub const ASPECT_MAX: f64 = 16.0;
-
-/// The image holds nothing that could be a breast.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+/// The image shows no breast on a dark background.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
 pub enum NoBreast {
-    /// No pixel is brighter than the threshold.
+    /// Too few pixels, or a stripe.
+    #[error("an image of {0} x {1} pixels is no mammogram")]
+    Size(usize, usize),
+    /// Nothing is brighter than anything else.
     #[error("no pixel stands out from the air")]
-    EmptyMask,
-    /// The image is a stripe.
-    #[error("the image is more than {ASPECT_MAX} times as wide as high")]
-    TooWide,
+    NoContrast,
+    /// What stands out is a speck, or nearly everything.
+    #[error("what stands out from the air covers {:.1} % of the image; is its background dark?", .0 * 100.0)]
+    Share(f64),
+    /// What stands out lies all around the image, where air should be.
+    #[error("the image's border is bright nearly all around; is the image inverted?")]
+    BrightBorder,
 }
 
 /// The network's input and the way it was made.
@@ -93,23 +98,25 @@ pub fn prepare_pixels(
     aspect: f64,
     recipe: &Recipe,
 ) -> Result<Input, NoBreast> {
-    if columns as f64 * aspect > ASPECT_MAX * rows as f64 {
-        return Err(NoBreast::TooWide);
+    let wide = columns as f64 * aspect > recipe.gate.aspect_max * rows as f64;
+    if wide || rows.min(columns) < recipe.gate.side_min {
+        return Err(NoBreast::Size(rows, columns));
     }
     let work_columns = rnd(recipe.work_rows as f64 * columns as f64 * aspect / rows as f64).max(1);
     let whole = ((0.0, rows as f64), (0.0, columns as f64));
     let work = area_average(pixels, columns, whole.0, whole.1, (recipe.work_rows, work_columns));
-    let mut mask = breast_mask(&work, recipe).ok_or(NoBreast::EmptyMask)?;
+    let mut mask = breast_mask(&work, recipe).ok_or(NoBreast::NoContrast)?;
     let mirrored = chest_wall_is_right(&mask);
     let mut source = std::borrow::Cow::Borrowed(pixels);
     if mirrored {
         mask.values.chunks_exact_mut(work_columns).for_each(<[bool]>::reverse);
         source.to_mut().chunks_exact_mut(columns).for_each(<[u16]>::reverse);
     }
-    let bounds = mask.bounds().ok_or(NoBreast::EmptyMask)?;
+    gate(&mask, recipe)?;
+    let bounds = mask.bounds().ok_or(NoBreast::NoContrast)?;
     let work = (recipe.work_rows, work_columns);
     let geometry = Geometry { image: (rows, columns), work, mirrored, bounds, size: fit(bounds, recipe) };
-    Ok(canvas(&source, &mask, geometry, recipe))
+    canvas(&source, &mask, geometry, recipe).ok_or(NoBreast::Share(0.0))
 }
 
 /// Step 5.
@@ -118,6 +125,9 @@ fn breast_mask(work: &Picture, recipe: &Recipe) -> Option<Mask> {
     sorted.sort_by(f64::total_cmp);
     let air = percentile(&sorted, recipe.air_percentile);
     let bright = percentile(&sorted, recipe.bright_percentile);
+    if bright - air < recipe.gate.contrast_min {
+        return None;
+    }
     let threshold = air + recipe.mask_share * (bright - air);
     let mut values: Vec<bool> = work.values.iter().map(|v| *v > threshold).collect();
     let border = (recipe.border_rows * work.columns).min(values.len());
@@ -134,6 +144,29 @@ fn percentile(sorted: &[f64], q: f64) -> f64 {
     let i = (place.floor() as usize).min(last);
     let j = (i + 1).min(last);
     sorted[i] + (sorted[j] - sorted[i]) * (place - i as f64)
+}
+
+/// Whether what stands out can be a breast on a dark background.
+fn gate(mask: &Mask, recipe: &Recipe) -> Result<(), NoBreast> {
+    let share = mask.values.iter().filter(|m| **m).count() as f64 / mask.values.len() as f64;
+    let [least, most] = recipe.gate.breast_share;
+    if !(least..=most).contains(&share) {
+        return Err(NoBreast::Share(share));
+    }
+    if border_share(mask, recipe.border_rows) > recipe.gate.border_share_max {
+        Err(NoBreast::BrightBorder)
+    } else {
+        Ok(())
+    }
+}
+
+/// The share of the image's border that is mask; rows that are never mask are left out.
+fn border_share(mask: &Mask, border_rows: usize) -> f64 {
+    let (first, last) = (border_rows, mask.rows - 1 - border_rows);
+    let row = |r: usize| &mask.values[r * mask.columns..(r + 1) * mask.columns];
+    let ends = row(first).iter().chain(row(last)).filter(|m| **m).count();
+    let sides = (first..=last).map(|r| usize::from(row(r)[0]) + usize::from(row(r)[mask.columns - 1])).sum::<usize>();
+    (ends + sides) as f64 / (2 * mask.columns + 2 * (last + 1 - first)) as f64
 }
 
 /// Step 6.
@@ -153,8 +186,8 @@ fn fit(b: Bounds, recipe: &Recipe) -> (usize, usize) {
     (rnd(height * scale).clamp(1, rows), rnd(width * scale).clamp(1, columns))
 }
 
-/// Steps 9 to 11.
-fn canvas(source: &[u16], mask: &Mask, geometry: Geometry, recipe: &Recipe) -> Input {
+/// Steps 9 to 11; `None` if no cell of the canvas is breast.
+fn canvas(source: &[u16], mask: &Mask, geometry: Geometry, recipe: &Recipe) -> Option<Input> {
     let Bounds { top: y0, bottom: y1, left: x0, right: x1 } = geometry.bounds;
     let (rows, columns) = (geometry.image.0 as f64, geometry.image.1 as f64);
     let (work_rows, work_columns) = (geometry.work.0 as f64, geometry.work.1 as f64);
@@ -167,10 +200,10 @@ fn canvas(source: &[u16], mask: &Mask, geometry: Geometry, recipe: &Recipe) -> I
 
     let mut breast: Vec<f64> = cell.values.iter().zip(&inside).filter(|(_, m)| **m).map(|(v, _)| *v).collect();
     breast.sort_by(f64::total_cmp);
-    let (lo, hi) = match breast.len() {
-        0 => (0.0, 1.0),
-        _ => (percentile(&breast, recipe.stretch_percentiles[0]), percentile(&breast, recipe.stretch_percentiles[1])),
-    };
+    if breast.is_empty() {
+        return None;
+    }
+    let [lo, hi] = recipe.stretch_percentiles.map(|q| percentile(&breast, q));
     let [input_rows, input_columns] = recipe.input_size;
     let mut input = Input {
         values: vec![0.0; input_rows * input_columns],
@@ -185,7 +218,7 @@ fn canvas(source: &[u16], mask: &Mask, geometry: Geometry, recipe: &Recipe) -> I
             input.mask[at] = true;
         }
     }
-    input
+    Some(input)
 }
 
 fn rnd(x: f64) -> usize {

@@ -22,16 +22,20 @@ pub struct Map {
 }
 
 impl Map {
-    /// `input` is the network's input of `size` rows and columns (its breast is what is above 0), `values` its map.
-    pub fn new(input: &[f32], size: (usize, usize), values: Vec<f32>) -> Self {
+    /// `input` is the network's input of `size` rows and columns (its breast is what is above 0), `values` its map:
+    /// one value for each 8 x 8 cell, else there is no `Map`.
+    pub fn new(input: &[f32], size: (usize, usize), values: Vec<f32>) -> Option<Self> {
         let (rows, columns) = (size.0 / CELL, size.1 / CELL);
+        if values.len() != rows * columns || input.len() != size.0 * size.1 {
+            return None;
+        }
         let share = |i: usize, j: usize| {
             let line = |r: usize| &input[r * size.1 + j * CELL..r * size.1 + (j + 1) * CELL];
             let breast: usize = (i * CELL..(i + 1) * CELL).map(|r| line(r).iter().filter(|v| **v > 0.0).count()).sum();
             breast as f64 / (CELL * CELL) as f64
         };
         let weights = (0..rows).flat_map(|i| (0..columns).map(move |j| (i, j))).map(|(i, j)| share(i, j)).collect();
-        Self { rows, columns, values, weights }
+        Some(Self { rows, columns, values, weights })
     }
 
     /// The share of breast in every cell, row-major.

@@ -24,21 +24,27 @@ pub struct Crop {
 
 /// No breast in the image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("no region above background survives the erosion")]
-pub struct NoBreast;
+pub enum NoBreast {
+    /// Nothing is left of what lies above air.
+    #[error("no region above background survives the erosion")]
+    Eroded,
+    /// The smallest value is hardly anywhere: it is not that of air.
+    #[error("hardly any pixel has the image's smallest value; is its background even and dark?")]
+    NoAir,
+}
 
 /// Finds the breast among the pixels above 0. `points_to` is the side of the image that the breast points to, away from
 /// the chest wall.
 pub fn crop(pixels: &[u16], rows: usize, columns: usize, points_to: Side, recipe: &Recipe) -> Result<Crop, NoBreast> {
     let above = Mask { rows, columns, values: pixels.iter().map(|v| *v > 0).collect() };
-    let core = above.eroded(recipe.crop_iterations).largest_component().ok_or(NoBreast)?;
+    let core = above.eroded(recipe.crop_iterations).largest_component().ok_or(NoBreast::Eroded)?;
     let breast = core.dilated(recipe.crop_iterations);
-    let tight = breast.bounds().ok_or(NoBreast)?;
+    let tight = breast.bounds().ok_or(NoBreast::Eroded)?;
 
     let row = |r: usize| &breast.values[r * columns..(r + 1) * columns];
     let lowest = row(tight.bottom - 1);
-    let first = lowest.iter().position(|m| *m).ok_or(NoBreast)?;
-    let last = lowest.iter().rposition(|m| *m).ok_or(NoBreast)?;
+    let first = lowest.iter().position(|m| *m).ok_or(NoBreast::Eroded)?;
+    let last = lowest.iter().rposition(|m| *m).ok_or(NoBreast::Eroded)?;
 
     let mut bounds = tight;
     bounds.top -= bounds.top.min(recipe.crop_buffer);
@@ -55,7 +61,7 @@ pub fn crop(pixels: &[u16], rows: usize, columns: usize, points_to: Side, recipe
     };
     Ok(Crop {
         bounds,
-        rightmost: rightmost(&breast, bounds, points_to, recipe).ok_or(NoBreast)?,
+        rightmost: rightmost(&breast, bounds, points_to, recipe).ok_or(NoBreast::Eroded)?,
         bottommost: (tight.bottom - 1 - bounds.top, bottommost_columns),
         distance_from_starting_side,
     })

@@ -41,6 +41,29 @@ pub struct Recipe {
     pub patch_size: usize,
     /// How a breast's views, and an exam's breasts, become one value.
     pub combine: Combine,
+    /// An image with a smaller share of pixels that are exactly air (its smallest value) is refused: the breast is
+    /// found as what lies above air.
+    pub air_share_min: f64,
+}
+
+impl Recipe {
+    /// Refuses numbers with which the steps have no meaning.
+    fn check(&self) -> Result<(), LoadError> {
+        let [rows, columns] = self.window;
+        let share = |s: f64| (0.0..=1.0).contains(&s);
+        let sound = [
+            ("members", !self.members.is_empty() && self.members.iter().all(|m| share(m.top_share))),
+            ("window", [rows, columns].iter().all(|n| (256..=16384).contains(n))),
+            ("crop_search_divisor", self.crop_search_divisor > 0),
+            ("patches", (1..=64).contains(&self.patches)),
+            ("patch_size", (32..=rows.min(columns)).contains(&self.patch_size)),
+            ("air_share_min", share(self.air_share_min)),
+        ];
+        match sound.into_iter().find(|(_, sound)| !sound) {
+            Some((key, _)) => Err(LoadError::Recipe(key)),
+            None => Ok(()),
+        }
+    }
 }
 
 /// One checkpoint of the ensemble.
@@ -94,6 +117,7 @@ pub(crate) struct Gmic {
 
 impl Gmic {
     pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+        recipe.check()?;
         let load = |m: &MemberRecipe| {
             let weights = Weights::from_safetensors(package.file(&m.weights)?)?;
             Member::new(&weights, recipe, m.top_share)

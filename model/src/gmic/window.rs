@@ -33,6 +33,10 @@ pub fn prepare(image: &Mammogram, slot: Slot, recipe: &Recipe) -> Result<Window,
     let mut pixels = image.without_padding().into_owned();
     let air = pixels.iter().copied().min().unwrap_or(0);
     pixels.iter_mut().for_each(|v| *v -= air);
+    let in_air = pixels.iter().filter(|v| **v == 0).count();
+    if (in_air as f64) < recipe.air_share_min * pixels.len() as f64 {
+        return Err(NoBreast::NoAir);
+    }
     let (rows, columns) = (image.pixels.rows(), image.pixels.columns());
     let points_to = points_to(&pixels, columns);
     let found = crop(&pixels, rows, columns, points_to, recipe)?;

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use clap::Args as ClapArgs;
-use uvid_datasets::{dicom, phantom};
+use uvid_datasets::phantom;
 
 use super::sources::Source;
 use super::{Ended, phantom as phantoms, score};
+use crate::pipeline::{self, Limits};
 use crate::report::table;
 
 /// Score the bundled exam: a phantom, made on the spot.
@@ -30,13 +31,12 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     println!("  {} DICOM files in {:.1} s\n", paths.len(), start.elapsed().as_secs_f64());
 
     let predictor = super::predictor("density-v0", None)?;
-    let sources: Vec<Source> = paths.into_iter().map(Source::File).collect();
-    let (report, received) = score::score(&sources, &predictor, &dicom::Limits::default())?;
+    let limits = Limits::default();
+    let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
+    let (report, exam) = pipeline::score(&sources, &predictor, &limits);
     println!("{}", table::text(&report));
-    if report.outcome.is_err() {
-        return Ok(Ended::NotAllScored);
-    }
-    let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &received)?;
+    let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAllScored) };
+    let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;
     println!("  Heat maps  {}", maps.display());
     println!("\nNext:");
     println!("  uvid score YOUR-FILES --heatmaps maps     your own DICOM: files, folders, zip archives");

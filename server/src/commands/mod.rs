@@ -19,7 +19,7 @@ use uvid_model::{Package, Predictor, SiteCalibration};
 pub enum Ended {
     /// Everything asked for was done.
     Well,
-    /// Everything was tried, and some study has no score; the output says why.
+    /// Everything was tried, and some study has no score, or some DICOM file cannot be read; the output says why.
     NotAllScored,
     /// A verification found a difference.
     Differs,
@@ -39,10 +39,10 @@ impl From<Ended> for ExitCode {
 /// The exit codes, for `--help`.
 pub const EXIT_CODES: &str = "\
 Exit codes:
-  0  everything was done; every study has a score
-  1  it failed: a file, folder or package could not be used; the message says which and why
+  0  everything was done; every study has a score, every DICOM file could be read
+  1  it failed: a path, package or configuration could not be used; the message says which and why
   2  wrong usage
-  3  it worked, but some study could not be scored; the output says why, in codes
+  3  it worked, but some study could not be scored or some DICOM file not be read; the output says why, in codes
   4  a verification found a difference";
 
 /// The package of this name or in this folder.

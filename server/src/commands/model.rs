@@ -1,5 +1,6 @@
 //! `uvid model`: which models there are, what they are for, and whether they still say what they should.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -43,78 +44,81 @@ enum Command {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let out = &mut std::io::stdout().lock();
     match &args.command {
-        Command::List { folder } => list(folder.as_ref()),
-        Command::Show { model } => show(&super::package(model)?),
-        Command::Verify { model } => verify(&super::package(model)?),
+        Command::List { folder } => list(out, folder.as_ref()),
+        Command::Show { model } => show(out, &super::package(model)?),
+        Command::Verify { model } => verify(out, &super::package(model)?),
     }
 }
 
-fn list(folder: Option<&PathBuf>) -> anyhow::Result<Ended> {
-    let line = |package: &Package, place: &str| {
-        let m = package.manifest();
-        println!("{:<16} {:<8} {:.12}  {:<10} {}", m.name, m.version, package.digest(), place, m.summary);
-    };
-    println!("{:<16} {:<8} {:<12}  {:<10} summary", "name", "version", "sha256", "where");
-    line(&Package::bundled()?, "bundled");
+fn list(out: &mut impl Write, folder: Option<&PathBuf>) -> anyhow::Result<Ended> {
+    writeln!(out, "{:<16} {:<8} {:<12}  {:<10} summary", "name", "version", "sha256", "where")?;
+    line(out, &Package::bundled()?, "bundled")?;
     let Some(folder) = folder else { return Ok(Ended::Well) };
     for entry in std::fs::read_dir(folder).with_context(|| folder.display().to_string())? {
         let path = entry?.path();
         if path.join("package.toml").is_file() {
             match Package::open(&path) {
-                Ok(package) => line(&package, &path.display().to_string()),
-                Err(error) => println!("{}: {error}", path.display()),
+                Ok(package) => line(out, &package, &path.display().to_string())?,
+                Err(error) => writeln!(out, "{}: {error}", path.display())?,
             }
         }
     }
     Ok(Ended::Well)
 }
 
-fn show(package: &Package) -> anyhow::Result<Ended> {
+fn line(out: &mut impl Write, package: &Package, place: &str) -> std::io::Result<()> {
     let m = package.manifest();
-    println!("{} {}: {}\n", m.name, m.version, m.summary);
-    println!("Intended use\n  {}\n", m.intended_use.trim());
-    println!("Limits");
+    writeln!(out, "{:<16} {:<8} {:.12}  {:<10} {}", m.name, m.version, package.digest(), place, m.summary)
+}
+
+fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
+    let m = package.manifest();
+    writeln!(out, "{} {}: {}\n", m.name, m.version, m.summary)?;
+    writeln!(out, "Intended use\n  {}\n", m.intended_use.trim())?;
+    writeln!(out, "Limits")?;
     for limit in &m.limits {
-        println!("  - {limit}");
+        writeln!(out, "  - {limit}")?;
     }
-    println!("\nTraining data\n  {}\n\nLicence\n  {}\n", m.training_data, m.licence);
-    println!("Outputs");
+    writeln!(out, "\nTraining data\n  {}\n\nLicence\n  {}\n", m.training_data, m.licence)?;
+    writeln!(out, "Outputs")?;
     for (name, output) in &m.outputs {
-        println!("  {name:<22} {} [{}]", output.meaning, output.unit);
+        writeln!(out, "  {name:<22} {} [{}]", output.meaning, output.unit)?;
     }
-    println!("\nOperating points");
+    writeln!(out, "\nOperating points")?;
     for p in &m.operating_points {
-        println!(
+        writeln!(
+            out,
             "  {}: {} >= {} has sensitivity {:.3}, specificity {:.3} ({})",
             p.name, p.output, p.threshold, p.sensitivity, p.specificity, p.source
-        );
+        )?;
     }
     let predictor = Predictor::load(package, None)?;
-    println!("\nTakes\n  {:?}", predictor.rules());
-    println!("\nRecipe\n  {:#?}", m.recipe);
-    println!("\nDigests\n  package  sha256:{}", package.digest());
-    println!("  recipe   sha256:{}", predictor.id().recipe_digest);
+    writeln!(out, "\nTakes\n  {:?}", predictor.rules())?;
+    writeln!(out, "\nRecipe\n  {:#?}", m.recipe)?;
+    writeln!(out, "\nDigests\n  package  sha256:{}", package.digest())?;
+    writeln!(out, "  recipe   sha256:{}", predictor.id().recipe_digest)?;
     for (file, digest) in &m.files {
-        println!("  {file:<22} sha256:{digest}");
+        writeln!(out, "  {file:<22} sha256:{digest}")?;
     }
     Ok(Ended::Well)
 }
 
-fn verify(package: &Package) -> anyhow::Result<Ended> {
+fn verify(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
     let m = package.manifest();
-    println!("{} {}: {} files have the digests that package.toml states", m.name, m.version, m.files.len());
+    writeln!(out, "{} {}: {} files have the digests that package.toml states", m.name, m.version, m.files.len())?;
     let report = Predictor::load(package, None)?.verify(package)?;
-    let show = |value: Option<f64>| value.map_or("missing".to_owned(), |v| format!("{v:.7}"));
     for d in &report.differences {
         let verdict = if d.agrees { "agrees" } else { "DIFFERS" };
-        println!("  {:<24} expected {:>11.7}  found {:>11}  {verdict}", d.what, d.expected, show(d.found));
+        let found = d.found.as_ref().map_or("missing".to_owned(), ToString::to_string);
+        writeln!(out, "  {:<28} expected {:>11}  found {found:>11}  {verdict}", d.what, d.expected.to_string())?;
     }
     if report.agrees() {
-        println!("all {} golden values agree within {:e}", report.differences.len(), report.tolerance);
+        writeln!(out, "all {} golden values agree within {:e}", report.differences.len(), report.tolerance)?;
         Ok(Ended::Well)
     } else {
-        println!("the package does not give its golden values: do not use it");
+        writeln!(out, "the package does not give its golden values: do not use it")?;
         Ok(Ended::Differs)
     }
 }

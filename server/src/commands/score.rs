@@ -6,14 +6,11 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use uvid_datasets::dicom;
-use uvid_exam::{Content, Received};
-use uvid_model::Predictor;
+use uvid_exam::Exam;
 
-use super::sources::{self, Source};
-use super::{EXIT_CODES, Ended};
+use super::{EXIT_CODES, Ended, sources};
 use crate::config::{self, Flags};
-use crate::pipeline::{self, Unreadable};
+use crate::pipeline;
 use crate::report::json::ReportJson;
 use crate::report::{Report, csv, overlay, table};
 
@@ -64,10 +61,10 @@ pub enum Format {
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let flags = Flags { config: args.config.clone(), model: args.model.clone(), ..Flags::default() };
     let config = config::load(&flags)?.config;
-    let limits = config.dicom_limits();
+    let limits = config.limits();
     let predictor = super::predictor(&config.model, config.calibration.as_ref())?;
     let search = spinner("looking for DICOM");
-    let found = sources::find(&args.paths, &limits, || search.inc(1))?;
+    let found = sources::find(&args.paths, &limits.dicom, || search.inc(1))?;
     search.finish_and_clear();
     anyhow::ensure!(
         !found.studies.is_empty() || !found.unreadable.is_empty(),
@@ -78,22 +75,22 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let mut ended = Ended::Well;
     let progress = bar(found.studies.len());
     for sources in found.studies.values() {
-        let (report, received) = score(sources, &predictor, &limits)?;
-        if let (Some(folder), Ok(_)) = (&args.heatmaps, &report.outcome) {
-            write_heatmaps(folder, &report, &received)?;
+        let (report, exam) = pipeline::score(sources, &predictor, &limits);
+        if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
+            write_heatmaps(folder, &report, exam)?;
         }
-        if report.outcome.is_err() {
+        if !report.is_whole() {
             ended = Ended::NotAllScored;
         }
         progress.suspend(|| printer.print(&report))?;
         progress.inc(1);
     }
     progress.finish_and_clear();
-    printer.finish()?;
-    for file in &found.unreadable {
-        eprintln!("{}: {}", file.name, file.problem);
+    if !found.unreadable.is_empty() {
         ended = Ended::NotAllScored;
+        printer.print(&Report::of_unreadable(predictor.id(), found.unreadable))?;
     }
+    printer.finish()?;
     if found.not_dicom > 0 {
         eprintln!("{} files are not DICOM and were left out", found.not_dicom);
     }
@@ -103,30 +100,12 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     Ok(ended)
 }
 
-/// One study, from its sources to its report; the images come back for their heat maps.
-pub(super) fn score(
-    sources: &[Source],
-    predictor: &Predictor,
-    limits: &dicom::Limits,
-) -> anyhow::Result<(Report, Vec<Received>)> {
-    let files = sources.iter().map(|s| s.read(limits)).collect::<anyhow::Result<Vec<_>>>()?;
-    let (received, unreadable, time): (Vec<Received>, Vec<Unreadable>, _) = pipeline::read(&files, limits);
-    let report = pipeline::score_received(received.clone(), unreadable, time, predictor);
-    Ok((report, received))
-}
-
 /// Writes `DIR/<study>/<view>_<map>.png` for every image of a report; returns the folder of the study.
-pub(super) fn write_heatmaps(folder: &Path, report: &Report, received: &[Received]) -> anyhow::Result<PathBuf> {
-    let study = report.study.as_ref().map_or("unknown", |s| s.as_str());
-    let folder = folder.join(study);
+pub(super) fn write_heatmaps(folder: &Path, report: &Report, exam: &Exam) -> anyhow::Result<PathBuf> {
+    let folder = folder.join(exam.study().as_str());
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for image in report.outcome.iter().flat_map(|s| &s.images) {
-        let Some(mammogram) = received.iter().find_map(|r| match &r.content {
-            Content::Mammogram(m) if m.sop_instance == image.sop_instance => Some(m),
-            Content::Mammogram(_) | Content::Listed(_) => None,
-        }) else {
-            continue;
-        };
+        let Some(mammogram) = exam.images().get(&image.slot) else { continue };
         for map in &image.heatmaps {
             let path = folder.join(format!("{}_{}.png", image.slot, map.name));
             let png = overlay::draw(mammogram, map)?;

@@ -123,7 +123,7 @@ type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 fn start_engine(config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
     let (model, calibration) = (config.model.clone(), config.calibration.clone());
     let load = move || super::predictor(&model, calibration.as_ref());
-    Engine::start(load, store.objects().clone(), config.dicom_limits()).context("no thread for the engine")
+    Engine::start(load, store.objects().clone(), config.limits()).context("no thread for the engine")
 }
 
 fn say_model(engine: &Engine) {

@@ -1,25 +1,29 @@
 //! Where `uvid score` finds DICOM: files, folders, zip archives.
 //!
-//! Invariant: at most one study's bytes are in memory at a time; every file met is either in a study, unreadable with a
-//! reason, or counted as no DICOM.
+//! Invariant: at most one study's images are in memory at a time; every file met is either in a study, unreadable with a
+//! reason, or counted as no DICOM; none of them keeps the others from being scored.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
-use uvid_datasets::dicom;
+use uvid_datasets::dicom::{self, ReadError};
 use uvid_exam::StudyInstanceUid;
 use walkdir::WalkDir;
 
-use crate::pipeline::{SourceFile, Unreadable};
+use crate::pipeline::{self, Unreadable};
+
+/// Bytes in which a file must show that it is DICOM before the rest of it is read.
+const SNIFF_BYTES: u64 = 64 << 10;
 
 /// A place to read bytes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Source {
-    File(PathBuf),
-    Zipped(PathBuf, usize, String),
+pub(super) struct Source {
+    path: PathBuf,
+    /// The entry of a zip archive: its index and its name.
+    entry: Option<(usize, String)>,
+    bytes_max: usize,
 }
 
 /// What was found.
@@ -31,38 +35,45 @@ pub(super) struct Found {
 }
 
 impl Source {
-    pub(super) fn name(&self) -> String {
-        match self {
-            Self::File(path) => path.display().to_string(),
-            Self::Zipped(path, _, entry) => format!("{}:{entry}", path.display()),
-        }
+    pub(super) fn file(path: PathBuf, limits: &dicom::Limits) -> Self {
+        Self { path, entry: None, bytes_max: limits.file_bytes_max }
     }
 
-    fn bytes(&self, limits: &dicom::Limits) -> anyhow::Result<Vec<u8>> {
-        let context = || self.name();
-        match self {
-            Self::File(path) => bounded(File::open(path).with_context(context)?, limits).with_context(context),
-            Self::Zipped(path, index, _) => {
-                let mut zip = zip::ZipArchive::new(File::open(path).with_context(context)?).with_context(context)?;
-                let entry = zip.by_index(*index).with_context(context)?;
-                bounded(entry, limits).with_context(context)
+    /// Up to so many bytes from the beginning.
+    fn read(&self, bytes_max: u64) -> std::io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        let file = File::open(&self.path)?;
+        match self.entry {
+            None => file.take(bytes_max).read_to_end(&mut bytes)?,
+            Some((index, _)) => {
+                let mut zip = zip::ZipArchive::new(file).map_err(std::io::Error::other)?;
+                let entry = zip.by_index(index).map_err(std::io::Error::other)?;
+                entry.take(bytes_max).read_to_end(&mut bytes)?
             }
-        }
+        };
+        Ok(bytes)
     }
 
-    /// The file with its bytes, for the pipeline.
-    pub(super) fn read(&self, limits: &dicom::Limits) -> anyhow::Result<SourceFile> {
-        Ok(SourceFile { name: self.name(), bytes: self.bytes(limits)? })
+    /// A name like that of a DICOM file, or none that speaks against it.
+    fn is_called_dicom(&self) -> bool {
+        let name = self.entry.as_ref().map_or_else(|| self.path.to_string_lossy(), |(_, name)| name.as_str().into());
+        name.to_lowercase().ends_with(".dcm")
     }
 }
 
-/// Everything, up to the limit of a file; beyond it an error.
-fn bounded(reader: impl Read, limits: &dicom::Limits) -> anyhow::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let max = limits.file_bytes_max as u64;
-    reader.take(max + 1).read_to_end(&mut bytes)?;
-    anyhow::ensure!(bytes.len() as u64 <= max, "the file has more than {max} bytes");
-    Ok(bytes)
+impl pipeline::Source for Source {
+    fn name(&self) -> String {
+        let path = self.path.display();
+        let name = self.entry.as_ref().map_or_else(|| path.to_string(), |(_, entry)| format!("{path}:{entry}"));
+        // A name must not steer the terminal that it is printed on.
+        name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    }
+
+    fn bytes(&self) -> Result<Vec<u8>, String> {
+        let max = self.bytes_max as u64;
+        let bytes = self.read(max.saturating_add(1)).map_err(|e| e.to_string())?;
+        if bytes.len() as u64 > max { Err(format!("the file has more than {max} bytes")) } else { Ok(bytes) }
+    }
 }
 
 /// Walks the paths and groups what is DICOM by study. `tick` is called for every file met.
@@ -71,17 +82,19 @@ pub(super) fn find(paths: &[PathBuf], limits: &dicom::Limits, tick: impl Fn()) -
     for path in paths {
         anyhow::ensure!(path.exists(), "{} does not exist", path.display());
         // A file that was named is expected to be DICOM; in a folder or archive other things may lie about.
-        let named = path.is_file() && !is_zip(path);
+        let named = path.is_file();
         for entry in WalkDir::new(path).follow_links(true).sort_by_file_name() {
-            let entry = entry.with_context(|| path.display().to_string())?;
-            if !entry.file_type().is_file() {
-                continue;
-            }
-            if is_zip(entry.path()) {
-                find_in_zip(entry.path(), limits, &tick, &mut found)?;
-            } else {
-                tick();
-                found.add(Source::File(entry.into_path()), named, limits);
+            match entry {
+                Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if is_zip(entry.path()) => found.add_zip(entry.path(), limits, &tick),
+                Ok(entry) => {
+                    tick();
+                    found.add(Source::file(entry.into_path(), limits), named, limits);
+                }
+                Err(error) => {
+                    let name = error.path().unwrap_or(path).display().to_string();
+                    found.unreadable.push(Unreadable { name, problem: error.to_string() });
+                }
             }
         }
     }
@@ -92,38 +105,66 @@ fn is_zip(path: &Path) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case("zip"))
 }
 
-fn find_in_zip(path: &Path, limits: &dicom::Limits, tick: &impl Fn(), found: &mut Found) -> anyhow::Result<()> {
-    let context = || path.display().to_string();
-    let mut zip = zip::ZipArchive::new(File::open(path).with_context(context)?).with_context(context)?;
-    for index in 0..zip.len() {
-        let entry = zip.by_index_raw(index).with_context(context)?;
-        if entry.is_file() {
-            tick();
-            let name = entry.name().map_or_else(|_| format!("entry {index}"), |name| name.into_owned());
-            let source = Source::Zipped(path.to_path_buf(), index, name);
-            drop(entry);
-            found.add(source, false, limits);
+impl Found {
+    fn add_zip(&mut self, path: &Path, limits: &dicom::Limits, tick: &impl Fn()) {
+        match entries(path) {
+            Ok(entries) => {
+                for entry in entries {
+                    tick();
+                    let source = Source { entry: Some(entry), ..Source::file(path.to_path_buf(), limits) };
+                    self.add(source, false, limits);
+                }
+            }
+            Err(error) => {
+                let problem = format!("is no archive that can be read: {error}");
+                self.unreadable.push(Unreadable { name: path.display().to_string(), problem });
+            }
         }
     }
-    Ok(())
+
+    fn add(&mut self, source: Source, named: bool, limits: &dicom::Limits) {
+        let expected = named || source.is_called_dicom();
+        match identify(&source, expected, limits) {
+            Ok(Some(study)) => self.studies.entry(study).or_default().push(source),
+            Ok(None) => self.not_dicom += 1,
+            Err(problem) => self.unreadable.push(Unreadable { name: pipeline::Source::name(&source), problem }),
+        }
+    }
 }
 
-impl Found {
-    fn add(&mut self, source: Source, named: bool, limits: &dicom::Limits) {
-        let unreadable = |problem: String| Unreadable { name: source.name(), problem };
-        let bytes = match source.bytes(limits) {
-            Ok(bytes) => bytes,
-            Err(error) => return self.unreadable.push(unreadable(format!("{:#}", error.root_cause()))),
-        };
-        match dicom::read_header(&bytes, limits) {
-            Ok(header) => self.studies.entry(header.study).or_default().push(source),
-            Err(error) if named || looks_like_dicom(&bytes) => self.unreadable.push(unreadable(error.to_string())),
-            Err(_) => self.not_dicom += 1,
+/// The entries of an archive that are files, by index and name.
+fn entries(path: &Path) -> Result<Vec<(usize, String)>, zip::result::ZipError> {
+    let mut zip = zip::ZipArchive::new(File::open(path)?)?;
+    let mut entries = Vec::new();
+    for index in 0..zip.len() {
+        let entry = zip.by_index_raw(index)?;
+        if entry.is_file() {
+            entries.push((index, entry.name().map_or_else(|_| format!("entry {index}"), |name| name.into_owned())));
         }
+    }
+    Ok(entries)
+}
+
+/// The study of a DICOM file; `None` if it is none and nobody said that it was.
+fn identify(source: &Source, expected: bool, limits: &dicom::Limits) -> Result<Option<StudyInstanceUid>, String> {
+    let head = source.read(SNIFF_BYTES).map_err(|e| e.to_string())?;
+    let whole = (head.len() as u64) < SNIFF_BYTES;
+    match dicom::read_header(&head, limits) {
+        Ok(header) => return Ok(Some(header.study)),
+        Err(ReadError::NotDicom) if !expected => return Ok(None),
+        Err(error) if whole => return if expected || has_prefix(&head) { Err(error.to_string()) } else { Ok(None) },
+        // The identifiers may lie further in.
+        Err(_) => {}
+    }
+    let bytes = pipeline::Source::bytes(source)?;
+    match dicom::read_header(&bytes, limits) {
+        Ok(header) => Ok(Some(header.study)),
+        Err(error) if expected || has_prefix(&head) => Err(error.to_string()),
+        Err(_) => Ok(None),
     }
 }
 
 /// The prefix of PS3.10 section 7.1.
-fn looks_like_dicom(bytes: &[u8]) -> bool {
+fn has_prefix(bytes: &[u8]) -> bool {
     bytes.get(128..132) == Some(b"DICM")
 }

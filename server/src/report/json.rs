@@ -150,8 +150,14 @@ pub struct HeatmapJson {
 pub struct ReceivedJson {
     /// SOP Instance UID, or the file's name if it could not be read.
     pub file: String,
+    /// Stable, for programs: `chosen`, `outranked`, `additional-view`, `unreadable` …
+    #[serde(default)]
+    pub code: String,
     /// In words.
     pub fate: String,
+    /// What was odd about it and tolerated.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// Why there is no score.
@@ -180,8 +186,18 @@ impl From<&Report> for ReportJson {
     fn from(report: &Report) -> Self {
         let scores = report.outcome.as_ref().ok();
         let reasons = report.outcome.as_ref().err();
-        let fates = report.fates.iter().map(|(uid, fate)| (uid.to_string(), fate.to_string()));
-        let unreadable = report.unreadable.iter().map(|u| (u.name.clone(), format!("cannot be read: {}", u.problem)));
+        let received = report.fates.iter().map(|(uid, fate)| ReceivedJson {
+            file: uid.to_string(),
+            code: fate.code().to_owned(),
+            fate: fate.to_string(),
+            notes: report.notes.iter().filter(|(of, _)| of == uid).map(|(_, note)| note.clone()).collect(),
+        });
+        let unreadable = report.unreadable.iter().map(|u| ReceivedJson {
+            file: u.name.clone(),
+            code: "unreadable".to_owned(),
+            fate: format!("cannot be read: {}", u.problem),
+            notes: vec![],
+        });
         let ms = |d: std::time::Duration| d.as_secs_f64() * 1e3;
         Self {
             study: report.study.as_ref().map(ToString::to_string),
@@ -191,7 +207,7 @@ impl From<&Report> for ReportJson {
             exam: scores.map(|s| outputs(&s.exam)).unwrap_or_default(),
             breasts: scores.iter().flat_map(|s| &s.breasts).map(BreastJson::from).collect(),
             images: scores.iter().flat_map(|s| &s.images).map(ImageJson::from).collect(),
-            received: fates.chain(unreadable).map(|(file, fate)| ReceivedJson { file, fate }).collect(),
+            received: received.chain(unreadable).collect(),
             missing: report.missing.iter().map(ToString::to_string).collect(),
             reasons: reasons
                 .into_iter()

@@ -16,6 +16,29 @@ use crate::pipeline::{Stages, Unreadable};
 pub const DISCLAIMER: &str =
     "For research and integration. Not for diagnosis: not a medical device, cleared by nobody.";
 
+impl Report {
+    /// Whether the exam has scores and every one of its files could be read.
+    pub fn is_whole(&self) -> bool {
+        let all_read = self.fates.iter().all(|(_, fate)| fate.unreadable().is_none());
+        self.outcome.is_ok() && self.unreadable.is_empty() && all_read
+    }
+
+    /// The report of files of which nobody can say to which study they belong.
+    pub fn of_unreadable(package: &PackageId, unreadable: Vec<Unreadable>) -> Self {
+        let reasons = unreadable.iter().map(|u| Reason::Unreadable(format!("{}: {}", u.name, u.problem))).collect();
+        Self {
+            study: None,
+            package: package.clone(),
+            fates: vec![],
+            notes: vec![],
+            unreadable,
+            missing: vec![],
+            outcome: Err(reasons),
+            stages: Stages::default(),
+        }
+    }
+}
+
 /// The outcome of one exam.
 #[derive(Debug, Clone)]
 pub struct Report {
@@ -25,6 +48,8 @@ pub struct Report {
     pub package: PackageId,
     /// What became of each image.
     pub fates: Vec<(SopInstanceUid, Fate)>,
+    /// What was odd about an image and tolerated.
+    pub notes: Vec<(SopInstanceUid, String)>,
     /// Files that could not be read.
     pub unreadable: Vec<Unreadable>,
     /// Standard views that no image fills.

@@ -2,7 +2,7 @@
 //!
 //! Pixel (r, c) of the picture is pixel (r, c) of the DICOM file, so a viewer can lay one over the other. The image is
 //! shown by its first VOI transformation; the map is interpolated between the middles of its cells, and where the model
-//! says nothing the image shows through. A line at the foot says what the colours are and what they are not for.
+//! says nothing the image shows through. Lines at the foot say what the colours are, and what they are not for.
 
 use font8x8::{BASIC_FONTS, UnicodeFonts};
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
@@ -66,12 +66,8 @@ pub fn draw(image: &Mammogram, map: &Heatmap) -> Result<Vec<u8>, OverlayError> {
         let (cell_row, cell_column) = from_file.apply(r, c);
         rgb.extend(blend(*g, sample(map, cell_row, cell_column)));
     }
-    caption(
-        &mut rgb,
-        rows,
-        columns,
-        &format!("{}: 0 to 1, yellow to red. Research only, not for diagnosis.", map.name),
-    );
+    let colours = format!("{}: yellow 0, red 1", map.name);
+    caption(&mut rgb, rows, columns, &["Research only,", "not for diagnosis.", &colours]);
     let mut out = Vec::new();
     let (width, height) = (u32::try_from(columns), u32::try_from(rows));
     let (Ok(width), Ok(height)) = (width, height) else { return Err(OverlayError::Map) };
@@ -129,25 +125,23 @@ fn blend(grey: u8, value: Option<f32>) -> [u8; 3] {
     colour.map(|c| (f32::from(grey) * (1.0 - alpha) + c * alpha).round() as u8)
 }
 
-/// White letters on black in the last rows, as large as the width allows.
-fn caption(rgb: &mut [u8], rows: usize, columns: usize, text: &str) {
-    let scale = (columns / (text.len().max(1) * 8)).clamp(1, 8);
+/// White letters on black in the last rows, a line each, as large as the width allows.
+fn caption(rgb: &mut [u8], rows: usize, columns: usize, lines: &[&str]) {
+    let longest = lines.iter().map(|line| line.len()).max().unwrap_or(1).max(1);
+    let scale = (columns / (longest * 8)).clamp(1, 4);
     let height = 10 * scale;
-    if rows < 4 * height {
-        return;
-    }
-    let first = rows - height;
-    rgb[first * columns * 3..].fill(0);
-    for (k, letter) in text.chars().enumerate() {
-        let Some(glyph) = BASIC_FONTS.get(letter) else { continue };
-        for (dot_row, dot_column) in (0..8).flat_map(|r| (0..8).map(move |c| (r, c))) {
-            if glyph[dot_row] >> dot_column & 1 == 0 {
-                continue;
-            }
-            for (y, x) in (0..scale).flat_map(|y| (0..scale).map(move |x| (y, x))) {
-                let (r, c) = (first + scale * (dot_row + 1) + y, scale * (8 * k + dot_column) + x);
-                if c < columns {
-                    rgb[(r * columns + c) * 3..][..3].fill(255);
+    let Some(top) = rows.checked_sub(height * lines.len()) else { return };
+    rgb[top * columns * 3..].fill(0);
+    for (i, line) in lines.iter().enumerate() {
+        for (k, letter) in line.chars().enumerate() {
+            let Some(glyph) = BASIC_FONTS.get(letter) else { continue };
+            let dots = (0..8).flat_map(|r| (0..8).map(move |c| (r, c)));
+            for (dot_row, dot_column) in dots.filter(|(r, c)| glyph[*r] >> c & 1 == 1) {
+                let (r, c) = (top + i * height + scale * (dot_row + 1), scale * (8 * k + dot_column));
+                for y in r..r + scale {
+                    for x in (c..c + scale).filter(|x| *x < columns) {
+                        rgb[(y * columns + x) * 3..][..3].fill(255);
+                    }
                 }
             }
         }

@@ -17,12 +17,15 @@ pub fn text(report: &Report) -> String {
 fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
     match &report.study {
         Some(study) => writeln!(out, "Study {study}")?,
-        None => writeln!(out, "No file of this study could be read")?,
+        None => writeln!(out, "Files of no known study")?,
     }
     writeln!(out)?;
     writeln!(out, "  Images received")?;
     for (uid, fate) in &report.fates {
         writeln!(out, "    {uid}  {fate}")?;
+        for (_, note) in report.notes.iter().filter(|(of, _)| of == uid) {
+            writeln!(out, "      note: {note}")?;
+        }
     }
     for file in &report.unreadable {
         writeln!(out, "    {}  cannot be read: {}", file.name, file.problem)?;

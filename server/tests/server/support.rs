@@ -20,7 +20,7 @@ use uvid_model::{Package, Predictor};
 use uvid_server::config::Config;
 use uvid_server::engine::Engine;
 use uvid_server::http::{App, router};
-use uvid_server::pipeline::{self, SourceFile};
+use uvid_server::pipeline;
 use uvid_server::report::json::ReportJson;
 use uvid_server::store::{Policy, Store};
 use uvid_server::{jobs, metrics};
@@ -49,9 +49,17 @@ pub(crate) fn study_of(files: &[PhantomFile]) -> String {
 
 /// What `uvid score` says of the files: the same road without a server.
 fn expected(files: &[PhantomFile]) -> Value {
-    let source = |f: &PhantomFile| SourceFile { name: f.file_name.clone(), bytes: f.bytes.clone() };
-    let files: Vec<_> = files.iter().map(source).collect();
-    let report = ReportJson::from(&pipeline::score(&files, &MODEL, &Limits::default()));
+    struct InMemory<'a>(&'a PhantomFile);
+    impl pipeline::Source for InMemory<'_> {
+        fn name(&self) -> String {
+            self.0.file_name.clone()
+        }
+        fn bytes(&self) -> Result<Vec<u8>, String> {
+            Ok(self.0.bytes.clone())
+        }
+    }
+    let files: Vec<_> = files.iter().map(InMemory).collect();
+    let report = ReportJson::from(&pipeline::score(&files, &MODEL, &pipeline::Limits::default()).0);
     // Through text, as the server's: a Value would widen the heat maps' f32 to f64.
     timeless(serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap())
 }
@@ -101,7 +109,7 @@ impl Server {
         change(&mut config);
         let store = Store::open(&config.data_dir, Policy::from(&config)).await.unwrap();
         let load = || Predictor::load(&Package::bundled().unwrap(), None);
-        let (engine, loaded) = Engine::start(load, store.objects().clone(), config.dicom_limits()).unwrap();
+        let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();
         loaded.await.unwrap().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(jobs::work(store.clone(), engine.clone(), config.jobs.clone(), stop.clone()));

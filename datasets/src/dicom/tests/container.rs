@@ -444,8 +444,10 @@ fn lengths_cost_nothing() {
 fn nesting_is_bounded() {
     const DEEP: usize = 200_000;
     // In the data set, where every level is open, and in an attribute that is read.
+    let mut seen = plain();
+    seen.remove_element(tags::VIEW_CODE_SEQUENCE);
     for (group, element) in [(0x0054, 0x0220), (0x7FE1, 0x0010)] {
-        let mut bytes = explicit(&plain());
+        let mut bytes = explicit(&seen);
         for _ in 0..DEEP {
             bytes.extend(long(group, element, b"SQ", u32::MAX));
             bytes.extend([0xFE, 0xFF, 0x00, 0xE0, 0xFF, 0xFF, 0xFF, 0xFF]);
@@ -462,7 +464,7 @@ fn nesting_is_bounded() {
         nested = long(0x0054, 0x0220, b"SQ", item.len() as u32);
         nested.extend(item);
     }
-    let mut bytes = explicit(&plain());
+    let mut bytes = explicit(&seen);
     bytes.extend(nested);
     assert!(read_all(&bytes).is_ok_and(|image| image.view == Some(uvid_exam::View::CranioCaudal)));
 }
@@ -499,6 +501,88 @@ fn a_sequence_of_unknown_vr_is_implicit_within() {
     let image = read_all(&bytes).expect("readable");
     assert_eq!(image.view, Some(uvid_exam::View::CranioCaudal));
     assert_eq!(image.notes, Vec::<String>::new());
+}
+
+#[test]
+fn a_break_says_where_it_is() {
+    let whole = explicit(&plain());
+    let at = |part: &[u8]| whole.windows(part.len()).position(|w| w == part).expect("the part");
+    let check = |bytes: &[u8], expected: String| {
+        let said = read_all(bytes).expect_err("broken");
+        assert!(said.ends_with(&expected), "{said}, not {expected}");
+    };
+    // Offsets count from the start of the file; that of a value is where the value starts.
+    let view = at(b"\x18\0\x01\x51CS\x02\0") + 8;
+    let in_view =
+        format!("the data set is broken at byte {view}, in ViewPosition (0018,5101): a length runs past the end");
+    check(&whole[..=view], in_view.clone());
+    let mut long_view = whole.clone();
+    long_view[view - 2..view].fill(0xFF);
+    check(&long_view, in_view);
+    let mut no_vr = whole.clone();
+    no_vr[view + 6..view + 8].fill(0);
+    let problem = "after ViewPosition (0018,5101): an element has no value representation";
+    check(&no_vr, format!("the data set is broken at byte {}, {problem}", view + 8));
+    // Within an item, the attribute of the item is named.
+    let code = at(b"\x08\0\0\x01SH") + 8;
+    let mut in_item = plain();
+    in_item.remove_element(tags::VIEW_CODE_SEQUENCE);
+    in_item.remove_element(tags::PIXEL_DATA);
+    let mut in_item = explicit(&in_item);
+    let start = in_item.len();
+    in_item.extend(&whole[code - 28..=code]);
+    let problem = "in CodeValue (0008,0100): a length runs past the end";
+    check(&in_item, format!("the data set is broken at byte {}, {problem}", start + 28));
+    check(&whole[..132], "the data set is broken at byte 132, at its start: there is no data set".to_owned());
+    // A name that is taken for a tag is not repeated.
+    let mut name = data_set(&file(&plain(), uids::IMPLICIT_VR_LITTLE_ENDIAN)).to_vec();
+    name.extend(b"Secret^Name");
+    assert!(read_all(&name).is_ok_and(|i| noted(&i, "in an attribute that is not in PS3.6")));
+    let deflated = file(&plain(), uids::DEFLATED_EXPLICIT_VR_LITTLE_ENDIAN);
+    let said = read_all(&deflated[..deflated.len() - 40]).expect_err("cut");
+    assert!(said.contains("of the inflated data set, in "), "{said}");
+}
+
+#[test]
+fn an_attribute_that_is_there_twice() {
+    let side = |value: &[u8; 2]| [b"\x20\0\x62\0CS\x02\0".as_slice(), value].concat();
+    let code = |value: &[u8; 2]| [b"\x08\0\0\x01SH\x02\0".as_slice(), value].concat();
+    let view = |elements: Vec<u8>| {
+        let mut bytes = long(0x0054, 0x0220, b"SQ", elements.len() as u32 + 8);
+        bytes.extend([0xFE, 0xFF, 0x00, 0xE0]);
+        bytes.extend((elements.len() as u32).to_le_bytes());
+        [bytes, elements].concat()
+    };
+    let mut object = plain();
+    object.remove_element(tags::IMAGE_LATERALITY);
+    object.remove_element(tags::VIEW_CODE_SEQUENCE);
+    let check = |added: &[Vec<u8>], expected: Result<&str, &str>| {
+        let bytes = [vec![explicit(&object)], added.to_vec()].concat().concat();
+        match (read(&bytes, &Limits::default()), expected) {
+            (Ok(Received { content: Content::Mammogram(image), .. }), Ok(note)) => {
+                let notes: Vec<&str> = image.notes.iter().map(String::as_str).filter(|n| n.contains("twice")).collect();
+                assert_eq!(notes.join("; "), note);
+            }
+            (Err(error), Err(expected)) => {
+                assert_eq!((error.to_string().as_str(), error.code()), (expected, "attribute-invalid"));
+                assert_eq!(read_header(&bytes, &Limits::default()), Err(error));
+            }
+            (outcome, expected) => panic!("{outcome:?}, not {expected:?}"),
+        }
+    };
+    check(&[side(b"L ")], Ok(""));
+    check(&[side(b"L "), side(b"L ")], Ok("ImageLaterality (0020,0062) occurs twice with the same value"));
+    let different = "ImageLaterality (0020,0062) occurs twice with different values";
+    check(&[side(b"L "), side(b"R ")], Err(different));
+    check(&[side(b"L "), side(b"L "), side(b"R ")], Err(different));
+    check(&[side(b"L "), side(b"R "), side(b"L ")], Err(different));
+    check(&[view([code(b"1 "), code(b"1 ")].concat())], Ok("CodeValue (0008,0100) occurs twice with the same value"));
+    check(
+        &[view([code(b"1 "), code(b"2 ")].concat())],
+        Err("CodeValue (0008,0100) occurs twice with different values"),
+    );
+    // Two items are two levels.
+    check(&[side(b"L "), view(code(b"1 "))], Ok(""));
 }
 
 #[test]

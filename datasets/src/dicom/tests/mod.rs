@@ -146,7 +146,7 @@ fn the_plain_mammogram() {
     assert_eq!(image.view, Some(uvid_exam::View::CranioCaudal));
     assert_eq!(image.intent, Some(uvid_exam::Intent::ForPresentation));
     assert_eq!(image.acquisition, uvid_exam::Acquisition::Ffdm);
-    assert_eq!(image.chest_wall, Some(uvid_exam::Side::Left));
+    assert_eq!((image.chest_wall, image.seen_chest_wall), (Some(uvid_exam::Side::Left), Some(uvid_exam::Side::Left)));
     assert_eq!(image.file_size, (ROWS, COLUMNS));
     assert_eq!(image.to_file, uvid_exam::Affine::IDENTITY);
     assert_eq!((image.pixels.rows(), image.pixels.columns(), image.pixels.max()), (ROWS, COLUMNS, 4095));

@@ -47,7 +47,8 @@ fn ge_with_tables_and_windows() {
     let Content::Mammogram(image) = received.content else { panic!("listed") };
     assert_eq!((image.laterality, image.view), (Some(Laterality::Right), Some(View::MedioLateralOblique)));
     assert_eq!((image.intent, image.acquisition), (Some(Intent::ForPresentation), Acquisition::Ffdm));
-    assert_eq!((image.chest_wall, image.implant, image.lossy), (Some(Side::Right), Implant::Absent, Lossy::No));
+    assert_eq!((image.chest_wall, image.seen_chest_wall), (Some(Side::Right), Some(Side::Right)));
+    assert_eq!((image.implant, image.lossy), (Implant::Absent, Lossy::No));
     assert_eq!(image.file_size, (3062, 2394));
     assert_eq!(image.padding, Some(0..=30));
     assert_eq!(image.magnification, Some(1.0));

@@ -149,6 +149,47 @@ fn views_that_contradict_each_other() {
 }
 
 #[test]
+fn a_view_of_which_one_source_is_not_understood() {
+    // The code, the code's meaning (of a scheme of the vendor's own) and View Position; what is seen.
+    let check =
+        |value: &str, meaning: &str, position: &str, view: Option<View>, modifiers: &[ViewModifier], unknown| {
+            let image = unseen(|o| {
+                text(o, tags::VIEW_POSITION, VR::CS, position);
+                let mut item = code(if meaning.is_empty() { "SCT" } else { "99VENDOR" }, value);
+                text(&mut item, tags::CODE_MEANING, VR::LO, meaning);
+                sequence(o, tags::VIEW_CODE_SEQUENCE, vec![item]);
+                text(o, tags::SERIES_DESCRIPTION, VR::LO, "L CC");
+            });
+            let seen = (image.view, image.modifiers.as_slice(), image.unknown_modifier);
+            assert_eq!(seen, (view, modifiers, unknown), "{value} {meaning} {position}");
+        };
+    let (cc, mlo, magnified) = (View::CranioCaudal, View::MedioLateralOblique, ViewModifier::Magnification);
+    check(cc.sct(), "", "CC", Some(cc), &[], false);
+    check(cc.sct(), "", "", Some(cc), &[], false);
+    check(cc.sct(), "", "L CC", Some(cc), &[], false);
+    for odd in ["CCM", "WHATEVER", "L", "CC\\MLO", "MMCC"] {
+        check(cc.sct(), "", odd, Some(cc), &[], true);
+    }
+    check(cc.sct(), "", "LMCC", Some(cc), &[magnified], false);
+    check(cc.sct(), "", "MCC", Some(cc), &[magnified], false);
+    check(mlo.sct(), "", "LMMLO", Some(mlo), &[magnified], false);
+    check(mlo.sct(), "", "MLO", Some(mlo), &[], false);
+    check(cc.sct(), "", "LCCRL", Some(cc), &[ViewModifier::RolledLateral], false);
+    check(cc.sct(), "", "LCCID", Some(cc), &[ViewModifier::ImplantDisplaced], false);
+    check(cc.sct(), "", "CC\\SPOT", Some(cc), &[ViewModifier::SpotCompression], false);
+    check("V1", "magnification spot view", "CC", Some(cc), &[], true);
+    check("1234", "", "MLO", Some(mlo), &[], true);
+    check("1234", "", "ML", Some(View::MedioLateral), &[], false);
+    check(View::MedioLateral.sct(), "", "WHATEVER", Some(View::MedioLateral), &[], false);
+    // Without any known source the description does not count; beside a code item without a code it does not either.
+    check("1234", "", "", None, &[], false);
+    check("1234", "", "WHATEVER", None, &[], false);
+    check("", "", "WHATEVER", None, &[], false);
+    check("", "", "", Some(cc), &[], false);
+    check("", "meaning", "CC", Some(cc), &[], false);
+}
+
+#[test]
 fn view_modifiers() {
     let with = |scheme: &'static str, value: &'static str| {
         move |o: &mut InMemDicomObject| {
@@ -256,8 +297,6 @@ fn kinds_of_acquisition() {
     check(&mut |_| {}, Acquisition::Ffdm);
     check(&mut |o| image_type(o, "DERIVED\\PRIMARY\\TOMO\\GENERATED_2D"), Acquisition::Synthetic2d);
     check(&mut |o| image_type(o, "DERIVED\\PRIMARY\\TOMO_2D\\S_VIEW"), Acquisition::Synthetic2d);
-    check(&mut |o| image_type(o, "DERIVED\\PRIMARY\\TOMO"), Acquisition::Tomosynthesis);
-    check(&mut |o| image_type(o, "DERIVED\\PRIMARY\\TOMOSYNTHESIS\\NONE"), Acquisition::Tomosynthesis);
     for name in ["L CC C-View", "RMLO S-View", "Intelligent 2D", "L MLO Insight 2D", "V-Preview"] {
         check(&mut |o| text(o, tags::SERIES_DESCRIPTION, VR::LO, name), Acquisition::Synthetic2d);
     }
@@ -297,6 +336,14 @@ fn what_is_listed() {
     check(&mut |o| text(o, tags::DETECTOR_MODE, VR::LT, "STEREO"), "stereotactic image");
     check(&mut |o| text(o, tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY\\\\RECOMBINED"), "contrast-enhanced image");
     check(&mut |o| text(o, tags::QUALITY_CONTROL_IMAGE, VR::CS, "YES"), "quality control image");
+    // One slice among hundreds is not even decoded: these pixels could not be.
+    for image_type in ["DERIVED\\PRIMARY\\TOMO", "DERIVED\\PRIMARY\\TOMOSYNTHESIS\\NONE"] {
+        let slice = |o: &mut InMemDicomObject| {
+            text(o, tags::IMAGE_TYPE, VR::CS, image_type);
+            o.remove_element(tags::PIXEL_DATA);
+        };
+        check(&mut |o| slice(o), "one slice of a tomosynthesis");
+    }
     // A CR image is a mammogram where the modality says so, and only there.
     let cr = uids::COMPUTED_RADIOGRAPHY_IMAGE_STORAGE;
     assert_eq!(mammogram(|o| class(o, cr)).view, Some(View::CranioCaudal));
@@ -306,6 +353,35 @@ fn what_is_listed() {
     };
     check(&mut |o| chest(o), "object of SOP class 1.2.840.10008.5.1.4.1.1.1");
     assert!(noted(&mammogram(|o| frames(o, "0")), "Number of Frames"));
+}
+
+#[test]
+fn contradictions_and_notes_outlive_the_pixels() {
+    let check = |change: &mut dyn FnMut(&mut InMemDicomObject), expected: &[&str], note: &str| {
+        let mut listed = listed(|o| {
+            text(o, tags::LATERALITY, VR::CS, "R");
+            text(o, tags::VIEW_POSITION, VR::CS, "MLO");
+            text(o, tags::PRESENTATION_INTENT_TYPE, VR::CS, "FOR PROCESSING");
+            text(o, tags::SPECIFIC_CHARACTER_SET, VR::CS, "NONSENSE");
+            text(o, tags::PATIENT_ORIENTATION, VR::CS, "Q\\L");
+            change(o);
+        });
+        let what = listed.contradictions.drain(..).map(|reason| match reason {
+            Reason::Contradiction { what, .. } => what,
+            other => panic!("{other}"),
+        });
+        assert_eq!(what.collect::<Vec<_>>(), expected, "{}", listed.what);
+        assert!(listed.notes.iter().any(|n| n.contains(note)), "{:?}", listed.notes);
+    };
+    let all = ["presentation intent", "laterality", "view"];
+    check(&mut |o| _ = o.remove_element(tags::PIXEL_DATA), &all, "Patient Orientation");
+    check(&mut |o| _ = o.remove_element(tags::ROWS), &all, "Patient Orientation");
+    check(&mut |o| text(o, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, "RGB"), &all, "Patient Orientation");
+    check(&mut |o| text(o, tags::IMAGE_TYPE, VR::CS, "DERIVED\\PRIMARY\\TOMO"), &all, "Character Set");
+    check(&mut |o| text(o, tags::DETECTOR_MODE, VR::LT, "STEREO"), &all, "Character Set");
+    check(&mut |o| text(o, tags::NUMBER_OF_FRAMES, VR::IS, "60"), &all, "Character Set");
+    // What is no X-ray image of a breast has nothing to contradict.
+    check(&mut |o| text(o, tags::SOP_CLASS_UID, VR::UI, "1.2.840.10008.5.1.4.1.1.6.1"), &[], "Character Set");
 }
 
 #[test]
@@ -342,10 +418,28 @@ fn orientation_and_the_way_back() {
 
 #[test]
 fn orientation_that_is_wrong() {
-    // The pixels are brighter on the left, as A\L says; P\R says the right.
+    // The pixels are much brighter on the left.
+    let check = |orientation: &str, declared: Option<Side>, expected: Option<&'static str>| {
+        let image = mammogram(|o| text(o, tags::PATIENT_ORIENTATION, VR::CS, orientation));
+        assert_eq!((image.chest_wall, image.seen_chest_wall), (declared, Some(Side::Left)), "{orientation}");
+        assert_eq!(contradiction(&image), expected, "{orientation}");
+    };
+    check("A\\L", Some(Side::Left), None);
+    check("P\\R", Some(Side::Right), Some("orientation"));
+    check("", None, None);
     let image = mammogram(|o| text(o, tags::PATIENT_ORIENTATION, VR::CS, "P\\R"));
-    assert_eq!(image.chest_wall, Some(Side::Right));
-    assert!(noted(&image, "the chest wall on the right, the pixels are brighter on the left"), "{:?}", image.notes);
+    let said = image.contradictions[0].to_string();
+    let expected =
+        "Patient Orientation (0020,0020) puts the chest wall on the right, the pixels are much brighter on the left";
+    assert!(said.ends_with(expected), "{said}");
+    // Half of the image is bright padding, which counts as air: the breast is what is left.
+    let padded = mammogram(|o| {
+        let row: Vec<u16> = (0..COLUMNS).map(|c| if c < COLUMNS / 2 { 4095 } else { 10 * c as u16 }).collect();
+        o.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(row.repeat(ROWS).into())));
+        words(o, tags::PIXEL_PADDING_VALUE, &[4095]);
+        text(o, tags::PATIENT_ORIENTATION, VR::CS, "P\\R");
+    });
+    assert_eq!((padded.seen_chest_wall, contradiction(&padded)), (Some(Side::Right), None));
     for odd in ["A", "A\\A\\A", "Q\\L", "LR\\H", "anterior\\left"] {
         let image = mammogram(|o| text(o, tags::PATIENT_ORIENTATION, VR::CS, odd));
         assert_eq!(image.chest_wall, None, "{odd}");

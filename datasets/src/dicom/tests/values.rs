@@ -163,6 +163,42 @@ fn padding_in_pixels() {
 }
 
 #[test]
+fn padding_almost_everywhere() {
+    let check = |padded: usize, expected: bool| {
+        let image = mammogram(|o| {
+            put_pixels(o, &[vec![0; padded], vec![7; 100 - padded]].concat());
+            words(o, tags::PIXEL_PADDING_VALUE, &[0]);
+            o.remove_element(tags::PATIENT_ORIENTATION);
+        });
+        assert_eq!(noted(&image, "(0028,0120) covers more than 95 % of the pixels"), expected, "{padded}");
+        assert_eq!(image.notes.len(), usize::from(expected), "{:?}", image.notes);
+    };
+    check(0, false);
+    check(95, false);
+    check(96, true);
+    check(100, true);
+}
+
+#[test]
+fn pixels_that_are_not_square() {
+    let check = |imager: &str, pixel: &str, ratio: &str, expected: bool| {
+        let image = mammogram(|o| {
+            text(o, tags::IMAGER_PIXEL_SPACING, VR::DS, imager);
+            text(o, tags::PIXEL_SPACING, VR::DS, pixel);
+            text(o, tags::PIXEL_ASPECT_RATIO, VR::IS, ratio);
+        });
+        assert_eq!(noted(&image, "Pixel Aspect Ratio (0028,0034)"), expected, "{imager} {pixel} {ratio}");
+    };
+    check("", "", "1\\2", true);
+    check("", "", "2\\2", false);
+    check("", "", "1", false);
+    check("", "", "", false);
+    check("0.1\\0.1", "", "1\\2", false);
+    check("", "0.1\\0.1", "1\\2", false);
+    check("0\\0", "", "1\\2", true);
+}
+
+#[test]
 fn spacing_and_magnification() {
     let check = |imager: &str, pixel: &str, factor: &str, expected: Option<(f64, f64)>, notes: usize| {
         let image = mammogram(|o| {
@@ -185,8 +221,20 @@ fn spacing_and_magnification() {
     check("0.1\\0.1", "", "-1", Some((0.1, 0.1)), 1);
     check("1e308\\1e308", "", "", None, 1);
     check("", "", "", None, 0);
-    let image = mammogram(|o| text(o, tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, VR::DS, "1.8"));
-    assert_eq!(image.magnification, Some(1.8));
+    check("0.1\\0.1", "", "1e-9", None, 1);
+    check("1.5\\1.5", "", "15", Some((0.1, 0.1)), 0);
+    let check = |factor: &str, expected: Option<f64>, notes: usize| {
+        let image = mammogram(|o| text(o, tags::ESTIMATED_RADIOGRAPHIC_MAGNIFICATION_FACTOR, VR::DS, factor));
+        assert_eq!((image.magnification, image.notes.len()), (expected, notes), "{factor}");
+    };
+    check("1.8", Some(1.8), 0);
+    check("15", Some(15.0), 0);
+    check("0.01", Some(0.01), 0);
+    check("1e300", Some(1e300), 0);
+    for none in ["0", "-1", "NaN", "inf", "1e999", "much"] {
+        check(none, None, 1);
+    }
+    check("", None, 0);
 }
 
 #[test]
