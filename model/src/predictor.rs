@@ -41,7 +41,7 @@ impl Predictor {
     /// Loads a package's weights; `site` replaces the package's calibration by one fitted at a site.
     pub fn load(package: &Package, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
         let manifest = package.manifest().clone();
-        if !(manifest.input.magnification_max >= 1.0) {
+        if !(1.0..=f64::MAX).contains(&manifest.input.magnification_max) {
             return Err(LoadError::Recipe("input.magnification_max"));
         }
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
