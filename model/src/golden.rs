@@ -7,10 +7,7 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use uvid_exam::{
-    Acquisition, Affine, Content, Exam, Implant, Intent, Lossy, Mammogram, Output, Patient, Pixels, Received, Rescale,
-    Scores, Slot, Value,
-};
+use uvid_exam::{Content, Exam, Mammogram, Output, Pixels, Received, Scores, Slot, Value};
 
 use crate::manifest::SlotName;
 use crate::package::{Package, PackageError};
@@ -169,34 +166,10 @@ fn mammogram(png: &[u8], image: &Image, number: usize) -> Result<Mammogram, Pack
     let slot = Slot::from(image.slot);
     let uid = |tail: &str| format!("2.25.{tail}");
     let parse = |e: uvid_exam::InvalidUid| failed(e.to_string());
-    Ok(Mammogram {
-        study: uid("1").parse().map_err(parse)?,
-        series: uid("2").parse().map_err(parse)?,
-        sop_instance: uid(&format!("3.{number}")).parse().map_err(parse)?,
-        sop_class: "1.2.840.10008.5.1.4.1.1.1.2".parse().map_err(parse)?,
-        patient: Patient::default(),
-        laterality: Some(slot.laterality()),
-        view: Some(slot.view()),
-        modifiers: vec![],
-        unknown_modifier: false,
-        intent: Some(Intent::ForPresentation),
-        acquisition: Acquisition::Ffdm,
-        implant: Implant::Absent,
-        partial_view: false,
-        magnification: None,
-        burned_in_annotation: false,
-        lossy: Lossy::No,
-        acquired: None,
-        chest_wall: None,
-        seen_chest_wall: None,
-        spacing: None,
-        rescale: Rescale::IDENTITY,
-        windows: vec![],
-        padding: None,
-        file_size: (rows, columns),
-        pixels: pixels.map_err(|e| failed(e.to_string()))?,
-        to_file: Affine::IDENTITY,
-        contradictions: vec![],
-        notes: vec![],
-    })
+    let study = (uid("1").parse().map_err(parse)?, uid("2").parse().map_err(parse)?);
+    let class = "1.2.840.10008.5.1.4.1.1.1.2".parse().map_err(parse)?;
+    let instance = uid(&format!("3.{number}")).parse().map_err(parse)?;
+    let pixels = pixels.map_err(|e| failed(e.to_string()))?;
+    let image = Mammogram::of_pixels(study, (class, instance), pixels);
+    Ok(Mammogram { laterality: Some(slot.laterality()), view: Some(slot.view()), ..image })
 }

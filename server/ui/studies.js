@@ -40,8 +40,8 @@ function list(items) {
   return ul;
 }
 
-function link(href, text, label) {
-  const a = element('a', text);
+function link(href, text, label, title) {
+  const a = element('a', text, title);
   a.href = href;
   if (label) a.setAttribute('aria-label', label);
   return a;
@@ -62,13 +62,17 @@ function row(study) {
   head.append(uid);
   const state = element('span', STATES[study.state] || study.state);
   state.className = 'state ' + study.state;
+  const standing = [state];
+  if (study.state === 'scored' && study.missing.length > 0) {
+    standing.push(element('span', 'without ' + study.missing.join(', ')));
+  }
   const outputs = study.exam.map((o) => {
     const node = element('span', o.name + ': ');
     node.append(element('strong', value(o)));
     return node;
   });
   const maps = study.heatmaps.map((m) =>
-    link(m.url, m.slot + ' ' + m.name, 'Heat map ' + m.name + ' of ' + m.slot + ', study ' + study.study));
+    link(m.url, m.slot, 'Heat map ' + m.name + ' of ' + m.slot + ', study ' + study.study, m.name));
   const model = study.package
     ? element('span', study.package.name + ' ' + study.package.digest.slice(0, 12), study.package.digest)
     : element('span');
@@ -76,7 +80,7 @@ function row(study) {
     cell(element('span', new Date(study.received).toLocaleString(), study.received)),
     head,
     cell(String(study.instances)),
-    cell(state),
+    cell(list(standing)),
     cell(list(outputs)),
     cell(list(study.reasons.map((r) => element('span', r.text, r.code)))),
     cell(list(maps)),

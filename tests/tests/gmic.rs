@@ -9,47 +9,25 @@ use serde_json::Value;
 
 use super::support::{output, run, score, shared, stderr};
 
-fn fnv1a64(text: &str) -> u64 {
-    text.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0100_0000_01b3))
-}
-
-/// The fixtures' formula for a tensor of model 1.
-fn tensor(name: &str, shape: &[usize]) -> Vec<f32> {
-    let hash = fnv1a64(name);
-    let u = |i: usize| {
-        let mut z = hash.wrapping_add(i as u64).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        ((z ^ (z >> 31)) >> 11) as f64 * 2f64.powi(-53) * 2.0 - 1.0
-    };
-    let gain = if name == "mil_attn_w.weight" { 8.0 } else { 1.0 };
-    let scale = gain * (3.0 / shape.iter().skip(1).product::<usize>() as f64).sqrt();
-    let value = |i: usize| match (name.ends_with("weight") && shape.len() > 1, name) {
-        (true, _) => u(i) * scale,
-        (false, n) if n.ends_with("weight") || n.ends_with("running_var") => 1.0 + 0.25 * u(i),
-        (false, _) => 0.1 * u(i),
-    };
-    (0..shape.iter().product()).map(|i| value(i) as f32).collect()
-}
+#[allow(dead_code)]
+#[path = "../../model/tests/fixtures/recipe_weights.rs"]
+mod recipe_weights;
 
 /// Writes a package of one member into the folder.
 fn package(folder: &Path, manifest: &Value) {
-    let tensors = manifest["state_dict"].as_array().expect("list").iter().filter(|t| t[2] == "torch.float32");
-    let tensors: Vec<(String, Vec<usize>, Vec<u8>)> = tensors
-        .map(|t| {
-            let name = t[0].as_str().expect("name").to_owned();
-            let size = |v: &Value| usize::try_from(v.as_u64().expect("size")).expect("size");
-            let shape: Vec<usize> = t[1].as_array().expect("shape").iter().map(size).collect();
-            let bytes = tensor(&name, &shape).iter().flat_map(|v| v.to_le_bytes()).collect();
-            (name, shape, bytes)
-        })
-        .collect();
-    let views = tensors.iter().map(|(name, shape, bytes)| {
-        let view = safetensors::tensor::TensorView::new(safetensors::Dtype::F32, shape.clone(), bytes);
-        (name.clone(), view.expect("view"))
-    });
-    let weights = safetensors::serialize(views, None).expect("safetensors");
-    std::fs::write(folder.join("model_1.safetensors"), &weights).expect("written");
+    let size = |v: &Value| usize::try_from(v.as_u64().expect("size")).expect("size");
+    let entry = |t: &Value| {
+        let shape = t[1].as_array().expect("shape").iter().map(size).collect();
+        (t[0].as_str().expect("name").to_owned(), shape)
+    };
+    let list = manifest["state_dict"].as_array().expect("list").iter();
+    let tensors: Vec<(String, Vec<usize>)> = list.filter(|t| t[2] == "torch.float32").map(entry).collect();
+    let weights = recipe_weights::fill(&tensors, "", |name| if name == "mil_attn_w.weight" { 8.0 } else { 1.0 });
+    let named = weights.names().map(|name| (name.to_owned(), weights.get(name).expect("named").clone()));
+    let tensors: std::collections::HashMap<String, candle_core::Tensor> = named.collect();
+    let file = folder.join("model_1.safetensors");
+    candle_core::safetensors::save(&tensors, &file).expect("written");
+    let weights = std::fs::read(&file).expect("readable");
     let digest: String = {
         use sha2::Digest;
         sha2::Sha256::digest(&weights).iter().map(|b| format!("{b:02x}")).collect()

@@ -47,6 +47,8 @@ pub(crate) fn score(arguments: &[&str]) -> Vec<Value> {
 pub(crate) fn shared(path: &str) -> Option<PathBuf> {
     let file = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared")).join(path);
     if !file.exists() {
+        // Where they are expected, none may go missing unseen.
+        assert!(std::env::var_os("TEST_SHARED").is_none(), "{path} is not beside the repository");
         eprintln!("skipped: {path} is not beside the repository");
         return None;
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::{Affine, Pixels, Rescale, Spacing};
+use crate::{Pixels, Spacing};
 
 fn rules() -> Rules {
     Rules {
@@ -20,35 +20,15 @@ fn rules() -> Rules {
 
 /// A plain standard view; `number` makes its UID.
 fn image(slot: Slot, number: u32) -> Mammogram {
+    let place = ("1.2.3".parse().expect("uid"), "1.2.3.1".parse().expect("uid"));
+    let class = "1.2.840.10008.5.1.4.1.1.1.2".parse().expect("uid");
+    let pixels = Pixels::new(2, 2, 0..=4095, false, vec![0; 4]).expect("pixels");
     Mammogram {
-        study: "1.2.3".parse().expect("uid"),
-        series: "1.2.3.1".parse().expect("uid"),
-        sop_instance: uid(number),
-        sop_class: "1.2.840.10008.5.1.4.1.1.1.2".parse().expect("uid"),
         patient: Patient { id: crate::PatientId::new("1"), ..Patient::default() },
         laterality: Some(slot.laterality()),
         view: Some(slot.view()),
-        modifiers: vec![],
-        unknown_modifier: false,
         intent: Some(Intent::ForPresentation),
-        acquisition: Acquisition::Ffdm,
-        implant: Implant::Absent,
-        partial_view: false,
-        magnification: None,
-        burned_in_annotation: false,
-        lossy: Lossy::No,
-        acquired: None,
-        chest_wall: None,
-        seen_chest_wall: None,
-        spacing: None,
-        rescale: Rescale::IDENTITY,
-        windows: vec![],
-        padding: None,
-        pixels: Pixels::new(2, 2, 0..=4095, false, vec![0; 4]).expect("pixels"),
-        to_file: Affine::IDENTITY,
-        file_size: (2, 2),
-        contradictions: vec![],
-        notes: vec![],
+        ..Mammogram::of_pixels(place, (class, uid(number)), pixels)
     }
 }
 

@@ -321,6 +321,44 @@ pub struct Mammogram {
 }
 
 impl Mammogram {
+    /// An image of which nothing is known but its pixels and its place: full-field, whole, lossless, upright, of nobody.
+    pub fn of_pixels(
+        (study, series): (StudyInstanceUid, SeriesInstanceUid),
+        (sop_class, sop_instance): (SopClassUid, SopInstanceUid),
+        pixels: Pixels,
+    ) -> Self {
+        Self {
+            study,
+            series,
+            sop_instance,
+            sop_class,
+            patient: Patient::default(),
+            laterality: None,
+            view: None,
+            modifiers: vec![],
+            unknown_modifier: false,
+            intent: None,
+            acquisition: Acquisition::Ffdm,
+            implant: Implant::NotSaid,
+            partial_view: false,
+            magnification: None,
+            burned_in_annotation: false,
+            lossy: Lossy::No,
+            acquired: None,
+            chest_wall: None,
+            seen_chest_wall: None,
+            spacing: None,
+            rescale: Rescale::IDENTITY,
+            windows: vec![],
+            padding: None,
+            to_file: Affine::IDENTITY,
+            file_size: (pixels.rows(), pixels.columns()),
+            pixels,
+            contradictions: vec![],
+            notes: vec![],
+        }
+    }
+
     /// The pixels with padding set to the smallest other value: outside the collimated field there is air.
     ///
     /// An image of nothing but padding is all air.

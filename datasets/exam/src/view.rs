@@ -30,19 +30,17 @@ impl fmt::Display for Laterality {
     }
 }
 
-/// A row of CID 4014: the view's code in SCT, its code in the retired schemes SRT/SNM3, its View Position text.
-macro_rules! views {
-    ($($(#[$doc:meta])* $name:ident $sct:literal $srt:literal $short:literal;)*) => {
-        /// A mammographic view (PS3.16 CID 4014 "View for Mammography").
-        ///
-        /// `ML` and `MLO` are different views and are never taken for each other.
+/// An enumeration of coded concepts: the code in SNOMED CT, that in the retired schemes, a short English name.
+macro_rules! codes {
+    ($(#[$about:meta])* $enum:ident { $($(#[$doc:meta])* $name:ident $sct:literal $srt:literal $short:literal;)* }) => {
+        $(#[$about])*
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum View {
+        pub enum $enum {
             $($(#[$doc])* $name,)*
         }
 
-        impl View {
-            /// Every view of CID 4014.
+        impl $enum {
+            /// Every one of them.
             pub const ALL: &'static [Self] = &[$(Self::$name,)*];
 
             /// The SNOMED CT code (scheme `SCT`).
@@ -55,37 +53,48 @@ macro_rules! views {
                 match self { $(Self::$name => $srt,)* }
             }
 
-            /// The abbreviation that radiographers and View Position (0018,5101) use.
+            /// A short English name; of a view, the abbreviation that View Position (0018,5101) uses.
             pub fn short(self) -> &'static str {
                 match self { $(Self::$name => $short,)* }
+            }
+        }
+
+        impl fmt::Display for $enum {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.short())
             }
         }
     };
 }
 
-views! {
-    /// Cranio-caudal: a standard screening view.
-    CranioCaudal "399162004" "R-10242" "CC";
-    /// Medio-lateral oblique: a standard screening view.
-    MedioLateralOblique "399368009" "R-10226" "MLO";
-    /// Medio-lateral, the "true lateral" from the inside.
-    MedioLateral "399260004" "R-10224" "ML";
-    /// Latero-medial, the "true lateral" from the outside.
-    LateroMedial "399352003" "R-10228" "LM";
-    /// Latero-medial oblique.
-    LateroMedialOblique "399099002" "R-10230" "LMO";
-    /// Caudo-cranial, "from below".
-    CaudoCranial "399196006" "R-10244" "FB";
-    /// Superolateral to inferomedial oblique.
-    SuperolateralInferomedialOblique "399188001" "R-102D0" "SIO";
-    /// Inferomedial to superolateral oblique.
-    InferomedialSuperolateralOblique "441555000" "R-40AAA" "ISO";
-    /// Cranio-caudal exaggerated laterally.
-    ExaggeratedCranioCaudalLateral "399192008" "R-1024A" "XCCL";
-    /// Cranio-caudal exaggerated medially.
-    ExaggeratedCranioCaudalMedial "399101009" "R-1024B" "XCCM";
-    /// A specimen taken out of the breast.
-    Specimen "127457009" "G-8310" "SPECIMEN";
+codes! {
+    /// A mammographic view (PS3.16 CID 4014 "View for Mammography").
+    ///
+    /// `ML` and `MLO` are different views and are never taken for each other.
+    View {
+        /// Cranio-caudal: a standard screening view.
+        CranioCaudal "399162004" "R-10242" "CC";
+        /// Medio-lateral oblique: a standard screening view.
+        MedioLateralOblique "399368009" "R-10226" "MLO";
+        /// Medio-lateral, the "true lateral" from the inside.
+        MedioLateral "399260004" "R-10224" "ML";
+        /// Latero-medial, the "true lateral" from the outside.
+        LateroMedial "399352003" "R-10228" "LM";
+        /// Latero-medial oblique.
+        LateroMedialOblique "399099002" "R-10230" "LMO";
+        /// Caudo-cranial, "from below".
+        CaudoCranial "399196006" "R-10244" "FB";
+        /// Superolateral to inferomedial oblique.
+        SuperolateralInferomedialOblique "399188001" "R-102D0" "SIO";
+        /// Inferomedial to superolateral oblique.
+        InferomedialSuperolateralOblique "441555000" "R-40AAA" "ISO";
+        /// Cranio-caudal exaggerated laterally.
+        ExaggeratedCranioCaudalLateral "399192008" "R-1024A" "XCCL";
+        /// Cranio-caudal exaggerated medially.
+        ExaggeratedCranioCaudalMedial "399101009" "R-1024B" "XCCM";
+        /// A specimen taken out of the breast.
+        Specimen "127457009" "G-8310" "SPECIMEN";
+    }
 }
 
 impl View {
@@ -95,71 +104,38 @@ impl View {
     }
 }
 
-impl fmt::Display for View {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.short())
+codes! {
+    /// What was special about a view (PS3.16 CID 4015 "View Modifier for Mammography").
+    ViewModifier {
+        /// Cleavage view, both breasts' medial parts.
+        Cleavage "399161006" "R-102D2" "cleavage";
+        /// Axillary tail.
+        AxillaryTail "399011000" "R-102D1" "axillary tail";
+        /// Rolled laterally.
+        RolledLateral "399197002" "R-102D3" "rolled lateral";
+        /// Rolled medially.
+        RolledMedial "399226006" "R-102D4" "rolled medial";
+        /// Rolled inferiorly.
+        RolledInferior "414493004" "R-102CA" "rolled inferior";
+        /// Rolled superiorly.
+        RolledSuperior "415670009" "R-102C9" "rolled superior";
+        /// Eklund: the implant pushed back, the breast alone compressed.
+        ImplantDisplaced "399209000" "R-102D5" "implant displaced";
+        /// Geometric magnification.
+        Magnification "399163009" "R-102D6" "magnification";
+        /// Spot compression.
+        SpotCompression "399055006" "R-102D7" "spot compression";
+        /// Tangential to a finding on the skin.
+        Tangential "399110001" "R-102C2" "tangential";
+        /// Nipple in profile.
+        NippleInProfile "442581004" "R-40AB3" "nipple in profile";
+        /// Anterior compression.
+        AnteriorCompression "441752004" "P2-00161" "anterior compression";
+        /// Inframammary fold.
+        InframammaryFold "442593008" "R-40ABE" "inframammary fold";
+        /// Axillary tissue.
+        AxillaryTissue "442580003" "R-40AB2" "axillary tissue";
     }
-}
-
-macro_rules! modifiers {
-    ($($(#[$doc:meta])* $name:ident $sct:literal $srt:literal $short:literal;)*) => {
-        /// What was special about a view (PS3.16 CID 4015 "View Modifier for Mammography").
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub enum ViewModifier {
-            $($(#[$doc])* $name,)*
-        }
-
-        impl ViewModifier {
-            /// Every modifier of CID 4015.
-            pub const ALL: &'static [Self] = &[$(Self::$name,)*];
-
-            /// The SNOMED CT code (scheme `SCT`).
-            pub fn sct(self) -> &'static str {
-                match self { $(Self::$name => $sct,)* }
-            }
-
-            /// The retired SNOMED RT code (schemes `SRT`, `SNM3` and `99SDM`).
-            pub fn srt(self) -> &'static str {
-                match self { $(Self::$name => $srt,)* }
-            }
-
-            /// A short English name.
-            pub fn short(self) -> &'static str {
-                match self { $(Self::$name => $short,)* }
-            }
-        }
-    };
-}
-
-modifiers! {
-    /// Cleavage view, both breasts' medial parts.
-    Cleavage "399161006" "R-102D2" "cleavage";
-    /// Axillary tail.
-    AxillaryTail "399011000" "R-102D1" "axillary tail";
-    /// Rolled laterally.
-    RolledLateral "399197002" "R-102D3" "rolled lateral";
-    /// Rolled medially.
-    RolledMedial "399226006" "R-102D4" "rolled medial";
-    /// Rolled inferiorly.
-    RolledInferior "414493004" "R-102CA" "rolled inferior";
-    /// Rolled superiorly.
-    RolledSuperior "415670009" "R-102C9" "rolled superior";
-    /// Eklund: the implant pushed back, the breast alone compressed.
-    ImplantDisplaced "399209000" "R-102D5" "implant displaced";
-    /// Geometric magnification.
-    Magnification "399163009" "R-102D6" "magnification";
-    /// Spot compression.
-    SpotCompression "399055006" "R-102D7" "spot compression";
-    /// Tangential to a finding on the skin.
-    Tangential "399110001" "R-102C2" "tangential";
-    /// Nipple in profile.
-    NippleInProfile "442581004" "R-40AB3" "nipple in profile";
-    /// Anterior compression.
-    AnteriorCompression "441752004" "P2-00161" "anterior compression";
-    /// Inframammary fold.
-    InframammaryFold "442593008" "R-40ABE" "inframammary fold";
-    /// Axillary tissue.
-    AxillaryTissue "442580003" "R-40AB2" "axillary tissue";
 }
 
 impl ViewModifier {
@@ -183,11 +159,5 @@ impl ViewModifier {
             | Self::InframammaryFold
             | Self::AxillaryTissue => false,
         }
-    }
-}
-
-impl fmt::Display for ViewModifier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.short())
     }
 }

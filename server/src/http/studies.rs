@@ -110,6 +110,8 @@ pub(super) struct SummaryJson {
     package: Option<PackageJson>,
     /// The current result's values for the exam.
     exam: Vec<OutputJson>,
+    /// Standard views that no image fills; the values rest on the others.
+    missing: Vec<String>,
     /// Why there are no scores.
     reasons: Vec<ReasonJson>,
     /// The heat maps of the current result.
@@ -238,6 +240,7 @@ impl SummaryJson {
             instances: study.instances,
             package: report.map(|r| r.package.clone()),
             exam: report.map(|r| r.exam.clone()).unwrap_or_default(),
+            missing: report.map(|r| r.missing.clone()).unwrap_or_default(),
             reasons: report.map(|r| r.reasons.clone()).unwrap_or_default(),
             heatmaps: report.map(|r| links(&study.uid, r)).unwrap_or_default(),
         }
