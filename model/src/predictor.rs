@@ -1,7 +1,7 @@
 //! A loaded package, ready to score.
 
 use rayon::prelude::*;
-use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
+use uvid_exam::{Exam, PackageId, Reason, Rules, Scores, Value};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
@@ -103,6 +103,12 @@ impl Predictor {
 
     fn predict_one(&self, exam: &Prepared) -> Result<Scores, Reason> {
         let readings = self.architecture.predict(exam)?;
+        let all = readings.images.iter().map(|i| &i.outputs).chain(readings.breasts.iter().map(|b| &b.outputs));
+        for output in all.chain([&readings.exam]).flatten() {
+            if matches!(output.value, Value::Score(v) if !v.is_finite()) {
+                return Err(Reason::ModelFailed(format!("{} is no number", output.name)));
+            }
+        }
         Ok(Scores { package: self.id.clone(), images: readings.images, breasts: readings.breasts, exam: readings.exam })
     }
 }

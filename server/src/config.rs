@@ -15,6 +15,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use tracing_subscriber::EnvFilter;
 use uvid_datasets::dicom;
 use uvid_model::SiteCalibration;
 
@@ -59,7 +60,8 @@ settings! {
         data_dir: PathBuf = PathBuf::from("./uvid-data");
         /// The model package: the name of the one inside the binary, or the folder of another.
         model: String = "density-v0".to_owned();
-        /// How clients reach this server, as in `https://uvid.example.org`; the request's Host if not set.
+        /// How clients reach this server, as in `https://uvid.example.org`, if a proxy stands before it: on a loopback
+        /// address, its host is answered besides those of this machine.
         public_url: Option<String> = None;
         /// The log.
         log: Log = Log::default();
@@ -117,6 +119,8 @@ settings! {
         upload_seconds_max: f64 = 1_800.0;
         /// For the answer to any other request; beyond: 503.
         request_seconds_max: f64 = 30.0;
+        /// For a client to take the next bytes of an answer; beyond: the connection is closed.
+        write_seconds_max: f64 = 30.0;
         /// STOW-RS requests at once; further ones wait.
         uploads_max: usize = 16;
         /// How long they wait; beyond: 503 and Retry-After.
@@ -141,6 +145,8 @@ settings! {
         study_instances_max: u32 = 500;
         /// Bytes of a file read into memory to identify it; if they do not do, the whole file is, one file at a time.
         header_bytes_max: u64 = 4 << 20;
+        /// Bytes of a file that may be read whole for that; beyond: the instance fails with C000.
+        identify_bytes_max: u64 = 256 << 20;
     }
 }
 
@@ -171,13 +177,15 @@ settings! {
 impl Config {
     /// What one study may cost.
     pub fn limits(&self) -> Limits {
-        Limits { dicom: self.dicom_limits(), study_pixels_max: self.dicom.study_pixels_max }
+        let file_bytes_max = bytes(self.http.part_bytes_max);
+        let dicom = dicom::Limits { file_bytes_max, ..self.dicom_limits() };
+        Limits { dicom, study_pixels_max: self.dicom.study_pixels_max }
     }
 
-    /// The limits that the DICOM reader gets.
+    /// What identifying one file may cost.
     pub fn dicom_limits(&self) -> dicom::Limits {
         dicom::Limits {
-            file_bytes_max: usize::try_from(self.http.part_bytes_max).unwrap_or(usize::MAX),
+            file_bytes_max: bytes(self.store.identify_bytes_max),
             frame_pixels_max: self.dicom.frame_pixels_max,
             inflated_bytes_max: self.dicom.inflated_bytes_max,
             ..dicom::Limits::default()
@@ -202,7 +210,9 @@ impl Config {
             ("http.page_studies_max", u64::from(http.page_studies_max), 1),
             ("http.heatmaps_max", http.heatmaps_max as u64, 1),
             ("store.study_instances_max", u64::from(self.store.study_instances_max), 1),
+            ("store.free_bytes_min", self.store.free_bytes_min, 0),
             ("store.header_bytes_max", self.store.header_bytes_max, 4096),
+            ("store.identify_bytes_max", self.store.identify_bytes_max, self.store.header_bytes_max),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
             ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
             ("dicom.study_pixels_max", self.dicom.study_pixels_max as u64, 1),
@@ -211,6 +221,9 @@ impl Config {
             if value < least {
                 return Err((key, format!("is {value}; the least is {least}")));
             }
+            if value > INTEGER_MAX {
+                return Err((key, format!("is {value}; the most is {INTEGER_MAX}")));
+            }
         }
         for (key, value, least) in [
             ("http.header_seconds_max", http.header_seconds_max, 0.1),
@@ -218,6 +231,7 @@ impl Config {
             ("http.upload_seconds_max", http.upload_seconds_max, 0.1),
             ("http.uploads_wait_seconds_max", http.uploads_wait_seconds_max, 0.0),
             ("http.request_seconds_max", http.request_seconds_max, 0.1),
+            ("http.write_seconds_max", http.write_seconds_max, 0.1),
             ("http.shutdown_seconds_max", http.shutdown_seconds_max, 0.0),
             ("jobs.quiet_seconds", jobs.quiet_seconds, 0.0),
             ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
@@ -229,6 +243,9 @@ impl Config {
         if http.part_bytes_max > http.body_bytes_max {
             return Err(("http.part_bytes_max", "is more than http.body_bytes_max".to_owned()));
         }
+        if let Err(error) = EnvFilter::try_new(&self.log.filter) {
+            return Err(("log.filter", format!("is no filter: {error}")));
+        }
         if let Some(url) = &self.public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
@@ -238,8 +255,16 @@ impl Config {
     }
 }
 
+/// The largest integer that TOML can hold.
+const INTEGER_MAX: u64 = i64::MAX as u64;
+
 /// The longest time that can be set: a week.
 const SECONDS_MAX: f64 = 7.0 * 86_400.0;
+
+/// A number of bytes as one that memory could hold.
+fn bytes(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}
 
 /// Seconds of the configuration, which [`Config::check`] has looked at, as a duration.
 pub fn seconds(value: f64) -> Duration {

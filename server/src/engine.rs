@@ -14,7 +14,7 @@ use tracing::Span;
 use uvid_exam::SopInstanceUid;
 use uvid_model::Predictor;
 
-use crate::pipeline::{self, Limits, Source};
+use crate::pipeline::{self, Limits, Lost, NoBytes, Source};
 use crate::report::Report;
 use crate::store::{Digest, ObjectStore};
 
@@ -23,6 +23,8 @@ use crate::store::{Digest, ObjectStore};
 pub enum Answer {
     /// It was looked at.
     Report(Box<Report>),
+    /// Bytes that were accepted are not there.
+    Lost(Lost),
     /// The computation panicked; the log says where.
     Panicked,
 }
@@ -100,13 +102,22 @@ fn serve(mut queue: mpsc::Receiver<Work>, model: &Predictor, store: &ObjectStore
 }
 
 /// Ends a panic here. Nothing that it could leave half-changed outlives the call: scoring does not mutate the model.
-fn guarded(score: impl FnOnce() -> Report) -> Answer {
-    catch_unwind(AssertUnwindSafe(score)).map_or(Answer::Panicked, |report| Answer::Report(Box::new(report)))
+fn guarded(score: impl FnOnce() -> Result<Report, Lost>) -> Answer {
+    match catch_unwind(AssertUnwindSafe(score)) {
+        Ok(Ok(report)) => Answer::Report(Box::new(report)),
+        Ok(Err(lost)) => Answer::Lost(lost),
+        Err(_) => Answer::Panicked,
+    }
 }
 
-fn score(objects: &[(SopInstanceUid, Digest)], model: &Predictor, store: &ObjectStore, limits: &Limits) -> Report {
+fn score(
+    objects: &[(SopInstanceUid, Digest)],
+    model: &Predictor,
+    store: &ObjectStore,
+    limits: &Limits,
+) -> Result<Report, Lost> {
     let sources: Vec<Stored<'_>> = objects.iter().map(|(uid, digest)| Stored { uid, digest, store }).collect();
-    pipeline::score(&sources, model, limits).0
+    Ok(pipeline::score(&sources, model, limits)?.0)
 }
 
 /// An object of the store, named by its UID.
@@ -121,8 +132,8 @@ impl Source for Stored<'_> {
         self.uid.to_string()
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        self.store.read(self.digest).map_err(|error| error.to_string())
+    fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
+        self.store.read(self.digest).map_err(|error| NoBytes::Lost(Lost(error.to_string())))
     }
 }
 

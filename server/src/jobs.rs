@@ -81,7 +81,7 @@ impl Worker {
     /// One attempt at one study.
     async fn run(&self, job: Job) {
         if job.attempt > self.policy.attempts_max {
-            return self.give_up(&job).await;
+            return self.give_up(&job, self.crashed()).await;
         }
         let start = Instant::now();
         let answer = tokio::select! {
@@ -93,13 +93,15 @@ impl Worker {
                 let outcome = if report.outcome.is_ok() { Outcome::Scored } else { Outcome::NotScored };
                 self.keep(&job, outcome, &report, start).await;
             }
+            Ok(Answer::Lost(lost)) => {
+                counter!(names::LOST).increment(1);
+                error!(%lost, "the data folder is damaged; a resend repairs it");
+                self.again_or_give_up(&job, Reason::ObjectLost).await;
+            }
             Ok(Answer::Panicked) => {
                 counter!(names::PANICS).increment(1);
-                if job.attempt >= self.policy.attempts_max {
-                    return self.give_up(&job).await;
-                }
-                warn!("the computation panicked; it will be tried again");
-                self.again(&job).await;
+                warn!("the computation panicked");
+                self.again_or_give_up(&job, self.crashed()).await;
             }
             Err(ended) => {
                 error!(%ended, "the server stops; the study goes back to the queue");
@@ -109,10 +111,21 @@ impl Worker {
         }
     }
 
-    /// The end of a study that no attempt could score.
-    async fn give_up(&self, job: &Job) {
+    fn crashed(&self) -> Reason {
+        Reason::ModelFailed(format!("{} attempts ended in a crash", self.policy.attempts_max))
+    }
+
+    async fn again_or_give_up(&self, job: &Job, because: Reason) {
+        if job.attempt >= self.policy.attempts_max {
+            self.give_up(job, because).await;
+        } else {
+            self.again(job).await;
+        }
+    }
+
+    /// The end of a study that no attempt could score, until a resend or a new image starts it again.
+    async fn give_up(&self, job: &Job, because: Reason) {
         warn!(attempts_max = self.policy.attempts_max, "the study is given up");
-        let because = format!("{} attempts ended in a crash", self.policy.attempts_max);
         let report = Report {
             study: Some(job.study.clone()),
             package: self.package.clone(),
@@ -120,7 +133,7 @@ impl Worker {
             notes: Vec::new(),
             unreadable: Vec::new(),
             missing: Vec::new(),
-            outcome: Err(vec![Reason::ModelFailed(because)]),
+            outcome: Err(vec![because]),
             stages: Stages::default(),
         };
         self.keep(job, Outcome::Failed, &report, Instant::now()).await;

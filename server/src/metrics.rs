@@ -16,6 +16,8 @@ pub const STUDIES: &str = "uvid_studies_total";
 pub const REASONS: &str = "uvid_not_scored_reasons_total";
 /// Computations that panicked.
 pub const PANICS: &str = "uvid_panics_total";
+/// Attempts at a study that found an accepted object missing or changed.
+pub const LOST: &str = "uvid_lost_objects_total";
 /// Jobs in the queue, by state.
 pub const JOBS: &str = "uvid_jobs";
 /// Seconds of one study's stages.
@@ -60,6 +62,7 @@ fn describe() {
     describe_counter!(STUDIES, "Runs that ended, by outcome.");
     describe_counter!(REASONS, "Reasons why studies were not scored, by code.");
     describe_counter!(PANICS, "Computations that panicked.");
+    describe_counter!(LOST, "Attempts at a study that found an accepted object missing or changed.");
     describe_gauge!(JOBS, "Jobs in the durable queue, by state.");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one study's stages.");
     describe_counter!(REQUESTS, "HTTP requests answered.");

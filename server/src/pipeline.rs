@@ -54,8 +54,23 @@ pub trait Source: Sync {
     fn name(&self) -> String;
 
     /// Its bytes, or why there are none.
-    fn bytes(&self) -> Result<Vec<u8>, String>;
+    fn bytes(&self) -> Result<Vec<u8>, NoBytes>;
 }
+
+/// Why a file's bytes cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NoBytes {
+    /// The file is at fault: the report says so, and the others are scored.
+    Unreadable(String),
+    /// We are: bytes that were accepted are not there, or not as they were.
+    Lost(Lost),
+}
+
+/// Bytes that were accepted cannot be read back. Without them there is no report: a score of what happens to be left
+/// would be another exam's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an accepted object cannot be read: {0}")]
+pub struct Lost(pub String);
 
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq)]
@@ -76,11 +91,15 @@ struct Read {
 }
 
 /// Files of one study in, a report out: the whole road. The exam that was scored comes with it.
-pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -> (Report, Option<Exam>) {
+///
+/// # Errors
+///
+/// Bytes that were accepted are lost.
+pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -> Result<(Report, Option<Exam>), Lost> {
     let mut stages = Stages::default();
 
     let start = Instant::now();
-    let Read { received, unreadable, over } = read(sources, predictor.rules(), limits);
+    let Read { received, unreadable, over } = read(sources, predictor.rules(), limits)?;
     let study = received.first().map(|r| r.content.study().clone());
     stages.read = start.elapsed();
 
@@ -92,17 +111,16 @@ pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -
     stages.assemble = start.elapsed();
 
     let outcome = predict(&assembly, &unreadable, predictor, &mut stages);
-    report(study, assembly, unreadable, outcome, predictor, stages)
+    Ok(report(study, assembly, unreadable, outcome, predictor, stages))
 }
 
 /// Bytes to mammograms, file by file on all cores. A file's bytes are dropped when it is decoded, the pixels of an image
 /// that can fill no view when that is known.
-fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits) -> Read {
+fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits) -> Result<Read, Lost> {
     let held = AtomicUsize::new(0);
     let one = |source: &S| {
-        let unreadable = |problem: String| Unreadable { name: source.name(), problem };
-        let bytes = source.bytes().map_err(unreadable)?;
-        let received = dicom::read(&bytes, &limits.dicom).map_err(|e| unreadable(e.to_string()))?;
+        let bytes = source.bytes()?;
+        let received = dicom::read(&bytes, &limits.dicom).map_err(|e| NoBytes::Unreadable(e.to_string()))?;
         let received = received.named(&source.name()).without_idle_pixels(rules);
         let pixels = received.content.pixels();
         if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {
@@ -111,16 +129,17 @@ fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits) -> Read {
         Ok(received)
     };
     let mut read = Read::default();
-    for result in sources.par_iter().map(one).collect::<Vec<_>>() {
+    for (source, result) in sources.par_iter().map(|s| (s, one(s))).collect::<Vec<_>>() {
         match result {
             Ok(received) => read.received.push(received),
-            Err(unreadable) => read.unreadable.push(unreadable),
+            Err(NoBytes::Unreadable(problem)) => read.unreadable.push(Unreadable { name: source.name(), problem }),
+            Err(NoBytes::Lost(lost)) => return Err(lost),
         }
     }
     if held.into_inner() > limits.study_pixels_max {
         read.over = Some(Reason::TooManyPixels(limits.study_pixels_max));
     }
-    read
+    Ok(read)
 }
 
 /// An exam to scores, or the reasons why there are none.

@@ -8,6 +8,7 @@ const STATES = { 'not-scored': 'not scored' };
 const at = (id) => document.getElementById(id);
 let offset = 0;
 let timer = null;
+let asked = 0;
 
 function element(name, text, title) {
   const node = document.createElement(name);
@@ -55,7 +56,8 @@ function cell(content) {
 
 function row(study) {
   const tr = element('tr');
-  const uid = link('/api/v1/studies/' + encodeURIComponent(study.study), shortened(study.study), 'Study ' + study.study);
+  const uid = link('/api/v1/studies/' + encodeURIComponent(study.study), shortened(study.study));
+  uid.setAttribute('aria-label', uid.textContent + ', study ' + study.study);
   uid.title = study.study;
   const head = element('th');
   head.scope = 'row';
@@ -72,7 +74,7 @@ function row(study) {
     return node;
   });
   const maps = study.heatmaps.map((m) =>
-    link(m.url, m.slot, 'Heat map ' + m.name + ' of ' + m.slot + ', study ' + study.study, m.name));
+    link(m.url, m.slot, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
   const model = study.package
     ? element('span', study.package.name + ' ' + study.package.digest.slice(0, 12), study.package.digest)
     : element('span');
@@ -109,22 +111,36 @@ async function model() {
 
 async function refresh() {
   clearTimeout(timer);
+  const turn = ++asked;
   const state = at('state').value;
   const query = '?limit=' + PAGE + '&offset=' + offset + (state ? '&state=' + encodeURIComponent(state) : '');
+  // A late answer, once the filter or the page was changed, is dropped.
+  const stale = () => turn !== asked;
   try {
     const page = await get('/api/v1/studies' + query);
-    // A list that is being read from the keyboard is not pulled away.
-    if (!at('studies').contains(document.activeElement)) {
-      at('studies').replaceChildren(...page.studies.map(row));
-    }
-    const last = offset + page.studies.length;
-    say(page.total === 0 ? 'No studies.' : (offset + 1) + ' to ' + last + ' of ' + page.total + '.');
-    at('newer').disabled = offset === 0;
-    at('older').disabled = last >= page.total;
+    if (!stale()) show(page);
   } catch (error) {
-    say('Not up to date: ' + error.message + '.');
+    if (!stale()) say('Not up to date: ' + error.message + '.');
   }
-  timer = setTimeout(refresh, REFRESH_MS);
+  if (!stale()) timer = setTimeout(refresh, REFRESH_MS);
+}
+
+function show(page) {
+  at('newer').disabled = offset === 0;
+  at('older').disabled = offset + page.studies.length >= page.total;
+  // A list that is being read from the keyboard is not pulled away.
+  if (at('studies').contains(document.activeElement)) {
+    say('Paused while you are in the table.');
+    return;
+  }
+  at('studies').replaceChildren(...page.studies.map(row));
+  say(count(page));
+}
+
+function count(page) {
+  if (page.total === 0) return 'No studies.';
+  if (page.studies.length === 0) return 'No studies here; ' + page.total + ' on newer pages.';
+  return (offset + 1) + ' to ' + (offset + page.studies.length) + ' of ' + page.total + '.';
 }
 
 // A screen reader hears changes only.

@@ -37,6 +37,9 @@ pub enum Reason {
     /// The file could not be read.
     #[error("a file of the study cannot be read: {0}")]
     Unreadable(String),
+    /// An object that was accepted is not there any more, or not as it was.
+    #[error("an image of the study was damaged after it had been received; sending it again repairs it")]
+    ObjectLost,
     /// The images of the study are more than may be held in memory at once.
     #[error("the study's images have more than {0} pixels")]
     TooManyPixels(usize),
@@ -64,6 +67,7 @@ impl Reason {
             Self::DuplicateDiffers(_) => "duplicate-differs",
             Self::Contradiction { .. } => "contradiction",
             Self::Unreadable(_) => "unreadable",
+            Self::ObjectLost => "object-lost",
             Self::TooManyPixels(_) => "too-many-pixels",
             Self::NoBreastFound { .. } => "no-breast-found",
             Self::ModelFailed(_) => "model-failed",

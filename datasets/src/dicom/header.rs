@@ -29,7 +29,7 @@ pub struct Header {
     pub sop_class: SopClassUid,
     /// Transfer Syntax UID (0002,0010), one of PS3.6 table A-1.
     pub transfer_syntax: &'static str,
-    /// Modality (0008,0060), such as `MG`; `None` where it is absent or no code string.
+    /// Modality (0008,0060), such as `MG`; `None` where it is absent or anything but a code of 2 to 4 characters.
     pub modality: Option<String>,
     /// Who.
     pub patient: Patient,
@@ -45,9 +45,17 @@ pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, Read
         sop_instance: uid::<SopInstanceUid>(data, tags::SOP_INSTANCE_UID)?,
         sop_class: uid::<SopClassUid>(data, tags::SOP_CLASS_UID)?,
         transfer_syntax: file.syntax.uid,
-        modality: data.code(tags::MODALITY).filter(|m| m.len() <= 16 && m.bytes().all(|b| b.is_ascii_alphanumeric())),
+        modality: data.code(tags::MODALITY).filter(|text| is_modality(text)),
         patient: patient(data),
     })
+}
+
+/// Whether a text has the form of the Defined Terms of PS3.3 C.7.3.1.1.1 that images have. It is kept and shown, so
+/// that a name in its place must not pass.
+fn is_modality(text: &str) -> bool {
+    (2..=4).contains(&text.len())
+        && text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }
 
 fn uid<T: FromStr<Err = InvalidUid>>(data: &DataSet<'_>, tag: Tag) -> Result<T, ReadError> {
@@ -66,5 +74,20 @@ fn patient(data: &DataSet<'_>) -> Patient {
         issuer: text(tags::ISSUER_OF_PATIENT_ID).and_then(|t| PatientId::new(&t)),
         birth_date: data.code(tags::PATIENT_BIRTH_DATE).and_then(|t| BirthDate::new(&t)),
         name: text(tags::PATIENT_NAME).and_then(|t| PatientName::new(&t)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_modality;
+
+    #[test]
+    fn a_modality_is_a_code_and_no_name() {
+        for code in ["MG", "SR", "OT", "PR", "SEG", "CR", "DX", "KO", "XA", "OCT", "M3D"] {
+            assert!(is_modality(code), "{code}");
+        }
+        for text in ["", "M", "JOVANOVIC", "mg", "Ana", "1234", "9MG", "A B", "A^B", "ANA\u{0106}", "19640601"] {
+            assert!(!is_modality(text), "{text}");
+        }
     }
 }

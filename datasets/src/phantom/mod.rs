@@ -151,7 +151,7 @@ pub fn wrap_of(spec: &Spec, slot: Slot) -> Result<Wrap, PhantomError> {
         partial_view: false,
         lossy: spec.lossy,
         transfer_syntax: spec.transfer_syntax,
-        uids: Uids::new(spec.seed, slot.laterality(), slot.view(), spec.intent, spec.repeat),
+        uids: Uids::new(spec.identity(), slot.laterality(), slot.view(), spec.intent, spec.repeat),
         patient,
         studied: (spec.study_date.clone(), spec.study_time.clone()),
         acquired: (spec.study_date.clone(), minutes_later(&spec.study_time, number)?),

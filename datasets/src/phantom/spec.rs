@@ -5,6 +5,7 @@
 
 use dicom_core::Tag;
 use dicom_object::mem::InMemElement;
+use sha2::{Digest, Sha256};
 use uvid_exam::{Intent, Laterality, Lossy};
 
 use super::PhantomError;
@@ -84,6 +85,22 @@ impl Spec {
     /// A quick, small exam for tests: 288 x 240 pixels of 0.8 mm.
     pub fn small(seed: u64) -> Self {
         Self { seed, rows: 288, columns: 240, spacing_mm: 0.8, ..Self::default() }
+    }
+
+    /// What tells the exam of this spec from that of another: two different pictures never share a UID. How often it
+    /// was repeated, for what it is meant and how it is written do not count.
+    pub(super) fn identity(&self) -> u64 {
+        let picture = Self {
+            repeat: 0,
+            intent: Intent::ForPresentation,
+            transfer_syntax: TransferSyntax::ExplicitLittle,
+            patient: PhantomPatient::default(),
+            lossy: Lossy::No,
+            edits: Vec::new(),
+            ..self.clone()
+        };
+        let digest = Sha256::digest(format!("{picture:?}").as_bytes());
+        digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
     /// Refuses what cannot be drawn.

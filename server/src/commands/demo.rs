@@ -33,7 +33,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let predictor = super::predictor("density-v0", None)?;
     let limits = Limits::default();
     let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
-    let (report, exam) = pipeline::score(&sources, &predictor, &limits);
+    let (report, exam) = pipeline::score(&sources, &predictor, &limits)?;
     println!("{}", table::text(&report));
     let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAllScored) };
     let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;

@@ -75,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let mut ended = Ended::Well;
     let progress = bar(found.studies.len());
     for sources in found.studies.values() {
-        let (report, exam) = pipeline::score(sources, &predictor, &limits);
+        let (report, exam) = pipeline::score(sources, &predictor, &limits)?;
         if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
             write_heatmaps(folder, &report, exam)?;
         }

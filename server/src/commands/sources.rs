@@ -12,7 +12,7 @@ use uvid_datasets::dicom::{self, ReadError};
 use uvid_exam::StudyInstanceUid;
 use walkdir::WalkDir;
 
-use crate::pipeline::{self, Unreadable};
+use crate::pipeline::{self, NoBytes, Unreadable};
 
 /// Bytes in which a file must show that it is DICOM before the rest of it is read.
 const SNIFF_BYTES: u64 = 64 << 10;
@@ -54,6 +54,13 @@ impl Source {
         Ok(bytes)
     }
 
+    /// All bytes, up to the limit; beyond it an error.
+    fn whole(&self) -> Result<Vec<u8>, String> {
+        let max = self.bytes_max as u64;
+        let bytes = self.read(max.saturating_add(1)).map_err(|e| e.to_string())?;
+        if bytes.len() as u64 > max { Err(format!("the file has more than {max} bytes")) } else { Ok(bytes) }
+    }
+
     /// A name like that of a DICOM file, or none that speaks against it.
     fn is_called_dicom(&self) -> bool {
         let name = self.entry.as_ref().map_or_else(|| self.path.to_string_lossy(), |(_, name)| name.as_str().into());
@@ -69,10 +76,8 @@ impl pipeline::Source for Source {
         name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, String> {
-        let max = self.bytes_max as u64;
-        let bytes = self.read(max.saturating_add(1)).map_err(|e| e.to_string())?;
-        if bytes.len() as u64 > max { Err(format!("the file has more than {max} bytes")) } else { Ok(bytes) }
+    fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
+        self.whole().map_err(NoBytes::Unreadable)
     }
 }
 
@@ -156,7 +161,7 @@ fn identify(source: &Source, expected: bool, limits: &dicom::Limits) -> Result<O
         // The identifiers may lie further in.
         Err(_) => {}
     }
-    let bytes = pipeline::Source::bytes(source)?;
+    let bytes = source.whole()?;
     match dicom::read_header(&bytes, limits) {
         Ok(header) => Ok(Some(header.study)),
         Err(error) if expected || has_prefix(&head) => Err(error.to_string()),

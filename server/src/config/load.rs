@@ -134,9 +134,12 @@ pub fn load_from(
         text.parse::<toml::Table>().map_err(syntax)?;
         figment = figment.merge(File { path, toml: &text });
     }
-    let variables = environment.into_iter().filter(|(name, _)| name.starts_with(PREFIX) && name != CONFIG_VARIABLE);
-    for (name, value) in variables {
-        let key = name[PREFIX.len()..].to_ascii_lowercase().replace("__", ".");
+    for (name, value) in environment {
+        let Some(key) = name.strip_prefix(PREFIX) else { continue };
+        if name == CONFIG_VARIABLE || announces_service(key, &value) {
+            continue;
+        }
+        let key = key.to_ascii_lowercase().replace("__", ".");
         figment = figment.merge(One { name: format!("environment variable {name}"), key, value: parsed(&value) });
     }
     for (name, value) in [("listen", &flags.listen), ("data_dir", &flags.data_dir), ("model", &flags.model)] {
@@ -158,6 +161,22 @@ pub fn load_from(
         source_name: source(&figment, key),
     })?;
     Ok(Loaded { config, file, figment })
+}
+
+/// Whether Kubernetes or Docker set this variable for a service named `uvid` or `uvid-...`: `SERVICE_HOST`,
+/// `SERVICE_PORT_HTTP`, `PORT=tcp://...`, `PORT_8642_TCP_ADDR`.
+fn announces_service(key: &str, value: &str) -> bool {
+    let key = format!("_{key}");
+    let numbered = |(_, port): (&str, &str)| {
+        let protocol = port.trim_start_matches(|c: char| c.is_ascii_digit());
+        protocol != port && ["_TCP", "_UDP", "_SCTP"].iter().any(|p| protocol.starts_with(p))
+    };
+    !key.contains("__")
+        && (key.ends_with("_SERVICE_HOST")
+            || key.ends_with("_SERVICE_PORT")
+            || key.contains("_SERVICE_PORT_")
+            || key.ends_with("_PORT") && value.contains("://")
+            || key.split_once("_PORT_").is_some_and(numbered))
 }
 
 /// A value as one writes it in a variable or flag: `10`, `0.5`, `true`, `[1, 2, 3]`, or else text.

@@ -1,7 +1,6 @@
 //! The Store Instances Response Module (PS3.18 table I.1-1) in the DICOM JSON Model (PS3.18 annex F).
 
 use serde_json::{Value, json};
-use uvid_exam::StudyInstanceUid;
 
 use crate::store::{Accepted, Refusal, Refused};
 
@@ -32,25 +31,18 @@ fn failure_reason(because: &Refused) -> u16 {
     }
 }
 
-/// The body of the answer. `base` is the URL that ends in `/dicom-web`.
-pub(super) fn body(base: &str, answers: &[Result<Accepted, Refusal>]) -> Value {
-    let study_url = |study: &StudyInstanceUid| format!("{base}/studies/{study}");
-    let mut body = serde_json::Map::new();
-
-    let mut studies: Vec<_> = answers.iter().flatten().map(|accepted| &accepted.study).collect();
-    studies.sort();
-    studies.dedup();
-    // Retrieve URL of the study, if they are all of one.
-    if let [study] = studies[..] {
-        body.insert("00081190".into(), element("UR", vec![study_url(study).into()]));
-    }
+/// The body of the answer.
+///
+/// Retrieve URL is of type 2: it is there, and empty for as long as nothing can be retrieved.
+pub(super) fn body(answers: &[Result<Accepted, Refusal>]) -> Value {
+    let mut body = serde_json::Map::from_iter([("00081190".to_owned(), json!({ "vr": "UR" }))]);
     let (mut stored, mut failed, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for answer in answers {
         match answer {
-            Ok(Accepted { study, sop_instance, sop_class, .. }) => stored.push(json!({
+            Ok(Accepted { sop_instance, sop_class, .. }) => stored.push(json!({
                 "00081150": element("UI", vec![sop_class.as_str().into()]),
                 "00081155": element("UI", vec![sop_instance.as_str().into()]),
-                "00081190": element("UR", vec![format!("{}/instances/{sop_instance}", study_url(study)).into()]),
+                "00081190": { "vr": "UR" },
             })),
             Err(Refusal { because, object: Some((sop_class, sop_instance)) }) => failed.push(json!({
                 "00081150": element("UI", vec![sop_class.as_str().into()]),

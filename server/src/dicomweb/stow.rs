@@ -5,7 +5,7 @@
 //! | 200 | every instance is stored (or was before, byte for byte) |
 //! | 202 | some are, some failed; the body says which and why |
 //! | 409 | all failed |
-//! | 400 | the body is no multipart message, or holds no instance; the study in the URL is no UID |
+//! | 400 | the body is no multipart message, or holds no instance; the study in the URL is no UID or no text |
 //! | 406 | the client does not take `application/dicom+json` |
 //! | 408 | the body came too slowly |
 //! | 413 | the body is too large, or has too many parts |
@@ -13,13 +13,14 @@
 //! | 503 | too many uploads at once, or the disk is nearly full; Retry-After says when to come back |
 //!
 //! Invariants: nothing is stored unless the answer is 200, 202 or 409; then everything that it lists as stored is on
-//! disk with its job. An upload holds one piece of the body, a write buffer and the head of one instance in memory;
-//! uploads are counted, so that memory is bounded.
+//! disk with its job. Memory is bounded: uploads are counted, and each holds one piece of the body, a write buffer and
+//! the first `store.header_bytes_max` of one instance. An instance that those do not identify is read whole, one at a
+//! time for all uploads; above `store.identify_bytes_max` it is refused.
 
 use std::time::Duration;
 
 use axum::body::{BodyDataStream, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -33,7 +34,7 @@ use super::answer;
 use super::media::{Media, accepts_dicom_json};
 use super::multipart::{Event, Malformed, Parser};
 use crate::config::{Config, seconds};
-use crate::http::{App, Problem};
+use crate::http::{App, Path, Problem};
 use crate::metrics as names;
 use crate::store::{Accepted, Kept, Refusal, Refused, Staged, Store, StoreError, Upload, accept_all};
 
@@ -74,8 +75,7 @@ async fn respond(app: &App, addressed: Option<&StudyInstanceUid>, request: Reque
                 n if n == all => StatusCode::OK,
                 _ => StatusCode::ACCEPTED,
             };
-            let base = format!("{}{BASE}", app.base_url(&parts.headers));
-            let json = answer::body(&base, &answers).to_string();
+            let json = answer::body(&answers).to_string();
             (status, [(CONTENT_TYPE, "application/dicom+json")], json).into_response()
         }
         Err(problem) => {
@@ -99,7 +99,7 @@ async fn receive(
 ) -> Result<Vec<Result<Accepted, Refusal>>, Problem> {
     let form = Form::negotiate(headers, app.config())?;
     let patience = seconds(app.config().http.uploads_wait_seconds_max);
-    let Ok(Ok(_permit)) = timeout(patience, app.uploads().acquire()).await else {
+    let Ok(Ok(permit)) = timeout(patience, app.uploads().acquire_owned()).await else {
         return Err(Problem::busy("too-many-uploads", "too many uploads at once", 5));
     };
     check_room(app.store())?;
@@ -112,7 +112,10 @@ async fn receive(
     }
     // A client that goes away must not cut this short; what was accepted is accepted, answered for or not.
     let (store, staged, addressed) = (app.store().clone(), staging.staged, addressed.cloned());
-    let accepting = tokio::spawn(async move { accept_all(&store, staged, addressed.as_ref()).await });
+    let accepting = tokio::spawn(async move {
+        let _permit = permit;
+        accept_all(&store, staged, addressed.as_ref()).await
+    });
     accepting.await.map_err(|_| StoreError::Interrupted).flatten().map_err(store_failed)
 }
 

@@ -10,6 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::App;
+use super::problem::Common;
 use crate::metrics as names;
 
 /// Whether the server can do its work.
@@ -26,7 +27,10 @@ pub(super) struct ReadyJson {
 }
 
 /// Whether the process is alive.
-#[utoipa::path(get, path = "/healthz", tag = "operation", responses((status = 200, description = "It is.", body = str)))]
+#[utoipa::path(get, path = "/healthz", tag = "operation", responses(
+    (status = 200, description = "It is.", body = str),
+    Common,
+))]
 pub(super) async fn healthz() -> &'static str {
     "ok\n"
 }
@@ -34,6 +38,7 @@ pub(super) async fn healthz() -> &'static str {
 /// Whether the server can take and score studies.
 #[utoipa::path(get, path = "/readyz", tag = "operation", responses(
     (status = 200, description = "It can.", body = ReadyJson),
+    Common,
     (status = 503, description = "It cannot; the body says what is wrong.", body = ReadyJson),
 ))]
 pub(super) async fn readyz(State(app): State<App>) -> Response {
@@ -49,7 +54,8 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
 
 /// Counters and times in the Prometheus text format.
 #[utoipa::path(get, path = "/metrics", tag = "operation", responses(
-    (status = 200, description = "The metrics.", body = str, content_type = "text/plain")
+    (status = 200, description = "The metrics.", body = str, content_type = "text/plain"),
+    Common,
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     if let Ok(queue) = app.store().queue().await {

@@ -1,10 +1,11 @@
 //! `/api/v1/studies/{study}/images/{sop_instance}/heatmaps/{file}`: an image with a heat map over it.
 
-use axum::extract::{Path, State};
+use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 
+use super::problem::{Common, Path};
 use super::{App, Problem, ProblemJson, studies};
 use crate::report::json::HeatmapJson;
 use crate::report::overlay;
@@ -19,8 +20,11 @@ use crate::store::StoreError;
     ),
     responses(
         (status = 200, description = "The picture.", body = Vec<u8>, content_type = "image/png"),
+        (status = 400, description = "The path is none.", body = ProblemJson,
+         content_type = "application/problem+json"),
         (status = 404, description = "There is no such study, image or heat map.", body = ProblemJson,
          content_type = "application/problem+json"),
+        Common,
     ))]
 pub(super) async fn png(
     State(app): State<App>,
@@ -33,9 +37,11 @@ pub(super) async fn png(
     let heatmap = find(&app, &study, &image, name).await?.ok_or_else(missing)?;
     let digest = app.store().object(&study, &image).await?.ok_or_else(missing)?;
 
-    let _permit = app.heatmaps().acquire().await.map_err(|error| Problem::internal(&error))?;
-    let (objects, limits) = (app.store().objects().clone(), app.config().dicom_limits());
+    let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    let (objects, limits) = (app.store().objects().clone(), app.config().limits().dicom);
     let draw = move || {
+        // Held for as long as it takes, even if the client has gone.
+        let _permit = permit;
         let bytes = objects.read(&digest)?;
         overlay::png(&bytes, &limits, &heatmap).map_err(|error| Problem::internal(&error))
     };
@@ -46,12 +52,12 @@ pub(super) async fn png(
 /// A heat map of the study's current report.
 async fn find(
     app: &App,
-    study: &StudyInstanceUid,
+    study_uid: &StudyInstanceUid,
     image: &SopInstanceUid,
     name: &str,
 ) -> Result<Option<HeatmapJson>, Problem> {
-    let study = app.store().study(study).await?;
-    let report = studies::parse(study.and_then(|study| study.report).as_deref())?;
+    let study = app.store().study(study_uid).await?;
+    let report = study.and_then(|found| studies::parse(study_uid, &found.report?));
     let images = report.into_iter().flat_map(|report| report.images);
     let maps = images.filter(|i| i.sop_instance == image.as_str()).flat_map(|image| image.heatmaps);
     Ok(maps.into_iter().find(|map| map.name == name))

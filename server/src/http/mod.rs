@@ -23,8 +23,6 @@ mod studies;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::http::HeaderMap;
-use axum::http::uri::Authority;
 use axum::middleware;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::sync::Semaphore;
@@ -37,7 +35,7 @@ use crate::dicomweb;
 use crate::engine::Engine;
 use crate::store::Store;
 
-pub use problem::{Problem, ProblemJson};
+pub use problem::{Path, Problem, ProblemJson};
 pub use server::serve;
 
 /// What the handlers share. Cheap to clone.
@@ -49,15 +47,15 @@ struct Shared {
     engine: Engine,
     config: Config,
     metrics: PrometheusHandle,
-    uploads: Semaphore,
-    heatmaps: Semaphore,
+    uploads: Arc<Semaphore>,
+    heatmaps: Arc<Semaphore>,
 }
 
 impl App {
     /// Puts the parts of a server together.
     pub fn new(store: Store, engine: Engine, config: Config, metrics: PrometheusHandle) -> Self {
-        let uploads = Semaphore::new(config.http.uploads_max.min(Semaphore::MAX_PERMITS));
-        let heatmaps = Semaphore::new(config.http.heatmaps_max.min(Semaphore::MAX_PERMITS));
+        let semaphore = |permits: usize| Arc::new(Semaphore::new(permits.min(Semaphore::MAX_PERMITS)));
+        let (uploads, heatmaps) = (semaphore(config.http.uploads_max), semaphore(config.http.heatmaps_max));
         Self(Arc::new(Shared { store, engine, config, metrics, uploads, heatmaps }))
     }
 
@@ -76,25 +74,16 @@ impl App {
         &self.0.config
     }
 
-    pub(crate) fn uploads(&self) -> &Semaphore {
-        &self.0.uploads
+    pub(crate) fn uploads(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.uploads)
     }
 
-    fn heatmaps(&self) -> &Semaphore {
-        &self.0.heatmaps
+    fn heatmaps(&self) -> Arc<Semaphore> {
+        Arc::clone(&self.0.heatmaps)
     }
 
     fn metrics(&self) -> &PrometheusHandle {
         &self.0.metrics
-    }
-
-    /// How the client reaches us, without a slash at the end: as configured, or by the Host it named.
-    pub(crate) fn base_url(&self, headers: &HeaderMap) -> String {
-        if let Some(url) = &self.config().public_url {
-            return url.trim_end_matches('/').to_owned();
-        }
-        let host = headers.get(axum::http::header::HOST).and_then(|host| host.to_str().ok()?.parse::<Authority>().ok());
-        host.map_or_else(|| format!("http://{}", self.config().listen), |host| format!("http://{host}"))
     }
 }
 

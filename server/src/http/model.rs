@@ -8,6 +8,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 use uvid_model::Manifest;
 
+use super::problem::Common;
 use super::{App, Problem, ProblemJson};
 use crate::report::DISCLAIMER;
 use crate::report::json::PackageJson;
@@ -79,6 +80,7 @@ pub(super) struct SiteCalibrationJson {
 /// The card of the model in use.
 #[utoipa::path(get, path = "/api/v1/model", tag = "model", responses(
     (status = 200, description = "The card.", body = ModelJson),
+    Common,
     (status = 503, description = "The model is still being loaded.", body = ProblemJson,
      content_type = "application/problem+json"),
 ))]

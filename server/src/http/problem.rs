@@ -1,10 +1,12 @@
 //! Errors as `application/problem+json` (RFC 9457): the one place that maps them to statuses.
 
+use axum::extract::FromRequestParts;
+use axum::extract::rejection::PathRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
-use utoipa::ToSchema;
+use utoipa::{IntoResponses, ToSchema};
 
 use crate::store::StoreError;
 
@@ -94,6 +96,33 @@ impl IntoResponse for Problem {
         }
         response
     }
+}
+
+/// What a path names, with a problem for one that is no text.
+#[derive(FromRequestParts)]
+#[from_request(via(axum::extract::Path), rejection(Problem))]
+pub struct Path<T>(pub T);
+
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        // The rejection's own text repeats what the client wrote.
+        Self::new(StatusCode::BAD_REQUEST, "path-invalid", "the path is not percent-encoded UTF-8")
+    }
+}
+
+/// The problems that any route may answer with, for the description of the API.
+#[derive(IntoResponses)]
+#[expect(dead_code, reason = "described, never built")]
+pub(super) enum Common {
+    /// The server listens on a loopback address, and the Host is none of this machine's.
+    #[response(status = 421, content_type = "application/problem+json")]
+    Host(ProblemJson),
+    /// The server failed; its log says how.
+    #[response(status = 500, content_type = "application/problem+json")]
+    Internal(ProblemJson),
+    /// The server is busy; Retry-After says when to come back.
+    #[response(status = 503, content_type = "application/problem+json")]
+    Busy(ProblemJson),
 }
 
 pub(super) async fn no_such_route() -> Problem {

@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Query, State};
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
@@ -10,6 +10,7 @@ use time::format_description::well_known::Rfc3339;
 use utoipa::{IntoParams, ToSchema};
 use uvid_exam::StudyInstanceUid;
 
+use super::problem::{Common, Path};
 use super::{App, Problem, ProblemJson};
 use crate::report::DISCLAIMER;
 use crate::report::json::{OutputJson, PackageJson, ReasonJson, ReportJson};
@@ -137,7 +138,7 @@ pub(super) struct StudyJson {
     /// As in the list.
     #[serde(flatten)]
     summary: SummaryJson,
-    /// The current result; while the study is scored again, that of the time before.
+    /// The current result; while the study is scored again, that of the time before; null if none can be read.
     report: Option<ReportJson>,
     /// Its objects, by SOP Instance UID.
     objects: Vec<InstanceJson>,
@@ -182,14 +183,15 @@ pub(super) struct RunJson {
     /// Since when a later run stands in its place; null for the current one.
     #[schema(format = DateTime)]
     superseded: Option<String>,
-    /// The result as it was.
-    report: ReportJson,
+    /// The result as it was; null if it cannot be read.
+    report: Option<ReportJson>,
 }
 
 /// Lists studies, latest received first.
 #[utoipa::path(get, path = "/api/v1/studies", tag = "studies", params(ListQuery), responses(
     (status = 200, description = "A page of studies.", body = ListJson),
     (status = 400, description = "The query is none.", body = ProblemJson, content_type = "application/problem+json"),
+    Common,
 ))]
 pub(super) async fn list(
     State(app): State<App>,
@@ -204,8 +206,7 @@ pub(super) async fn list(
     let (limit, offset) = (query.limit.unwrap_or(50).clamp(1, most), query.offset.unwrap_or(0));
     let filter = Filter { state: query.state.map(StudyState::from), limit, offset };
     let (total, studies) = app.store().studies(filter).await?;
-    let summaries = studies.iter().map(|study| Ok(SummaryJson::new(study, parse(study.report.as_deref())?.as_ref())));
-    let studies = summaries.collect::<Result<_, Problem>>()?;
+    let studies = studies.iter().map(|study| SummaryJson::new(study, current(study).as_ref())).collect();
     Ok(Json(ListJson { disclaimer: DISCLAIMER, total, limit, offset, studies }))
 }
 
@@ -214,19 +215,22 @@ pub(super) async fn list(
     params(("study" = String, Path, description = "Study Instance UID.")),
     responses(
         (status = 200, description = "The study.", body = StudyJson),
+        (status = 400, description = "The path is none.", body = ProblemJson,
+         content_type = "application/problem+json"),
         (status = 404, description = "There is no such study.", body = ProblemJson,
          content_type = "application/problem+json"),
+        Common,
     ))]
 pub(super) async fn one(State(app): State<App>, Path(study): Path<String>) -> Result<Json<StudyJson>, Problem> {
     let uid: StudyInstanceUid = study.parse().map_err(|_| Problem::not_found("study"))?;
     let study = app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
     let (objects, runs) = app.store().contents(&uid).await?;
-    let report = parse(study.report.as_deref())?;
+    let report = current(&study);
     Ok(Json(StudyJson {
         summary: SummaryJson::new(&study, report.as_ref()),
         report,
         objects: objects.into_iter().map(InstanceJson::from).collect(),
-        runs: runs.into_iter().map(RunJson::new).collect::<Result<_, _>>()?,
+        runs: runs.into_iter().map(|run| RunJson::new(&uid, run)).collect(),
     }))
 }
 
@@ -275,21 +279,27 @@ impl From<Instance> for InstanceJson {
 }
 
 impl RunJson {
-    fn new(run: Run) -> Result<Self, Problem> {
-        Ok(Self {
+    fn new(study: &StudyInstanceUid, run: Run) -> Self {
+        Self {
             state: run.outcome.into(),
             input_digest: run.input_digest,
             instances: run.instances,
             finished: rfc3339(run.finished),
             superseded: run.superseded.map(rfc3339),
-            report: parse(Some(&run.report))?.ok_or_else(|| Problem::internal(&"a run without a report"))?,
-        })
+            report: parse(study, &run.report),
+        }
     }
 }
 
-/// A report as it was kept.
-pub(super) fn parse(report: Option<&str>) -> Result<Option<ReportJson>, Problem> {
-    report.map(serde_json::from_str).transpose().map_err(|error| Problem::internal(&error))
+/// The current report of a study, if it has one that can be read.
+fn current(study: &Study) -> Option<ReportJson> {
+    parse(&study.uid, study.report.as_deref()?)
+}
+
+/// A report as it was kept. One that cannot be read is a line in the log, and hides nothing else.
+pub(super) fn parse(study: &StudyInstanceUid, report: &str) -> Option<ReportJson> {
+    let place = |error: &serde_json::Error| tracing::error!(%study, column = error.column(), "a kept report is none");
+    serde_json::from_str(report).inspect_err(place).ok()
 }
 
 fn rfc3339(time: OffsetDateTime) -> String {

@@ -32,9 +32,9 @@ pub struct Accepted {
 /// Whether an object changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// It did: its study is due.
+    /// It did: its study is due. (Also where the same bytes had been accepted before, and the disk has lost them.)
     New,
-    /// The same bytes had been accepted before.
+    /// The same bytes had been accepted before, and are there.
     SameAgain,
 }
 
@@ -131,13 +131,11 @@ pub async fn accept_all(
         }
         answers.push(answer);
     }
-    let (objects, any_new) = (store.objects().clone(), !new.is_empty());
+    let objects = store.objects().clone();
     let kept = tokio::task::spawn_blocking(move || objects.keep(&new)).await;
     kept.map_err(|_| StoreError::Interrupted)??;
     tx.commit().await?;
-    if any_new {
-        store.work.notify_one();
-    }
+    store.work.notify_one();
     Ok(answers)
 }
 
@@ -164,8 +162,15 @@ async fn decide(
         .await?;
     if let Some(row) = found {
         let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
-        let same = digest == object.digest;
-        return Ok(if same { Ok(accepted(Kept::SameAgain)) } else { Err(Refusal::of(header, Refused::Different)) });
+        if digest != object.digest {
+            return Ok(Err(Refusal::of(header, Refused::Different)));
+        }
+        // What the disk has lost since, a resend restores.
+        let kept = if store.objects().holds(&digest, object.bytes) { Kept::SameAgain } else { Kept::New };
+        if kept == Kept::New || has_failed(tx, &header.study).await? {
+            make_due(tx, &header.study, duration_ms(store.policy().quiet)).await?;
+        }
+        return Ok(Ok(accepted(kept)));
     }
     let count: i64 = sqlx::query("SELECT count(*) AS n FROM instance WHERE study_uid = ?")
         .bind(header.study.as_str())
@@ -208,15 +213,33 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, quiet_ms
     .bind(now)
     .execute(&mut **tx)
     .await?;
+    make_due(tx, &header.study, quiet_ms).await
+}
+
+/// Whether every attempt at the study as it stands has failed.
+async fn has_failed(tx: &mut Transaction<'static, Sqlite>, study: &StudyInstanceUid) -> Result<bool, StoreError> {
+    let failed = sqlx::query("SELECT 1 FROM run WHERE study_uid = ? AND superseded_ms IS NULL AND outcome = 'failed'")
+        .bind(study.as_str())
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(failed.is_some())
+}
+
+/// Makes the study's job due when nothing more has come for a while.
+async fn make_due(
+    tx: &mut Transaction<'static, Sqlite>,
+    study: &StudyInstanceUid,
+    quiet_ms: i64,
+) -> Result<(), StoreError> {
     // A running job stays so; that its generation is behind makes it due again when it ends.
     sqlx::query(
         "INSERT INTO job (study_uid, state, due_ms, generation, attempts) VALUES (?1, 'due', ?2, 1, 0)
          ON CONFLICT (study_uid) DO UPDATE SET
              state = CASE state WHEN 'running' THEN 'running' ELSE 'due' END,
-             due_ms = ?2, generation = generation + 1, attempts = CASE state WHEN 'running' THEN attempts ELSE 0 END",
+             due_ms = ?2, generation = generation + 1, attempts = 0",
     )
-    .bind(study)
-    .bind(now + quiet_ms)
+    .bind(study.as_str())
+    .bind(now_ms() + quiet_ms)
     .execute(&mut **tx)
     .await?;
     Ok(())

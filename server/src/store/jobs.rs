@@ -79,6 +79,9 @@ pub struct Queue {
     pub running: u64,
 }
 
+/// A job that is due later than this after its quiet time was made so by a clock that has been set back since.
+const CLOCK_MS_MAX: i64 = 3_600_000;
+
 impl Store {
     /// Returns the jobs of a dead process to the queue.
     pub(super) async fn recover(&self) -> Result<(), StoreError> {
@@ -100,11 +103,12 @@ impl Store {
         let mut tx = self.begin().await?;
         let claimed = sqlx::query(
             "UPDATE job SET state = 'running', attempts = attempts + 1
-             WHERE study_uid = (SELECT study_uid FROM job WHERE state = 'due' AND due_ms <= ?
+             WHERE study_uid = (SELECT study_uid FROM job WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2)
                                 ORDER BY due_ms, study_uid LIMIT 1)
              RETURNING study_uid, generation, attempts",
         )
         .bind(now_ms())
+        .bind(now_ms() + duration_ms(self.policy.quiet) + CLOCK_MS_MAX)
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
@@ -163,7 +167,10 @@ impl Store {
         sqlx::query(
             "INSERT INTO run (study_uid, input_digest, outcome, instances, report, finished_ms)
              VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (study_uid, input_digest) DO UPDATE SET superseded_ms = NULL",
+             ON CONFLICT (study_uid, input_digest) DO UPDATE SET superseded_ms = NULL,
+                 report = CASE outcome WHEN 'failed' THEN excluded.report ELSE report END,
+                 finished_ms = CASE outcome WHEN 'failed' THEN excluded.finished_ms ELSE finished_ms END,
+                 outcome = CASE outcome WHEN 'failed' THEN excluded.outcome ELSE outcome END",
         )
         .bind(study)
         .bind(input_digest)

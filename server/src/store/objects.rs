@@ -83,10 +83,15 @@ impl ObjectStore {
         std::fs::create_dir_all(&incoming).map_err(StoreError::io(&incoming))?;
         for entry in std::fs::read_dir(&incoming).map_err(StoreError::io(&incoming))? {
             let path = entry.map_err(StoreError::io(&incoming))?.path();
-            std::fs::remove_file(&path).map_err(StoreError::io(&path))?;
+            // A folder, for one: nothing that we put there.
+            if let Err(error) = std::fs::remove_file(&path) {
+                tracing::warn!(path = %path.display(), %error, "something in the folder of uploads stays");
+            }
         }
         sync_folder(root)?;
-        Ok(Self { root: root.into(), incoming: incoming.into(), next: Arc::default(), whole: Arc::default() })
+        // No two starts count from the same number, so that what stayed there has no upload's name.
+        let next = AtomicU64::new(super::now_ms().unsigned_abs());
+        Ok(Self { root: root.into(), incoming: incoming.into(), next: next.into(), whole: Arc::default() })
     }
 
     /// Begins an upload.
@@ -106,6 +111,11 @@ impl ObjectStore {
     pub fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
         self.root.join(&name[..2]).join(format!("{name}.dcm"))
+    }
+
+    /// Whether an object is there in full length. Its content is looked at when it is read.
+    pub(super) fn holds(&self, digest: &Digest, bytes: u64) -> bool {
+        std::fs::metadata(self.path(digest)).is_ok_and(|file| file.len() == bytes)
     }
 
     /// Reads an object whole, and makes sure that its bytes are those that were stored. Blocks.
@@ -208,28 +218,32 @@ impl Upload {
     }
 }
 
-/// Identifies a file by its first bytes, or by all of them if those do not do.
+/// Identifies a file by its first bytes, or by all of them if those do not do and it is not too large for that.
 async fn header(
     path: &Path,
     bytes: u64,
     objects: &ObjectStore,
     policy: &Policy,
 ) -> Result<Result<Header, ReadError>, StoreError> {
-    let first = read_header(path, policy.header_bytes_max, policy.dicom).await?;
-    if first.is_ok() || bytes <= policy.header_bytes_max {
+    let first = read_header(path, policy.header_bytes_max, policy.dicom, ()).await?;
+    // `policy.dicom` is what identifying a file may cost: its limit is `store.identify_bytes_max`.
+    if first.is_ok() || bytes <= policy.header_bytes_max || bytes > policy.dicom.file_bytes_max as u64 {
         return Ok(first);
     }
-    let _one_at_a_time = objects.whole.lock().await;
-    read_header(path, bytes, policy.dicom).await
+    let one_at_a_time = Arc::clone(&objects.whole).lock_owned().await;
+    read_header(path, bytes, policy.dicom, one_at_a_time).await
 }
 
+/// Holds `permit` until the reading ends, even if nobody waits for it any more.
 async fn read_header(
     path: &Path,
     bytes_max: u64,
     limits: dicom::Limits,
+    permit: impl Send + 'static,
 ) -> Result<Result<Header, ReadError>, StoreError> {
     let path = path.to_owned();
     let read = move || {
+        let _permit = permit;
         let mut bytes = Vec::new();
         let file = std::fs::File::open(&path).map_err(StoreError::io(&path))?;
         file.take(bytes_max).read_to_end(&mut bytes).map_err(StoreError::io(&path))?;

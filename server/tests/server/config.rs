@@ -77,9 +77,33 @@ fn mistakes_are_named_with_their_place() {
     check("not toml", &[], none(), &["FILE"]);
     check("[jobs]\nquiet_seconds = -1", &[], none(), &["jobs.quiet_seconds", "FILE"]);
     check("[jobs]\nquiet_seconds = nan", &[], none(), &["jobs.quiet_seconds"]);
+    check("", &[("UVID_PORT", "80")], none(), &["environment variable UVID_PORT", "`port`"]);
+    check("", &[], set(&["http.body_bytes_max=9223372036854775808"]), &["http.body_bytes_max", "the most is"]);
+    check("[log]\nfilter = \"uvid=loud\"", &[], none(), &["log.filter", "is no filter", "FILE"]);
+    check("[store]\nidentify_bytes_max = 4096", &[], none(), &["store.identify_bytes_max", "the least is 4194304"]);
     check("[jobs]\nattempts_max = 0", &[], none(), &["jobs.attempts_max", "the least is 1"]);
     let missing = Flags { config: Some("/nonexistent/uvid.toml".into()), ..none() };
     check("", &[], missing, &["/nonexistent/uvid.toml", "cannot be read"]);
+}
+
+#[test]
+fn variables_of_kubernetes_and_docker_are_not_ours() {
+    let environment = [
+        ("UVID_SERVICE_HOST", "10.0.0.7"),
+        ("UVID_SERVICE_PORT", "8642"),
+        ("UVID_SERVICE_PORT_HTTP", "8642"),
+        ("UVID_PORT", "tcp://10.0.0.7:8642"),
+        ("UVID_PORT_8642_TCP", "tcp://10.0.0.7:8642"),
+        ("UVID_PORT_8642_TCP_PROTO", "tcp"),
+        ("UVID_PORT_8642_TCP_PORT", "8642"),
+        ("UVID_PORT_8642_TCP_ADDR", "10.0.0.7"),
+        ("UVID_WEB_SERVICE_HOST", "10.0.0.8"),
+        ("UVID_WEB_PORT", "tcp://10.0.0.8:80"),
+    ];
+    assert_eq!(load("", &environment, Flags::default()).unwrap().config, Config::default());
+    for name in ["UVID_SERVICE", "UVID_PORT_X", "UVID_HTTP__SERVICE_PORT", "UVID_LISTEN_PORT"] {
+        assert!(load("", &[(name, "8642")], Flags::default()).is_err(), "{name}");
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::json;
+use sqlx::Connection;
 
 use crate::support::{Server, assert_scored_as_expected, bytes, exam, study_of, uids};
 
@@ -91,12 +92,40 @@ async fn a_study_that_cannot_be_scored_says_why() {
 }
 
 #[tokio::test]
+async fn a_report_that_cannot_be_read_hides_nothing_else() {
+    let server = Server::start().await;
+    let mut studies = Vec::new();
+    for seed in [26, 27] {
+        let files = exam(seed);
+        assert_eq!(server.stow(&[&files[0].bytes]).await.status, StatusCode::OK);
+        studies.push(server.ended(&study_of(&files)).await);
+    }
+    let url = format!("sqlite://{}", server.folder.path().join("data/uvid.sqlite").display());
+    let mut database = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("UPDATE run SET report = '{' WHERE study_uid = ?")
+        .bind(studies[0]["study"].as_str().unwrap())
+        .execute(&mut database)
+        .await
+        .unwrap();
+    let list = server.get("/api/v1/studies").await.ok();
+    let (good, bad) = (&list["studies"][0], &list["studies"][1]);
+    assert_eq!((&good["exam"], &good["state"]), (&studies[1]["exam"], &json!("scored")));
+    assert_eq!((&bad["exam"], &bad["state"], &bad["package"]), (&json!([]), &json!("scored"), &json!(null)));
+    let one = server.get(&format!("/api/v1/studies/{}", bad["study"].as_str().unwrap())).await.ok();
+    assert_eq!((&one["report"], &one["runs"][0]["report"]), (&json!(null), &json!(null)));
+    let map = studies[0]["heatmaps"][0]["url"].as_str().unwrap();
+    server.get(map).await.problem(404, "not-found");
+}
+
+#[tokio::test]
 async fn errors_are_problems_with_codes() {
     let server = Server::start().await;
     for (path, status, code) in [
         ("/api/v1/studies/1.2.3", 404, "not-found"),
         ("/api/v1/studies/../../etc/passwd", 404, "not-found"),
         ("/api/v1/studies/%2e%2e%2fetc", 404, "not-found"),
+        ("/api/v1/studies/%ff", 400, "path-invalid"),
+        ("/api/v1/studies/1.2.3/images/%ff/heatmaps/x.png", 400, "path-invalid"),
         ("/api/v1/studies/1.2.3/images/1.2/heatmaps/x.png", 404, "not-found"),
         ("/api/v1/nothing", 404, "not-found"),
         ("/api/v1/studies?state=JOVANOVIC", 400, "query-invalid"),
@@ -107,6 +136,7 @@ async fn errors_are_problems_with_codes() {
         answer.problem(status, code);
         assert!(!String::from_utf8_lossy(&answer.body).contains("JOVANOVIC"));
     }
+    server.post("/dicom-web/studies/%ff", "application/dicom", "").await.problem(400, "path-invalid");
     let elsewhere = Request::get("/api/v1/studies").header("Host", "evil.example.com").body(Body::empty()).unwrap();
     server.send(elsewhere).await.problem(421, "host");
 }

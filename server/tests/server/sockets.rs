@@ -45,3 +45,21 @@ fn who_sends_too_much_hears_why() {
     assert_eq!(request(&server.address, "GET /", &long, b"").unwrap().0, 431);
     assert_eq!(server.get("/api/v1/studies")["total"], 0);
 }
+
+#[test]
+fn who_does_not_read_its_answers_is_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = ["http.write_seconds_max=0.3", "http.header_seconds_max=1000", "http.connections_max=1"];
+    let server = Process::start(&folder.path().join("data"), &settings);
+    let start = Instant::now();
+    let mut deaf = TcpStream::connect(&server.address).unwrap();
+    deaf.set_write_timeout(Some(SOON)).unwrap();
+    // More answers than both sockets can hold.
+    let requests = "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n".repeat(5_000);
+    // It may be cut off before it has sent them all.
+    let _ = deaf.write_all(requests.as_bytes());
+    // There may be one connection only: this one is served when the other is cut off.
+    assert_eq!(server.get("/readyz")["ready"], true);
+    assert!(start.elapsed() < SOON / 2);
+    drop(deaf);
+}

@@ -45,6 +45,33 @@ async fn a_job_that_dies_with_its_process_is_due_again_and_its_attempts_count() 
 }
 
 #[tokio::test]
+async fn what_the_disk_lost_is_not_scored_around_and_a_resend_repairs_it() {
+    let server = Server::with(|config| {
+        config.jobs.attempts_max = 2;
+        config.jobs.retry_seconds = 0.1;
+        config.jobs.quiet_seconds = 0.5;
+    })
+    .await;
+    let files = exam(32);
+    for file in &files {
+        accept(&server.store, &file.bytes).await.unwrap().unwrap();
+    }
+    let study = study_of(&files);
+    let (objects, _) = server.store.contents(&study.parse().unwrap()).await.unwrap();
+    std::fs::remove_file(server.store.objects().path(&objects[2].digest)).unwrap();
+
+    let failed = server.ended(&study).await;
+    assert_eq!((&failed["state"], &failed["reasons"][0]["code"]), (&"failed".into(), &"object-lost".into()));
+    assert!(!failed.to_string().contains("objects/"), "the server's paths are nobody's business");
+
+    for file in &files {
+        accept(&server.store, &file.bytes).await.unwrap().unwrap();
+    }
+    let scored = server.ended(&study).await;
+    crate::support::assert_scored_as_expected(&scored, &files);
+}
+
+#[tokio::test]
 async fn the_same_run_is_kept_once() {
     let folder = tempfile::tempdir().unwrap();
     let store = open(&folder).await;

@@ -28,18 +28,18 @@ async fn the_answer_names_each_instance_by_its_own_uid() {
     let answer = server.stow(&bytes(&files)).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.headers["content-type"], "application/dicom+json");
-    let [study, _, instance, class] = uids(&files[0].bytes);
+    let [_, _, instance, class] = uids(&files[0].bytes);
     let json = answer.json();
     assert_eq!(
         json["00081199"]["Value"][0],
         json!({
             "00081150": {"vr": "UI", "Value": [class]},
             "00081155": {"vr": "UI", "Value": [instance]},
-            "00081190": {"vr": "UR",
-                         "Value": [format!("http://127.0.0.1:8642/dicom-web/studies/{study}/instances/{instance}")]},
+            "00081190": {"vr": "UR"},
         })
     );
-    assert_eq!(json["00081190"]["Value"][0], format!("http://127.0.0.1:8642/dicom-web/studies/{study}"));
+    // Nothing can be retrieved yet: the URL is there, as its type 2 demands, and empty.
+    assert_eq!(json["00081190"], json!({"vr": "UR"}));
     let expected: Vec<_> = files.iter().map(|file| (uids(&file.bytes)[2].clone(), None)).collect();
     assert_eq!(items(&answer, STORED), expected);
     assert_eq!(json.as_object().unwrap().len(), 2);
@@ -209,6 +209,37 @@ async fn past_a_limit_nothing_is_half_stored() {
     assert_eq!(answer.status, StatusCode::ACCEPTED);
     assert_eq!(items(&answer, FAILED), [(uids(&files[2].bytes)[2].clone(), Some(0xA700))]);
     assert_eq!(server.objects().len(), 2);
+}
+
+#[tokio::test]
+async fn what_lies_among_the_uploads_stops_nothing() {
+    let server = Server::with(|config| {
+        std::fs::create_dir_all(config.data_dir.join("objects/incoming/0/lost+found")).unwrap();
+    })
+    .await;
+    let files = exam(15);
+    assert_eq!(server.stow(&bytes(&files)).await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn what_only_the_whole_file_could_identify_has_a_limit() {
+    // A private element of 8 KiB before the first UID hides it from the first 4 KiB.
+    let file = exam(14)[0].bytes.clone();
+    let meta = 144 + u32::from_le_bytes(file[140..144].try_into().unwrap()) as usize;
+    let filler = [&b"\x07\x00\x10\x00LO\x00\x20"[..], &[b'x'; 0x2000]].concat();
+    let file = [&file[..meta], &filler, &file[meta..]].concat();
+    for (identify_bytes_max, status) in [(file.len() as u64, 200), (file.len() as u64 - 1, 409)] {
+        let server = Server::with(|config| {
+            config.store.header_bytes_max = 4096;
+            config.store.identify_bytes_max = identify_bytes_max;
+        })
+        .await;
+        let answer = server.stow(&[&file]).await;
+        assert_eq!(answer.status, status, "{}", answer.json());
+        if status == 409 {
+            assert_eq!(items(&answer, OTHERS), [(String::new(), Some(0xC000))]);
+        }
+    }
 }
 
 #[tokio::test]

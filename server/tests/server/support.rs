@@ -54,12 +54,12 @@ fn expected(files: &[PhantomFile]) -> Value {
         fn name(&self) -> String {
             self.0.file_name.clone()
         }
-        fn bytes(&self) -> Result<Vec<u8>, String> {
+        fn bytes(&self) -> Result<Vec<u8>, pipeline::NoBytes> {
             Ok(self.0.bytes.clone())
         }
     }
     let files: Vec<_> = files.iter().map(InMemory).collect();
-    let report = ReportJson::from(&pipeline::score(&files, &MODEL, &pipeline::Limits::default()).0);
+    let report = ReportJson::from(&pipeline::score(&files, &MODEL, &pipeline::Limits::default()).unwrap().0);
     // Through text, as the server's: a Value would widen the heat maps' f32 to f64.
     timeless(serde_json::from_str(&serde_json::to_string(&report).unwrap()).unwrap())
 }
