@@ -25,7 +25,7 @@ function value(output) {
   switch (output.kind) {
     case 'probability': return output.value.toFixed(3);
     case 'score': return output.value.toPrecision(4);
-    case 'relative-risk': return output.value + ' times ' + output.reference;
+    case 'relative-risk': return output.value + ' times ' + output.reference + ' (literature: ' + output.source + ')';
     default: return String(output.value);
   }
 }
