@@ -10,7 +10,7 @@ use uvid_server::report::DISCLAIMER;
 ///
 /// DICOM mammograms go in, scores and heat maps come out: on the command line, or as a server beside a PACS.
 #[derive(Debug, Parser)]
-#[command(version, about, long_about, after_help = format!("{EXIT_CODES}\n\n{DISCLAIMER}"))]
+#[command(name = "uvid", version, about, long_about, after_help = format!("{EXIT_CODES}\n\n{DISCLAIMER}"))]
 struct Cli {
     #[command(subcommand)]
     command: Command,

@@ -100,8 +100,10 @@ fn csv_has_one_row_for_each_value() {
     let result = run(&["score", "--format", "csv", path]);
     assert_eq!(result.status.code(), Some(0), "{}", stderr(&result));
     let text = stdout(&result);
-    let header = "study,state,level,item,output,kind,value,images,package,package_digest,recipe_digest,disclaimer\n";
-    assert!(text.starts_with(header), "{text}");
+    assert!(
+        text.starts_with("study,state,level,item,output,kind,value,interval_low,interval_high,reference,"),
+        "{text}"
+    );
     assert!(text.lines().skip(1).all(|l| l.contains("Not for diagnosis")), "{text}");
     let p_dense = output(&score(&[path])[0]["exam"], "p_dense");
     let row = text.lines().find(|l| l.contains(",exam,,p_dense,probability,")).expect("a row");
@@ -133,7 +135,8 @@ fn exit_codes_tell_not_scored_from_failed() {
     check(&["score", &raw], 3, "");
     let report = &score(&[&raw])[0];
     assert_eq!(report["state"], "not-scored");
-    assert_eq!(report["reasons"][0]["code"], "no-mammogram");
+    assert_eq!(report["reasons"][0]["code"], "none-taken");
+    assert!(report["reasons"][0]["text"].as_str().unwrap().contains("for processing (4)"), "{report}");
     assert!(report["received"][0]["fate"].as_str().unwrap().contains("for processing"));
 
     // A truncated file beside a good exam: the exam is scored, the file is named.
@@ -186,7 +189,7 @@ fn what_lies_beside_an_exam_does_not_keep_it_from_being_scored() {
     }
     let table = stdout(&run(&["score", path.to_str().unwrap()]));
     assert!(!table.contains('\x1b'), "a file's name steers the terminal");
-    assert!(stderr(&result).contains("1 files are not DICOM"), "{}", stderr(&result));
+    assert!(stderr(&result).contains("1 file is not DICOM"), "{}", stderr(&result));
 }
 
 #[test]

@@ -453,7 +453,7 @@ fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
 
     let missing: Vec<Slot> = Slot::ALL.into_iter().filter(|s| !images.contains_key(s)).collect();
     if images.is_empty() {
-        stops.push(Reason::NoMammogram);
+        stops.push(none_taken(&fates));
     } else {
         let needed = missing.iter().filter(|s| rules.required.contains(s));
         stops.extend(needed.map(|s| Reason::ViewMissing(s.laterality(), s.view())));
@@ -464,6 +464,21 @@ fn assemble(mut received: Vec<Received>, rules: &Rules) -> Assembly {
         Some(_) | None => Err(stops),
     };
     Assembly { exam, fates, notes, missing }
+}
+
+/// Why no view is filled: how many images were not taken, and for what.
+fn none_taken(fates: &[(SopInstanceUid, Fate)]) -> Reason {
+    let mut counted: BTreeMap<String, usize> = BTreeMap::new();
+    for (_, fate) in fates {
+        if !matches!(fate, Fate::NotAnalysed(_) | Fate::Unreadable(_) | Fate::SameAgain) {
+            *counted.entry(fate.to_string().trim_start_matches("not analysed: ").to_owned()).or_default() += 1;
+        }
+    }
+    if counted.is_empty() {
+        return Reason::NoMammogram;
+    }
+    let counted: Vec<_> = counted.into_iter().map(|(why, n)| format!("{why} ({n})")).collect();
+    Reason::NoneTaken(counted.join("; "))
 }
 
 /// More than one study, or files that cannot be of one patient.

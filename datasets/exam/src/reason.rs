@@ -10,8 +10,11 @@ use crate::{Laterality, SopInstanceUid, View};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Reason {
     /// Nothing in the study is a mammogram that could be scored.
-    #[error("the study holds no mammogram that could fill a standard view")]
+    #[error("the study holds no mammogram")]
     NoMammogram,
+    /// There are mammograms, and none can fill a standard view for this model: how many for which reason.
+    #[error("no image of the study is taken by this model: {0}")]
+    NoneTaken(String),
     /// A standard view that the package needs is not there.
     #[error("the {0}-{1} view is missing")]
     ViewMissing(Laterality, View),
@@ -61,6 +64,7 @@ impl Reason {
     pub fn code(&self) -> &'static str {
         match self {
             Self::NoMammogram => "no-mammogram",
+            Self::NoneTaken(_) => "none-taken",
             Self::ViewMissing(..) => "view-missing",
             Self::SeveralStudies(_) => "several-studies",
             Self::SeveralPatients => "several-patients",

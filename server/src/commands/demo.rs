@@ -38,6 +38,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAllScored) };
     let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;
     println!("  Heat maps  {}", maps.display());
+    println!(
+        "\nThe exam is synthetic. It shows the road (reading, views, coordinates, transport), not the model: density-v0"
+    );
+    println!("never saw a phantom, and neither its letters nor its maps follow a phantom's tissue.");
     println!("\nNext:");
     println!("  uvid score YOUR-FILES --heatmaps maps     your own DICOM: files, folders, zip archives");
     println!("  uvid serve                                the server: STOW-RS in, REST API and a page out");

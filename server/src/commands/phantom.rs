@@ -12,7 +12,8 @@ use super::Ended;
 /// Make a synthetic four-view exam as DICOM files.
 ///
 /// The same options give the same bytes on every machine. Nobody's images, free to share: for trying Uvid, for
-/// integration tests with a PACS, for load tests.
+/// integration tests with a PACS, for load tests. They test the road, not a model: density-v0 never saw one, and its
+/// letters do not follow --density. Files of the same names in the folder are replaced.
 #[derive(Debug, ClapArgs)]
 #[command(after_long_help = "\
 Examples:

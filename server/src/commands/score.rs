@@ -41,7 +41,8 @@ pub struct Args {
     /// The model: the name of the bundled package, or the folder of another one [default: density-v0].
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<String>,
-    /// The configuration whose model, calibration and limits are used, as by `uvid serve`.
+    /// The configuration whose model, calibration and limits are used, as by `uvid serve` [default: ./uvid.toml, then
+    /// /etc/uvid/uvid.toml, where they are].
     #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
     pub config: Option<PathBuf>,
 }
@@ -91,8 +92,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         printer.print(&Report::of_unreadable(predictor.id(), found.unreadable))?;
     }
     printer.finish()?;
-    if found.not_dicom > 0 {
-        eprintln!("{} files are not DICOM and were left out", found.not_dicom);
+    match found.not_dicom {
+        0 => {}
+        1 => eprintln!("1 file is not DICOM and was left out"),
+        n => eprintln!("{n} files are not DICOM and were left out"),
     }
     if let Some(folder) = &args.heatmaps {
         eprintln!("heat maps: {}", folder.display());

@@ -5,7 +5,7 @@ use std::io::Write;
 use super::json::{OutputJson, ReportJson, State, ValueJson};
 
 /// The columns.
-pub const HEADER: [&str; 12] = [
+pub const HEADER: [&str; 18] = [
     "study",
     "state",
     "level",
@@ -13,39 +13,88 @@ pub const HEADER: [&str; 12] = [
     "output",
     "kind",
     "value",
+    "interval_low",
+    "interval_high",
+    "reference",
+    "source",
     "images",
+    "missing",
     "package",
     "package_digest",
     "recipe_digest",
+    "recalibrated",
     "disclaimer",
 ];
 
-/// Writes a report's rows; a study without scores gives one row for each reason.
+/// One value, or one reason why there is none.
+#[derive(Default)]
+struct Row<'a> {
+    state: &'a str,
+    level: &'a str,
+    item: &'a str,
+    output: &'a str,
+    kind: &'a str,
+    value: String,
+    interval: Option<[f64; 2]>,
+    reference: &'a str,
+    source: &'a str,
+}
+
+impl<'a> Row<'a> {
+    fn of(level: &'a str, item: &'a str, output: &'a OutputJson) -> Self {
+        let row = Self { state: "scored", level, item, output: &output.name, ..Self::default() };
+        match &output.value {
+            ValueJson::Score { value } => Self { kind: "score", value: value.to_string(), ..row },
+            ValueJson::Probability { value } => Self { kind: "probability", value: value.to_string(), ..row },
+            ValueJson::Category { value } => Self { kind: "category", value: value.clone(), ..row },
+            ValueJson::RelativeRisk { value, interval, reference, source } => {
+                Self { kind: "relative-risk", value: value.to_string(), interval: *interval, reference, source, ..row }
+            }
+        }
+    }
+}
+
+/// Writes a report's rows; a study without scores gives one row for each reason. What became of each file is in the
+/// JSON only.
 pub fn write<W: Write>(csv: &mut csv::Writer<W>, report: &ReportJson) -> csv::Result<()> {
-    let study = report.study.as_deref().unwrap_or("");
     let package = &report.package;
     // On how many of the four views a value rests: an exam of one view looks like any other else.
-    let images = report.images.len().to_string();
-    let mut row = |state: &str, level: &str, item: &str, name: &str, kind: &str, value: &str| {
-        let of = [&package.name, &package.digest, &package.recipe_digest, &report.disclaimer];
-        let fields = [study, state, level, item, name, kind, value, &images];
-        csv.write_record(fields.into_iter().chain(of.into_iter().map(String::as_str)))
+    let (images, missing) = (report.images.len().to_string(), report.missing.join(" "));
+    let mut write = |row: Row<'_>| {
+        let end = |i: usize| row.interval.map(|ends| ends[i].to_string()).unwrap_or_default();
+        csv.write_record([
+            report.study.as_deref().unwrap_or(""),
+            row.state,
+            row.level,
+            row.item,
+            row.output,
+            row.kind,
+            &row.value,
+            &end(0),
+            &end(1),
+            row.reference,
+            row.source,
+            &images,
+            &missing,
+            &package.name,
+            &package.digest,
+            &package.recipe_digest,
+            package.recalibrated.as_deref().unwrap_or(""),
+            &report.disclaimer,
+        ])
     };
     if report.state == State::NotScored {
-        return report.reasons.iter().try_for_each(|r| row("not-scored", "exam", "", &r.code, "reason", &r.text));
+        return report.reasons.iter().try_for_each(|r| {
+            let row = Row { state: "not-scored", level: "exam", kind: "reason", ..Row::default() };
+            write(Row { output: &r.code, value: r.text.clone(), ..row })
+        });
     }
-    let mut rows = |level: &str, item: &str, outputs: &[OutputJson]| {
-        outputs.iter().try_for_each(|output| {
-            let (kind, value) = match &output.value {
-                ValueJson::Score { value } => ("score", value.to_string()),
-                ValueJson::Probability { value } => ("probability", value.to_string()),
-                ValueJson::Category { value } => ("category", value.clone()),
-                ValueJson::RelativeRisk { value, .. } => ("relative-risk", value.to_string()),
-            };
-            row("scored", level, item, &output.name, kind, &value)
-        })
-    };
-    rows("exam", "", &report.exam)?;
-    report.breasts.iter().try_for_each(|b| rows("breast", &b.laterality, &b.outputs))?;
-    report.images.iter().try_for_each(|i| rows("image", &i.slot, &i.outputs))
+    report.exam.iter().try_for_each(|o| write(Row::of("exam", "", o)))?;
+    for breast in &report.breasts {
+        breast.outputs.iter().try_for_each(|o| write(Row::of("breast", &breast.laterality, o)))?;
+    }
+    for image in &report.images {
+        image.outputs.iter().try_for_each(|o| write(Row::of("image", &image.slot, o)))?;
+    }
+    Ok(())
 }

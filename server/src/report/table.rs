@@ -68,13 +68,13 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
 fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Result {
     let columns: Vec<&str> = scores.exam.iter().filter(|o| cell(o).is_some()).map(|o| o.name.as_str()).collect();
     let width = |name: &str| name.len().max(8);
-    write!(out, "  {:<14}", "Scores")?;
+    write!(out, "  {:<16}", "Scores")?;
     for name in &columns {
         write!(out, "  {name:>w$}", w = width(name))?;
     }
     writeln!(out)?;
     let mut line = |label: &str, outputs: &[Output]| -> std::fmt::Result {
-        write!(out, "    {label:<12}")?;
+        write!(out, "    {label:<14}")?;
         for name in &columns {
             let text = outputs.iter().find(|o| o.name == *name).and_then(cell).unwrap_or_default();
             write!(out, "  {text:>w$}", w = width(name))?;
@@ -87,8 +87,16 @@ fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Resul
     for breast in &scores.breasts {
         line(&format!("{} breast", breast.laterality), &breast.outputs)?;
     }
-    line("exam", &scores.exam)?;
+    line(&exam_label(scores.images.len()), &scores.exam)?;
+    if scores.exam.iter().any(|o| matches!(o.value, Value::Category(_))) {
+        writeln!(out, "    Letters are provisional until a site has checked their cuts: `uvid model show`.")?;
+    }
     write_relative_risks(out, scores)
+}
+
+/// An exam of fewer views says so.
+fn exam_label(images: usize) -> String {
+    if images == 4 { "exam".to_owned() } else { format!("exam, {images} of 4") }
 }
 
 /// What the table has room for.
@@ -109,7 +117,10 @@ fn write_relative_risks(out: &mut String, scores: &uvid_exam::Scores) -> std::fm
         return Ok(());
     }
     writeln!(out)?;
-    writeln!(out, "  Published relative risk of breast cancer at that density (literature, not the model's estimate)")?;
+    writeln!(
+        out,
+        "  Published relative risk of breast cancer, if the letter is right (literature, not the model's estimate)"
+    )?;
     let mut sources: Vec<&str> = Vec::new();
     for (label, outputs) in &all {
         let mut risks = Vec::new();
