@@ -10,72 +10,13 @@
 //! images; every image received has exactly one [`Fate`]; a contradiction stops the study instead of being guessed at.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use time::PrimitiveDateTime;
 
 use crate::{
-    Acquisition, Implant, Intent, Laterality, Lossy, Mammogram, Patient, Reason, SopInstanceUid, StudyInstanceUid,
-    View, ViewModifier,
+    Acquisition, Because, Content, Fate, Implant, Intent, Lossy, Mammogram, Patient, Reason, Received, Slot, Slots,
+    SopInstanceUid, StudyInstanceUid, View, ViewModifier,
 };
-
-/// One of the four standard views of a screening exam.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Slot {
-    /// Left cranio-caudal.
-    LeftCc,
-    /// Left medio-lateral oblique.
-    LeftMlo,
-    /// Right cranio-caudal.
-    RightCc,
-    /// Right medio-lateral oblique.
-    RightMlo,
-}
-
-impl Slot {
-    /// All four, in the order in which they are listed everywhere.
-    pub const ALL: [Self; 4] = [Self::LeftCc, Self::LeftMlo, Self::RightCc, Self::RightMlo];
-
-    /// The slot of a side and a view, if the view is a standard one.
-    pub fn of(laterality: Laterality, view: View) -> Option<Self> {
-        Self::ALL.into_iter().find(|s| s.laterality() == laterality && s.view() == view)
-    }
-
-    /// The breast.
-    pub fn laterality(self) -> Laterality {
-        match self {
-            Self::LeftCc | Self::LeftMlo => Laterality::Left,
-            Self::RightCc | Self::RightMlo => Laterality::Right,
-        }
-    }
-
-    /// The view.
-    pub fn view(self) -> View {
-        match self {
-            Self::LeftCc | Self::RightCc => View::CranioCaudal,
-            Self::LeftMlo | Self::RightMlo => View::MedioLateralOblique,
-        }
-    }
-
-    /// `L-CC`, `L-MLO`, `R-CC` or `R-MLO`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::LeftCc => "L-CC",
-            Self::LeftMlo => "L-MLO",
-            Self::RightCc => "R-CC",
-            Self::RightMlo => "R-MLO",
-        }
-    }
-}
-
-impl fmt::Display for Slot {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// Something for some of the four standard views.
-pub type Slots<T> = BTreeMap<Slot, T>;
 
 /// What a model takes, as its package states it.
 #[derive(Debug, Clone, PartialEq)]
@@ -94,263 +35,6 @@ pub struct Rules {
     pub burned_in_annotation: bool,
     /// The largest Estimated Radiographic Magnification Factor (0018,1114) of a contact view.
     pub magnification_max: f64,
-}
-
-/// A file of the study that was read.
-#[derive(Debug, Clone)]
-pub struct Received {
-    /// SHA-256 of the file's bytes: tells a resend from a different image under the same UID.
-    pub digest: [u8; 32],
-    /// What it holds.
-    pub content: Content,
-}
-
-/// What a file of the study holds.
-#[derive(Debug, Clone)]
-#[expect(clippy::large_enum_variant, reason = "a study has few files, and pixels dwarf this")]
-pub enum Content {
-    /// An image that may fill a standard view.
-    Mammogram(Box<Mammogram>),
-    /// Something else that is kept and listed.
-    Listed(Listed),
-}
-
-impl Received {
-    /// With the file's name beside the reason why it cannot be read, unless it is named by its UID anyway.
-    pub fn named(mut self, name: &str) -> Self {
-        if let Content::Listed(Listed { fate: Fate::Unreadable(problem), sop_instance, .. }) = &mut self.content
-            && sop_instance.as_str() != name
-        {
-            problem.push_str(&format!(" (file {name})"));
-        }
-        self
-    }
-
-    /// Without the pixels of an image that can fill no view under these rules.
-    pub fn without_idle_pixels(self, rules: &Rules) -> Self {
-        match &self.content {
-            Content::Mammogram(image) => match eligible(image, rules) {
-                Ok(_) => self,
-                Err(fate) => self.listed(fate),
-            },
-            Content::Listed(_) => self,
-        }
-    }
-
-    /// Without pixels at all: what is left when a study has too many of them.
-    pub fn without_pixels(self) -> Self {
-        self.listed(Fate::NotAnalysed("the study has too many pixels".into()))
-    }
-
-    fn listed(self, fate: Fate) -> Self {
-        match self.content {
-            Content::Listed(_) => self,
-            Content::Mammogram(image) => {
-                let listed = Listed {
-                    study: image.study,
-                    sop_instance: image.sop_instance,
-                    patient: image.patient,
-                    what: "mammogram".into(),
-                    fate,
-                    contradictions: image.contradictions,
-                    notes: image.notes,
-                };
-                Self { digest: self.digest, content: Content::Listed(listed) }
-            }
-        }
-    }
-}
-
-impl Content {
-    /// How many decoded pixels are held.
-    pub fn pixels(&self) -> usize {
-        match self {
-            Self::Mammogram(image) => image.pixels.values().len(),
-            Self::Listed(_) => 0,
-        }
-    }
-
-    /// The study that the object belongs to.
-    pub fn study(&self) -> &StudyInstanceUid {
-        match self {
-            Self::Mammogram(image) => &image.study,
-            Self::Listed(listed) => &listed.study,
-        }
-    }
-
-    /// The object's own UID.
-    pub fn sop_instance(&self) -> &SopInstanceUid {
-        match self {
-            Self::Mammogram(image) => &image.sop_instance,
-            Self::Listed(listed) => &listed.sop_instance,
-        }
-    }
-
-    /// What the file's attributes contradict each other about.
-    pub fn contradictions(&self) -> &[Reason] {
-        match self {
-            Self::Mammogram(image) => &image.contradictions,
-            Self::Listed(listed) => &listed.contradictions,
-        }
-    }
-
-    /// What was odd about the file and tolerated.
-    pub fn notes(&self) -> &[String] {
-        match self {
-            Self::Mammogram(image) => &image.notes,
-            Self::Listed(listed) => &listed.notes,
-        }
-    }
-
-    /// Who it is of, as it says.
-    pub fn patient(&self) -> &Patient {
-        match self {
-            Self::Mammogram(image) => &image.patient,
-            Self::Listed(listed) => &listed.patient,
-        }
-    }
-}
-
-/// An object that is received and listed, but never scored by itself.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Listed {
-    /// Study Instance UID.
-    pub study: StudyInstanceUid,
-    /// SOP Instance UID.
-    pub sop_instance: SopInstanceUid,
-    /// Who.
-    pub patient: Patient,
-    /// What it is, in words: "tomosynthesis of 60 frames", "structured report".
-    pub what: String,
-    /// Why it is not scored: [`Fate::NotAnalysed`] or [`Fate::Unreadable`].
-    pub fate: Fate,
-    /// Contradictions among the file's attributes; any of them stops the study.
-    pub contradictions: Vec<Reason>,
-    /// What was odd and tolerated, without any patient identity.
-    pub notes: Vec<String>,
-}
-
-/// What became of one image of the study.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum Fate {
-    /// It fills this view.
-    #[error("chosen for {0}")]
-    Chosen(Slot),
-    /// The file does not say which breast.
-    #[error("not analysed: the file does not say which breast it shows")]
-    NoLaterality,
-    /// The file does not say which view, or not in terms that CID 4014 knows.
-    #[error("not analysed: the file does not say which view it shows")]
-    NoView,
-    /// The file contradicts itself.
-    #[error("not analysed: {0}")]
-    Contradiction(Reason),
-    /// An additional view.
-    #[error("not analysed: {0} is an additional view, not CC or MLO")]
-    AdditionalView(View),
-    /// A standard view modified.
-    #[error("not analysed: {0} view")]
-    Modified(ViewModifier),
-    /// A modifier that CID 4015 does not know.
-    #[error("not analysed: the view has a modifier that is not known")]
-    UnknownModifier,
-    /// A magnified view.
-    #[error("not analysed: magnified {0} times")]
-    Magnified(f64),
-    /// A partial view.
-    #[error("not analysed: shows a part of the breast only (Partial View)")]
-    PartialView,
-    /// The model does not take this kind.
-    #[error("not analysed: the model does not take {0} images")]
-    AcquisitionNotTaken(Acquisition),
-    /// The exam consists of images of another kind, and kinds are not mixed.
-    #[error("not chosen: this exam is scored on its {0} images, and kinds are not mixed")]
-    OtherKind(Acquisition),
-    /// The model does not take this intent.
-    #[error("not analysed: the model does not take images {0}")]
-    IntentNotTaken(Intent),
-    /// The model is not valid for implants.
-    #[error("not analysed: the model is not validated with implants")]
-    ImplantNotTaken,
-    /// The model does not take lossy images.
-    #[error("not analysed: the model does not take images after lossy compression")]
-    LossyNotTaken,
-    /// Identity is burned into the pixels.
-    #[error("not analysed: Burned In Annotation is YES")]
-    BurnedInAnnotation,
-    /// Another image fills the view.
-    #[error("not chosen: {by} fills {slot}, {because}")]
-    Outranked {
-        /// The view.
-        slot: Slot,
-        /// The image that fills it.
-        by: SopInstanceUid,
-        /// The rule that decided.
-        because: Because,
-    },
-    /// The same bytes were received before.
-    #[error("the same file was received more than once")]
-    SameAgain,
-    /// Not a mammogram to be scored.
-    #[error("received, not analysed: {0}")]
-    NotAnalysed(String),
-    /// The header could be read, the image could not.
-    #[error("cannot be read: {0}")]
-    Unreadable(String),
-}
-
-impl Fate {
-    /// Why the file could not be read, if that is what became of it.
-    pub fn unreadable(&self) -> Option<&str> {
-        if let Self::Unreadable(problem) = self { Some(problem) } else { None }
-    }
-}
-
-impl Fate {
-    /// A stable machine-readable code.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Chosen(_) => "chosen",
-            Self::NoLaterality => "no-laterality",
-            Self::NoView => "no-view",
-            Self::Contradiction(_) => "contradiction",
-            Self::AdditionalView(_) => "additional-view",
-            Self::Modified(_) => "modified-view",
-            Self::UnknownModifier => "unknown-modifier",
-            Self::Magnified(_) => "magnified",
-            Self::PartialView => "partial-view",
-            Self::AcquisitionNotTaken(_) => "acquisition-not-taken",
-            Self::OtherKind(_) => "other-kind",
-            Self::IntentNotTaken(_) => "intent-not-taken",
-            Self::ImplantNotTaken => "implant-not-taken",
-            Self::LossyNotTaken => "lossy-not-taken",
-            Self::BurnedInAnnotation => "burned-in-annotation",
-            Self::Outranked { .. } => "outranked",
-            Self::SameAgain => "same-again",
-            Self::NotAnalysed(_) => "not-analysed",
-            Self::Unreadable(_) => "unreadable",
-        }
-    }
-}
-
-/// The rule by which one eligible image outranked another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Because {
-    /// Preferred intent.
-    #[error("having the preferred presentation intent")]
-    Intent,
-    /// The implant displaced.
-    #[error("having the implant displaced")]
-    ImplantDisplaced,
-    /// Larger area.
-    #[error("having the larger area")]
-    Area,
-    /// Later acquisition.
-    #[error("being acquired later")]
-    Later,
-    /// Nothing but the order of the UIDs.
-    #[error("by the order of the SOP Instance UIDs, all else being equal")]
-    Uid,
 }
 
 /// The images that a model looks at: one study, one patient, at most one image a view, at least one in all.
@@ -392,7 +76,7 @@ pub struct Assembly {
 
 /// An image's area for ranking: square millimetres where all candidates state their spacing, else pixels.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
-pub struct Area(f64);
+struct Area(f64);
 
 impl Area {
     fn of(image: &Mammogram, in_mm: bool) -> Self {
@@ -537,7 +221,7 @@ fn one_kind(candidates: &mut Slots<Vec<Mammogram>>, rules: &Rules, fates: &mut V
 }
 
 /// The slot that an image may fill, or why it may fill none.
-fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
+pub(crate) fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
     if let Some(reason) = image.contradictions.first() {
         return Err(Fate::Contradiction(reason.clone()));
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use time::macros::datetime;
 
 use super::*;
-use crate::{Pixels, Spacing};
+use crate::{Laterality, Listed, Pixels, Spacing};
 
 fn rules() -> Rules {
     Rules {

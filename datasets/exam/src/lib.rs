@@ -8,23 +8,29 @@
 //! exam cannot hold two patients or two studies.
 
 mod assemble;
+mod fate;
 mod kind;
 mod mammogram;
 mod patient;
 mod reason;
+mod received;
 mod scores;
+mod slot;
 mod uid;
 mod view;
 
-pub use assemble::{Area, Assembly, Because, Content, Exam, Fate, Listed, Received, Rules, Slot, Slots};
+pub use assemble::{Assembly, Exam, Rules};
+pub use fate::{Because, Fate};
 pub use kind::{Acquisition, Implant, Intent};
 pub use mammogram::{
     Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing, Window, WindowFunction,
 };
 pub use patient::{BirthDate, Patient, PatientId, PatientName};
 pub use reason::Reason;
+pub use received::{Content, Listed, Received};
 pub use scores::{
     BreastScores, Heatmap, ImageScores, InvalidProbability, Output, PackageId, Probability, Scores, Value,
 };
+pub use slot::{Slot, Slots};
 pub use uid::{InvalidUid, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 pub use view::{Laterality, View, ViewModifier};
