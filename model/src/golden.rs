@@ -146,8 +146,7 @@ impl Predictor {
         };
         let exam = Exam::assemble(received, self.rules()).exam.map_err(words)?;
         let prepared = self.prepare(&exam).map_err(words)?;
-        let scores = self.predict(&[prepared]).pop();
-        scores.unwrap_or(Err(uvid_exam::Reason::NoMammogram)).map_err(|reason| words(vec![reason]))
+        self.predict(&prepared).map_err(|reason| words(vec![reason]))
     }
 }
 

@@ -5,7 +5,7 @@
 //! loaded package: [`Predictor::prepare`] applies the recipe to an [`Exam`](uvid_exam::Exam), [`Predictor::predict`]
 //! runs the network. The crate knows no DICOM, no file format of hospitals and no async runtime.
 //!
-//! Invariants: a score depends on the exam and the package alone, never on its neighbours in a batch; a package whose
+//! Invariants: a score depends on the exam and the package alone, never on what else is being scored; a package whose
 //! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
 
 mod architecture;

@@ -29,6 +29,13 @@ pub enum LoadError {
     Calibration(String),
 }
 
+impl LoadError {
+    /// The first of the recipe's keys that is not sound.
+    pub(crate) fn unless_all(sound: &[(&'static str, bool)]) -> Result<(), Self> {
+        sound.iter().find(|(_, sound)| !sound).map_or(Ok(()), |(key, _)| Err(Self::Recipe(key)))
+    }
+}
+
 /// A model in memory.
 pub struct Predictor {
     id: PackageId,
@@ -41,9 +48,8 @@ impl Predictor {
     /// Loads a package's weights; `site` replaces the package's calibration by one fitted at a site.
     pub fn load(package: &Package, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
         let manifest = package.manifest().clone();
-        if !(1.0..=f64::MAX).contains(&manifest.input.magnification_max) {
-            return Err(LoadError::Recipe("input.magnification_max"));
-        }
+        let magnification = (1.0..=f64::MAX).contains(&manifest.input.magnification_max);
+        LoadError::unless_all(&[("input.magnification_max", magnification)])?;
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, site)?),
             Recipe::Gmic(recipe) => {
@@ -96,12 +102,8 @@ impl Predictor {
         if reasons.is_empty() { Ok(Prepared { study: exam.study().clone(), images }) } else { Err(reasons) }
     }
 
-    /// Scores a batch, exam by exam: no exam's score depends on its neighbours.
-    pub fn predict(&self, batch: &[Prepared]) -> Vec<Result<Scores, Reason>> {
-        batch.iter().map(|exam| self.predict_one(exam)).collect()
-    }
-
-    fn predict_one(&self, exam: &Prepared) -> Result<Scores, Reason> {
+    /// Scores one exam. What else is being scored does not matter to it.
+    pub fn predict(&self, exam: &Prepared) -> Result<Scores, Reason> {
         let readings = self.architecture.predict(exam)?;
         let all = readings.images.iter().map(|i| &i.outputs).chain(readings.breasts.iter().map(|b| &b.outputs));
         for output in all.chain([&readings.exam]).flatten() {

@@ -26,6 +26,15 @@ pub struct Bounds {
     pub right: usize,
 }
 
+/// Whether the last half of the columns (floor of the width) holds more of what `counts` than the first.
+pub fn right_half_is_fuller<T>(values: &[T], columns: usize, counts: impl Fn(&T) -> bool) -> bool {
+    let half = columns / 2;
+    let count = |from: usize, to: usize| -> usize {
+        values.chunks_exact(columns).map(|row| row[from..to].iter().filter(|v| counts(v)).count()).sum()
+    };
+    count(columns - half, columns) > count(0, half)
+}
+
 impl Mask {
     /// The box around what is true; `None` if nothing is.
     pub fn bounds(&self) -> Option<Bounds> {

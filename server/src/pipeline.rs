@@ -156,9 +156,9 @@ fn predict(
     stages.prepare = start.elapsed();
 
     let start = Instant::now();
-    let scores = predictor.predict(std::slice::from_ref(&prepared)).pop();
+    let scores = predictor.predict(&prepared);
     stages.predict = start.elapsed();
-    scores.unwrap_or_else(|| Err(Reason::ModelFailed("no answer".into()))).map_err(|reason| vec![reason])
+    scores.map_err(|reason| vec![reason])
 }
 
 /// Where there is no exam, files that could not be read are part of the reason.

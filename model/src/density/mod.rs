@@ -17,7 +17,7 @@ pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
 pub use reading::{CELL, Map, Reader};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, Readings};
-use crate::manifest::{Calibration, RelativeRisk, SiteCalibration};
+use crate::manifest::{Calibration, SiteCalibration};
 use crate::package::Package;
 use crate::predictor::LoadError;
 
@@ -96,10 +96,7 @@ impl Recipe {
             ("gate.breast_share", self.gate.breast_share.into_iter().all(share)),
             ("gate.border_share_max", share(self.gate.border_share_max)),
         ];
-        match sound.into_iter().find(|(_, sound)| !sound) {
-            Some((key, _)) => Err(LoadError::Recipe(key)),
-            None => Ok(()),
-        }
+        LoadError::unless_all(&sound)
     }
 }
 
@@ -184,17 +181,5 @@ impl Density {
             readings.exam = self.reader.outputs(score)?;
         }
         Ok(readings)
-    }
-}
-
-impl Reader {
-    /// Demands a scale above 0 and rising thresholds: with others a probability could be negative.
-    pub fn new(calibration: Calibration, relative_risks: Vec<RelativeRisk>) -> Result<Self, LoadError> {
-        let t = calibration.thresholds;
-        let finite = t.iter().chain([&calibration.scale]).all(|v| v.is_finite());
-        if !(finite && calibration.scale > 0.0 && t[0] < t[1] && t[1] < t[2]) {
-            return Err(LoadError::Calibration("needs a scale above 0 and rising thresholds".into()));
-        }
-        Ok(Self { calibration, relative_risks })
     }
 }

@@ -23,7 +23,7 @@
 use uvid_exam::{Affine, Mammogram};
 
 use super::Recipe;
-use crate::regions::{Bounds, Mask};
+use crate::regions::{Bounds, Mask, right_half_is_fuller};
 use crate::resample::{Picture, area_average};
 
 /// The image shows no breast on a dark background.
@@ -106,7 +106,8 @@ pub fn prepare_pixels(
     let whole = ((0.0, rows as f64), (0.0, columns as f64));
     let work = area_average(pixels, columns, whole.0, whole.1, (recipe.work_rows, work_columns));
     let mut mask = breast_mask(&work, recipe).ok_or(NoBreast::NoContrast)?;
-    let mirrored = chest_wall_is_right(&mask);
+    // Step 6.
+    let mirrored = right_half_is_fuller(&mask.values, work_columns, |m| *m);
     let mut source = std::borrow::Cow::Borrowed(pixels);
     if mirrored {
         mask.values.chunks_exact_mut(work_columns).for_each(<[bool]>::reverse);
@@ -167,15 +168,6 @@ fn border_share(mask: &Mask, border_rows: usize) -> f64 {
     let ends = row(first).iter().chain(row(last)).filter(|m| **m).count();
     let sides = (first..=last).map(|r| usize::from(row(r)[0]) + usize::from(row(r)[mask.columns - 1])).sum::<usize>();
     (ends + sides) as f64 / (2 * mask.columns + 2 * (last + 1 - first)) as f64
-}
-
-/// Step 6.
-fn chest_wall_is_right(mask: &Mask) -> bool {
-    let (columns, half) = (mask.columns, mask.columns / 2);
-    let count = |from: usize, to: usize| -> usize {
-        mask.values.chunks_exact(columns).map(|row| row[from..to].iter().filter(|m| **m).count()).sum()
-    };
-    count(columns - half, columns) > count(0, half)
 }
 
 /// Step 8.

@@ -8,6 +8,7 @@
 use uvid_exam::{Affine, Heatmap, Output, Probability, Reason, Value};
 
 use crate::manifest::{Calibration, RelativeRisk};
+use crate::predictor::LoadError;
 
 /// Rows and columns of input under one cell of the map.
 pub const CELL: usize = 8;
@@ -54,11 +55,21 @@ impl Map {
 /// Turns scores into outputs.
 #[derive(Debug, Clone)]
 pub struct Reader {
-    pub(super) calibration: Calibration,
-    pub(super) relative_risks: Vec<RelativeRisk>,
+    calibration: Calibration,
+    relative_risks: Vec<RelativeRisk>,
 }
 
 impl Reader {
+    /// Demands a scale above 0 and rising thresholds: with others a probability could be negative.
+    pub fn new(calibration: Calibration, relative_risks: Vec<RelativeRisk>) -> Result<Self, LoadError> {
+        let t = calibration.thresholds;
+        let finite = t.iter().chain([&calibration.scale]).all(|v| v.is_finite());
+        if !(finite && calibration.scale > 0.0 && t[0] < t[1] && t[1] < t[2]) {
+            return Err(LoadError::Calibration("needs a scale above 0 and rising thresholds".into()));
+        }
+        Ok(Self { calibration, relative_risks })
+    }
+
     /// P(class > k) for k = 0, 1, 2.
     fn cumulative(&self, score: f64) -> [f64; 3] {
         self.calibration.thresholds.map(|t| sigmoid(self.calibration.scale * score - t))

@@ -59,10 +59,7 @@ impl Recipe {
             ("patch_size", (32..=rows.min(columns)).contains(&self.patch_size)),
             ("air_share_min", share(self.air_share_min)),
         ];
-        match sound.into_iter().find(|(_, sound)| !sound) {
-            Some((key, _)) => Err(LoadError::Recipe(key)),
-            None => Ok(()),
-        }
+        LoadError::unless_all(&sound)
     }
 }
 

@@ -4,6 +4,7 @@ use uvid_exam::{Affine, Mammogram, Side, Slot, View};
 
 use super::Recipe;
 use super::crop::{Crop, NoBreast, crop};
+use crate::regions::right_half_is_fuller;
 
 /// The crop, mirrored so that the chest wall is on the left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -47,11 +48,7 @@ pub fn prepare(image: &Mammogram, slot: Slot, recipe: &Recipe) -> Result<Window,
 
 /// Away from the half of the image that holds more pixels above air: the chest wall is there.
 pub fn points_to(pixels: &[u16], columns: usize) -> Side {
-    let half = columns / 2;
-    let count = |from: usize, to: usize| -> usize {
-        pixels.chunks_exact(columns).map(|row| row[from..to].iter().filter(|v| **v > 0).count()).sum()
-    };
-    if count(columns - half, columns) > count(0, half) { Side::Left } else { Side::Right }
+    if right_half_is_fuller(pixels, columns, |v| *v > 0) { Side::Left } else { Side::Right }
 }
 
 /// The cropped pixels with the chest wall on the left.
@@ -86,7 +83,7 @@ pub fn best_centre(image: &Upright, crop: &Crop, view: View, window: [usize; 2])
 fn best_row(image: &Upright, column: i64, window: [usize; 2]) -> i64 {
     let (rows, middle) = (image.rows, (image.rows / 2) as i64);
     let half = window[0] / 2;
-    if half + (window[0] - half) >= rows {
+    if window[0] >= rows {
         return middle;
     }
     // A window that begins left of the image is moved in, and cut where it leaves the image on the right.

@@ -71,9 +71,7 @@ impl Source {
 impl pipeline::Source for Source {
     fn name(&self) -> String {
         let path = self.path.display();
-        let name = self.entry.as_ref().map_or_else(|| path.to_string(), |(_, entry)| format!("{path}:{entry}"));
-        // A name must not steer the terminal that it is printed on.
-        name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+        printable(&self.entry.as_ref().map_or_else(|| path.to_string(), |(_, entry)| format!("{path}:{entry}")))
     }
 
     fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
@@ -97,13 +95,18 @@ pub(super) fn find(paths: &[PathBuf], limits: &dicom::Limits, tick: impl Fn()) -
                     found.add(Source::file(entry.into_path(), limits), named, limits);
                 }
                 Err(error) => {
-                    let name = error.path().unwrap_or(path).display().to_string();
-                    found.unreadable.push(Unreadable { name, problem: error.to_string() });
+                    let name = printable(&error.path().unwrap_or(path).display().to_string());
+                    found.unreadable.push(Unreadable { name, problem: printable(&error.to_string()) });
                 }
             }
         }
     }
     Ok(found)
+}
+
+/// A name must not steer the terminal that it is printed on.
+fn printable(name: &str) -> String {
+    name.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn is_zip(path: &Path) -> bool {
@@ -122,7 +125,7 @@ impl Found {
             }
             Err(error) => {
                 let problem = format!("is no archive that can be read: {error}");
-                self.unreadable.push(Unreadable { name: path.display().to_string(), problem });
+                self.unreadable.push(Unreadable { name: printable(&path.display().to_string()), problem });
             }
         }
     }
