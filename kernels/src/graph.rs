@@ -75,6 +75,23 @@ pub enum Shape {
     },
 }
 
+impl Shape {
+    /// C.
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Map { channels, .. } | Self::Features { channels, .. } => channels,
+        }
+    }
+
+    /// The same but for C.
+    fn with_channels(self, channels: usize) -> Self {
+        match self {
+            Self::Map { per_item, rows, columns, .. } => Self::Map { per_item, channels, rows, columns },
+            Self::Features { per_item, .. } => Self::Features { per_item, channels },
+        }
+    }
+}
+
 /// A tensor of the checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Parameter {
@@ -82,6 +99,38 @@ pub struct Parameter {
     pub name: String,
     /// Its shape, as stored: `[out, in, rows, columns]` for a convolution, `[out, in]` for a linear layer.
     pub shape: Vec<usize>,
+}
+
+/// Rows and columns added around a map before a window slides over it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Padding {
+    /// Above.
+    pub top: usize,
+    /// Below.
+    pub bottom: usize,
+    /// Before the first column.
+    pub left: usize,
+    /// After the last column.
+    pub right: usize,
+}
+
+impl From<usize> for Padding {
+    /// The same on all sides.
+    fn from(n: usize) -> Self {
+        Self { top: n, bottom: n, left: n, right: n }
+    }
+}
+
+impl Padding {
+    /// TensorFlow's "SAME": as many places as `size / stride`, rounded up; what cannot be halved goes below and after.
+    pub fn same(rows: usize, columns: usize, kernel: usize, stride: usize) -> Self {
+        let total = |size: usize| match size % stride.max(1) {
+            0 => kernel.saturating_sub(stride),
+            rest => kernel.saturating_sub(rest),
+        };
+        let (rows, columns) = (total(rows), total(columns));
+        Self { top: rows / 2, bottom: rows - rows / 2, left: columns / 2, right: columns - columns / 2 }
+    }
 }
 
 /// What a node computes.
@@ -98,7 +147,18 @@ pub enum Op {
         /// Step.
         stride: usize,
         /// Zeros around the input.
-        padding: usize,
+        padding: Padding,
+    },
+    /// The same, each channel by a kernel of its own: `weight` is `[channels, 1, rows, columns]`.
+    DepthwiseConv {
+        /// Kernels.
+        weight: Parameter,
+        /// Added to each channel.
+        bias: Option<Parameter>,
+        /// Step.
+        stride: usize,
+        /// Zeros around the input.
+        padding: Padding,
     },
     /// `(x - mean) / sqrt(var + eps) * weight + bias`, with the statistics of the checkpoint.
     BatchNorm {
@@ -113,7 +173,27 @@ pub enum Op {
         /// Added to the variance.
         eps: f64,
     },
-    /// `x · weightᵀ + bias`.
+    /// `(x - mean) / sqrt(var + eps) * weight + bias`, with mean and variance (population) over the channels of the
+    /// vector, or of each pixel.
+    LayerNorm {
+        /// Scale.
+        weight: Parameter,
+        /// Shift.
+        bias: Parameter,
+        /// Added to the variance.
+        eps: f64,
+    },
+    /// `x * weight`, channel by channel.
+    ScaleChannels {
+        /// `[channels]`.
+        weight: Parameter,
+    },
+    /// `x · weight`: the rows of a table, weighed by `x`. With a one-hot `x`, a look-up.
+    Table {
+        /// `[in, out]`.
+        weight: Parameter,
+    },
+    /// `x · weightᵀ + bias`, of a vector or of each pixel.
     Linear {
         /// `[out, in]`.
         weight: Parameter,
@@ -126,6 +206,10 @@ pub enum Op {
     Sigmoid,
     /// Hyperbolic tangent.
     Tanh,
+    /// `x Φ(x)`, Φ the normal distribution function by `erf`.
+    Gelu,
+    /// `x / (1 + exp(-x))`.
+    Silu,
     /// Largest value under a square window; outside the map counts as minus infinity; floor mode.
     MaxPool {
         /// Window.
@@ -133,7 +217,14 @@ pub enum Op {
         /// Step.
         stride: usize,
         /// Around the input.
-        padding: usize,
+        padding: Padding,
+    },
+    /// Mean under a square window, without padding; floor mode.
+    MeanPool {
+        /// Window.
+        kernel: usize,
+        /// Step.
+        stride: usize,
     },
     /// The channels, this many times over.
     RepeatChannels(usize),
@@ -145,8 +236,22 @@ pub enum Op {
     Add,
     /// Product of two values of one shape.
     Mul,
+    /// A map (first input) times a factor for each of its channels (second).
+    MulChannels,
     /// The second value's channels after the first's.
     Concat,
+    /// A vector as a map of one pixel, or a map of one pixel as a vector.
+    Reshape,
+    /// The channels from `from` on, as many as the shape says.
+    SliceChannels {
+        /// The first.
+        from: usize,
+    },
+    /// Softmax over each `group` of consecutive channels.
+    SoftmaxOverChannels {
+        /// Channels that sum to 1.
+        group: usize,
+    },
     /// Softmax over the `vectors` of each item, channel by channel.
     SoftmaxOverItem {
         /// Vectors an item.
@@ -156,6 +261,29 @@ pub enum Op {
     WeightedSumOverItem {
         /// Vectors an item.
         vectors: usize,
+    },
+    /// Mean over the `vectors` of each item.
+    MeanOverItem {
+        /// Vectors an item.
+        vectors: usize,
+    },
+    /// Largest of the `vectors` of each item, channel by channel.
+    MaxOverItem {
+        /// Vectors an item.
+        vectors: usize,
+    },
+    /// The `vectors` of each item one after the other, as one vector.
+    JoinItem {
+        /// Vectors an item.
+        vectors: usize,
+    },
+    /// Attention among the `vectors` of each item; inputs are queries, keys and values. Channels are split into
+    /// `heads` consecutive parts, each `softmax(q · kᵀ / sqrt(part)) · v`.
+    Attention {
+        /// Vectors an item.
+        vectors: usize,
+        /// Parts.
+        heads: usize,
     },
 }
 
@@ -227,7 +355,10 @@ impl Graph {
     /// Multiply-adds for one item of the batch, counting convolutions and linear layers.
     pub fn multiply_adds(&self) -> u64 {
         let cost = |node: &Node| match &node.op {
-            Op::Conv { weight, .. } | Op::Linear { weight, .. } => {
+            Op::Conv { weight, .. }
+            | Op::DepthwiseConv { weight, .. }
+            | Op::Linear { weight, .. }
+            | Op::Table { weight } => {
                 let positions = match node.shape {
                     Shape::Map { per_item, rows, columns, .. } => per_item * rows * columns,
                     Shape::Features { per_item, .. } => per_item,
@@ -236,18 +367,31 @@ impl Graph {
             }
             Op::Input(_)
             | Op::BatchNorm { .. }
+            | Op::LayerNorm { .. }
+            | Op::ScaleChannels { .. }
             | Op::Relu
             | Op::Sigmoid
             | Op::Tanh
+            | Op::Gelu
+            | Op::Silu
             | Op::MaxPool { .. }
+            | Op::MeanPool { .. }
             | Op::RepeatChannels(_)
             | Op::MeanOverMap
             | Op::MaxOverMap
             | Op::Add
             | Op::Mul
+            | Op::MulChannels
             | Op::Concat
+            | Op::Reshape
+            | Op::SliceChannels { .. }
+            | Op::SoftmaxOverChannels { .. }
             | Op::SoftmaxOverItem { .. }
-            | Op::WeightedSumOverItem { .. } => 0,
+            | Op::WeightedSumOverItem { .. }
+            | Op::MeanOverItem { .. }
+            | Op::MaxOverItem { .. }
+            | Op::JoinItem { .. }
+            | Op::Attention { .. } => 0,
         };
         self.nodes.iter().map(cost).sum()
     }
@@ -257,23 +401,36 @@ impl Op {
     /// The tensors that the operation needs.
     pub fn parameters(&self) -> Vec<&Parameter> {
         match self {
-            Self::Conv { weight, bias, .. } | Self::Linear { weight, bias } => {
-                std::iter::once(weight).chain(bias).collect()
-            }
+            Self::Conv { weight, bias, .. }
+            | Self::DepthwiseConv { weight, bias, .. }
+            | Self::Linear { weight, bias } => std::iter::once(weight).chain(bias).collect(),
             Self::BatchNorm { weight, bias, mean, var, .. } => vec![weight, bias, mean, var],
+            Self::LayerNorm { weight, bias, .. } => vec![weight, bias],
+            Self::ScaleChannels { weight } | Self::Table { weight } => vec![weight],
             Self::Input(_)
             | Self::Relu
             | Self::Sigmoid
             | Self::Tanh
+            | Self::Gelu
+            | Self::Silu
             | Self::MaxPool { .. }
+            | Self::MeanPool { .. }
             | Self::RepeatChannels(_)
             | Self::MeanOverMap
             | Self::MaxOverMap
             | Self::Add
             | Self::Mul
+            | Self::MulChannels
             | Self::Concat
+            | Self::Reshape
+            | Self::SliceChannels { .. }
+            | Self::SoftmaxOverChannels { .. }
             | Self::SoftmaxOverItem { .. }
-            | Self::WeightedSumOverItem { .. } => vec![],
+            | Self::WeightedSumOverItem { .. }
+            | Self::MeanOverItem { .. }
+            | Self::MaxOverItem { .. }
+            | Self::JoinItem { .. }
+            | Self::Attention { .. } => vec![],
         }
     }
 }
@@ -297,9 +454,9 @@ impl Builder<'_> {
         Map(self.input(Shape::Map { per_item, channels, rows, columns }))
     }
 
-    /// An input of one vector for each item of the batch.
-    pub fn input_features(&self, channels: usize) -> Features {
-        Features(self.input(Shape::Features { per_item: 1, channels }))
+    /// An input of `per_item` vectors for each item of the batch.
+    pub fn input_features(&self, per_item: usize, channels: usize) -> Features {
+        Features(self.input(Shape::Features { per_item, channels }))
     }
 
     fn input(&self, shape: Shape) -> NodeId {
@@ -316,38 +473,73 @@ impl Builder<'_> {
         out: usize,
         kernel: usize,
         stride: usize,
-        padding: usize,
+        padding: impl Into<Padding>,
         with_bias: bool,
     ) -> Result<Map, GraphError> {
-        let (per_item, channels, rows, columns) = self.map_shape(x);
-        let rows = self.slide(rows, kernel, stride, padding)?;
-        let columns = self.slide(columns, kernel, stride, padding)?;
+        let padding = padding.into();
+        let (per_item, channels, ..) = self.map_shape(x);
+        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
         let weight = self.parameter("weight", &[out, channels, kernel, kernel]);
         let bias = with_bias.then(|| self.parameter("bias", &[out]));
         let shape = Shape::Map { per_item, channels: out, rows, columns };
         Ok(Map(self.push(Op::Conv { weight, bias, stride, padding }, vec![x.0], shape)))
     }
 
+    /// A convolution of each channel by itself, with the parameter `weight` (and `bias`, if `with_bias`).
+    pub fn depthwise_conv(
+        &self,
+        x: Map,
+        kernel: usize,
+        stride: usize,
+        padding: impl Into<Padding>,
+        with_bias: bool,
+    ) -> Result<Map, GraphError> {
+        let padding = padding.into();
+        let (per_item, channels, ..) = self.map_shape(x);
+        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
+        let weight = self.parameter("weight", &[channels, 1, kernel, kernel]);
+        let bias = with_bias.then(|| self.parameter("bias", &[channels]));
+        let shape = Shape::Map { per_item, channels, rows, columns };
+        Ok(Map(self.push(Op::DepthwiseConv { weight, bias, stride, padding }, vec![x.0], shape)))
+    }
+
     /// Batch norm with `weight`, `bias`, `running_mean` and `running_var`, eps 1e-5.
     pub fn batch_norm(&self, x: Map) -> Map {
-        let (_, channels, ..) = self.map_shape(x);
-        let p = |name| self.parameter(name, &[channels]);
-        let op = Op::BatchNorm {
-            weight: p("weight"),
-            bias: p("bias"),
-            mean: p("running_mean"),
-            var: p("running_var"),
-            eps: 1e-5,
-        };
+        self.batch_norm_with(x, 1e-5)
+    }
+
+    /// The same with another eps.
+    pub fn batch_norm_with(&self, x: Map, eps: f64) -> Map {
+        let p = |name| self.channel_parameter(name, x);
+        let op =
+            Op::BatchNorm { weight: p("weight"), bias: p("bias"), mean: p("running_mean"), var: p("running_var"), eps };
         self.unary(op, x)
     }
 
-    /// A linear layer to `out` channels with `weight` (and `bias`, if `with_bias`).
-    pub fn linear(&self, x: Features, out: usize, with_bias: bool) -> Features {
-        let (per_item, channels) = self.features_shape(x);
-        let weight = self.parameter("weight", &[out, channels]);
+    /// Layer norm over channels, with `weight` and `bias`.
+    pub fn layer_norm<V: Value>(&self, x: V, eps: f64) -> V {
+        let p = |name| self.channel_parameter(name, x);
+        self.unary(Op::LayerNorm { weight: p("weight"), bias: p("bias"), eps }, x)
+    }
+
+    /// Each channel times its own factor, the parameter `name`.
+    pub fn scale_channels<V: Value>(&self, x: V, name: &str) -> V {
+        self.unary(Op::ScaleChannels { weight: self.channel_parameter(name, x) }, x)
+    }
+
+    /// A linear layer to `out` channels with `weight` (and `bias`, if `with_bias`); of a map, at each pixel.
+    pub fn linear<V: Value>(&self, x: V, out: usize, with_bias: bool) -> V {
+        let shape = self.shape(x);
+        let weight = self.parameter("weight", &[out, shape.channels()]);
         let bias = with_bias.then(|| self.parameter("bias", &[out]));
-        Features(self.push(Op::Linear { weight, bias }, vec![x.0], Shape::Features { per_item, channels: out }))
+        V::at(self.push(Op::Linear { weight, bias }, vec![x.node()], shape.with_channels(out)))
+    }
+
+    /// The rows of the table `name`, weighed by `x` and summed: `out` channels.
+    pub fn table(&self, x: Features, name: &str, out: usize) -> Features {
+        let shape = self.shape(x);
+        let weight = self.parameter(name, &[shape.channels(), out]);
+        Features(self.push(Op::Table { weight }, vec![x.0], shape.with_channels(out)))
     }
 
     /// `max(x, 0)`.
@@ -365,20 +557,43 @@ impl Builder<'_> {
         self.unary(Op::Tanh, x)
     }
 
+    /// `x Φ(x)`.
+    pub fn gelu<V: Value>(&self, x: V) -> V {
+        self.unary(Op::Gelu, x)
+    }
+
+    /// `x / (1 + exp(-x))`.
+    pub fn silu<V: Value>(&self, x: V) -> V {
+        self.unary(Op::Silu, x)
+    }
+
     /// Maximum under a sliding window.
-    pub fn max_pool(&self, x: Map, kernel: usize, stride: usize, padding: usize) -> Result<Map, GraphError> {
-        let (per_item, channels, rows, columns) = self.map_shape(x);
-        let rows = self.slide(rows, kernel, stride, padding)?;
-        let columns = self.slide(columns, kernel, stride, padding)?;
+    pub fn max_pool(
+        &self,
+        x: Map,
+        kernel: usize,
+        stride: usize,
+        padding: impl Into<Padding>,
+    ) -> Result<Map, GraphError> {
+        let padding = padding.into();
+        let (per_item, channels, ..) = self.map_shape(x);
+        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
         let shape = Shape::Map { per_item, channels, rows, columns };
         Ok(Map(self.push(Op::MaxPool { kernel, stride, padding }, vec![x.0], shape)))
     }
 
+    /// Mean under a sliding window.
+    pub fn mean_pool(&self, x: Map, kernel: usize, stride: usize) -> Result<Map, GraphError> {
+        let (per_item, channels, ..) = self.map_shape(x);
+        let (rows, columns) = self.slide(x, kernel, stride, Padding::default())?;
+        let shape = Shape::Map { per_item, channels, rows, columns };
+        Ok(Map(self.push(Op::MeanPool { kernel, stride }, vec![x.0], shape)))
+    }
+
     /// The channels `times` over: a grey image for a network that expects colour.
-    pub fn repeat_channels(&self, x: Map, times: usize) -> Map {
-        let (per_item, channels, rows, columns) = self.map_shape(x);
-        let shape = Shape::Map { per_item, channels: channels * times, rows, columns };
-        Map(self.push(Op::RepeatChannels(times), vec![x.0], shape))
+    pub fn repeat_channels<V: Value>(&self, x: V, times: usize) -> V {
+        let shape = self.shape(x);
+        V::at(self.push(Op::RepeatChannels(times), vec![x.node()], shape.with_channels(shape.channels() * times)))
     }
 
     /// Mean over H and W.
@@ -406,14 +621,58 @@ impl Builder<'_> {
         self.same_shape(Op::Mul, a, b)
     }
 
-    /// The channels of `b` after those of `a`.
-    pub fn concat(&self, a: Features, b: Features) -> Result<Features, GraphError> {
-        let ((na, ca), (nb, cb)) = (self.features_shape(a), self.features_shape(b));
-        if na != nb {
-            return Err(self.error(format!("cannot put {nb} vectors an item after {na}")));
+    /// A map times a factor for each of its channels.
+    pub fn mul_channels(&self, x: Map, factors: Features) -> Result<Map, GraphError> {
+        let ((per_item, channels, ..), factor) = (self.map_shape(x), self.features_shape(factors));
+        if (per_item, channels) != factor {
+            return Err(self.error(format!("{factor:?} factors for {per_item} maps of {channels} channels")));
         }
-        let shape = Shape::Features { per_item: na, channels: ca + cb };
-        Ok(Features(self.push(Op::Concat, vec![a.0, b.0], shape)))
+        Ok(Map(self.push(Op::MulChannels, vec![x.0, factors.0], self.shape(x))))
+    }
+
+    /// The channels of `b` after those of `a`.
+    pub fn concat<V: Value>(&self, a: V, b: V) -> Result<V, GraphError> {
+        let (sa, sb) = (self.shape(a), self.shape(b));
+        if sa.with_channels(0) != sb.with_channels(0) {
+            return Err(self.error(format!("cannot put the channels of {sb:?} after those of {sa:?}")));
+        }
+        let shape = sa.with_channels(sa.channels() + sb.channels());
+        Ok(V::at(self.push(Op::Concat, vec![a.node(), b.node()], shape)))
+    }
+
+    /// A vector as a map of one pixel.
+    pub fn as_pixel(&self, x: Features) -> Map {
+        let (per_item, channels) = self.features_shape(x);
+        Map(self.push(Op::Reshape, vec![x.0], Shape::Map { per_item, channels, rows: 1, columns: 1 }))
+    }
+
+    /// A map of one pixel as a vector.
+    pub fn as_features(&self, x: Map) -> Result<Features, GraphError> {
+        match self.map_shape(x) {
+            (per_item, channels, 1, 1) => {
+                Ok(Features(self.push(Op::Reshape, vec![x.0], Shape::Features { per_item, channels })))
+            }
+            (_, _, rows, columns) => Err(self.error(format!("a map of {rows} x {columns} pixels is no vector"))),
+        }
+    }
+
+    /// `count` channels from `from` on.
+    pub fn slice_channels(&self, x: Features, from: usize, count: usize) -> Result<Features, GraphError> {
+        let (per_item, channels) = self.features_shape(x);
+        if from.checked_add(count).is_none_or(|end| end > channels) {
+            return Err(self.error(format!("{channels} channels have no {count} from {from} on")));
+        }
+        let shape = Shape::Features { per_item, channels: count };
+        Ok(Features(self.push(Op::SliceChannels { from }, vec![x.0], shape)))
+    }
+
+    /// Softmax over each `group` of consecutive channels.
+    pub fn softmax_over_channels(&self, x: Features, group: usize) -> Result<Features, GraphError> {
+        let (_, channels) = self.features_shape(x);
+        if group == 0 || !channels.is_multiple_of(group) {
+            return Err(self.error(format!("{channels} channels make no groups of {group}")));
+        }
+        Ok(self.unary(Op::SoftmaxOverChannels { group }, x))
     }
 
     /// Softmax over the vectors of each item.
@@ -430,6 +689,44 @@ impl Builder<'_> {
         }
         let shape = Shape::Features { per_item: 1, channels };
         Ok(Features(self.push(Op::WeightedSumOverItem { vectors: nx }, vec![weights.0, x.0], shape)))
+    }
+
+    /// For each item, the mean of its vectors.
+    pub fn mean_over_item(&self, x: Features) -> Features {
+        self.over_item(x, |vectors| Op::MeanOverItem { vectors })
+    }
+
+    /// For each item, the largest of its vectors, channel by channel.
+    pub fn max_over_item(&self, x: Features) -> Features {
+        self.over_item(x, |vectors| Op::MaxOverItem { vectors })
+    }
+
+    fn over_item(&self, x: Features, op: impl Fn(usize) -> Op) -> Features {
+        let (vectors, channels) = self.features_shape(x);
+        Features(self.push(op(vectors), vec![x.0], Shape::Features { per_item: 1, channels }))
+    }
+
+    /// For each item, its vectors one after the other as one.
+    pub fn join_item(&self, x: Features) -> Features {
+        let (vectors, channels) = self.features_shape(x);
+        let shape = Shape::Features { per_item: 1, channels: vectors * channels };
+        Features(self.push(Op::JoinItem { vectors }, vec![x.0], shape))
+    }
+
+    /// Attention among the vectors of each item: `queries`, `keys` and `values` are of one shape.
+    pub fn attention(
+        &self,
+        queries: Features,
+        keys: Features,
+        values: Features,
+        heads: usize,
+    ) -> Result<Features, GraphError> {
+        let shape = self.shape(queries);
+        let (vectors, channels) = self.features_shape(queries);
+        if self.shape(keys) != shape || self.shape(values) != shape || heads == 0 || !channels.is_multiple_of(heads) {
+            return Err(self.error(format!("no attention of {heads} heads over vectors of {channels} channels")));
+        }
+        Ok(Features(self.push(Op::Attention { vectors, heads }, vec![queries.0, keys.0, values.0], shape)))
     }
 
     /// Names a result of the network.
@@ -464,15 +761,16 @@ impl Builder<'_> {
         }
     }
 
-    /// How many places a window has.
-    fn slide(&self, size: usize, kernel: usize, stride: usize, padding: usize) -> Result<usize, GraphError> {
-        let room = (size + 2 * padding).checked_sub(kernel);
-        match room {
+    /// How many rows and columns of places a window has.
+    fn slide(&self, x: Map, kernel: usize, stride: usize, padding: Padding) -> Result<(usize, usize), GraphError> {
+        let (_, _, rows, columns) = self.map_shape(x);
+        let places = |size: usize, before: usize, after: usize| match (size + before + after).checked_sub(kernel) {
             Some(room) if stride > 0 && kernel > 0 => Ok(room / stride + 1),
             Some(_) | None => Err(self.error(format!(
-                "a window of {kernel} with stride {stride} and padding {padding} does not fit {size} pixels"
+                "a window of {kernel} with stride {stride} and padding {before} and {after} does not fit {size} pixels"
             ))),
-        }
+        };
+        Ok((places(rows, padding.top, padding.bottom)?, places(columns, padding.left, padding.right)?))
     }
 
     fn unary<V: Value>(&self, op: Op, x: V) -> V {
@@ -485,6 +783,10 @@ impl Builder<'_> {
             return Err(self.error(format!("{sa:?} and {sb:?} are not of one shape")));
         }
         Ok(V::at(self.push(op, vec![a.node(), b.node()], sa)))
+    }
+
+    fn channel_parameter(&self, name: &str, x: impl Value) -> Parameter {
+        self.parameter(name, &[self.shape(x).channels()])
     }
 
     fn parameter(&self, name: &str, shape: &[usize]) -> Parameter {
@@ -538,7 +840,7 @@ mod tests {
         };
         check(|b| b.pp("a").pp("b").conv(b.input_maps(1, 1, 2, 2), 1, 5, 1, 1, false).map(drop), "a.b: a window of 5");
         check(|b| b.max_pool(b.input_maps(1, 1, 2, 2), 2, 0, 0).map(drop), "stride 0");
-        check(|b| b.add(b.input_features(3), b.input_features(4)).map(drop), "not of one shape");
-        check(|b| b.weighted_sum_over_item(b.input_features(2), b.input_features(4)).map(drop), "do not weigh");
+        check(|b| b.add(b.input_features(1, 3), b.input_features(1, 4)).map(drop), "not of one shape");
+        check(|b| b.weighted_sum_over_item(b.input_features(1, 2), b.input_features(1, 4)).map(drop), "do not weigh");
     }
 }

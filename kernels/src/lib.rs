@@ -10,7 +10,7 @@ mod graph;
 mod reference;
 mod weights;
 
-pub use graph::{Builder, Features, Graph, GraphError, Map, Node, NodeId, Op, Parameter, Shape, Value};
+pub use graph::{Builder, Features, Graph, GraphError, Map, Node, NodeId, Op, Padding, Parameter, Shape, Value};
 pub use reference::Reference;
 pub use weights::{Weights, WeightsError};
 

@@ -3,9 +3,10 @@
 //! It is meant to be read beside a paper. What is fast is elsewhere and held to this.
 
 use candle_core::{D, Device, Tensor};
+use rayon::prelude::*;
 
 use crate::Outputs;
-use crate::graph::{Graph, NodeId, Op, Parameter, Shape};
+use crate::graph::{Graph, NodeId, Op, Padding, Parameter, Shape};
 use crate::weights::{Weights, WeightsError};
 
 /// A network with its weights.
@@ -54,7 +55,7 @@ impl Reference {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.nodes().len()];
         for (i, node) in self.graph.nodes().iter().enumerate() {
             let arguments: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].clone()).collect();
-            let value = self.step(&node.op, &arguments, inputs)?;
+            let value = self.step(&node.op, node.shape, &arguments, inputs)?;
             for (name, _) in wanted.iter().filter(|(_, id)| id.index() == i) {
                 results.insert(name.clone(), value.clone());
             }
@@ -87,50 +88,83 @@ impl Reference {
         Ok(())
     }
 
-    fn step(&self, op: &Op, x: &[Tensor], inputs: &[Tensor]) -> candle_core::Result<Tensor> {
+    fn step(&self, op: &Op, shape: Shape, x: &[Tensor], inputs: &[Tensor]) -> candle_core::Result<Tensor> {
         match op {
             Op::Input(index) => Ok(inputs[*index].clone()),
             Op::Conv { weight, bias, stride, padding } => {
-                let y = x[0].conv2d(self.parameter(weight)?, *padding, *stride, 1, 1)?;
-                match bias {
-                    Some(bias) => y.broadcast_add(&self.parameter(bias)?.reshape((1, (), 1, 1))?),
-                    None => Ok(y),
-                }
+                let y = pad(&x[0], *padding, 0.0)?.conv2d(self.parameter(weight)?, 0, *stride, 1, 1)?;
+                self.biased(y, bias.as_ref())
+            }
+            Op::DepthwiseConv { weight, bias, stride, padding } => {
+                let y = depthwise(&pad(&x[0], *padding, 0.0)?, self.parameter(weight)?, *stride)?;
+                self.biased(y, bias.as_ref())
             }
             Op::BatchNorm { weight, bias, mean, var, eps } => {
                 let scale = (self.parameter(weight)? / (self.parameter(var)? + *eps)?.sqrt()?)?;
                 let shift = (self.parameter(bias)? - (self.parameter(mean)? * &scale)?)?;
-                let channelwise = |t: Tensor| t.reshape((1, (), 1, 1));
-                x[0].broadcast_mul(&channelwise(scale)?)?.broadcast_add(&channelwise(shift)?)
+                x[0].broadcast_mul(&beside(&scale, &x[0])?)?.broadcast_add(&beside(&shift, &x[0])?)
             }
+            Op::LayerNorm { weight, bias, eps } => {
+                let centred = x[0].broadcast_sub(&x[0].mean_keepdim(1)?)?;
+                let deviation = (centred.sqr()?.mean_keepdim(1)? + *eps)?.sqrt()?;
+                let y = centred.broadcast_div(&deviation)?;
+                self.biased(y.broadcast_mul(&beside(self.parameter(weight)?, &x[0])?)?, Some(bias))
+            }
+            Op::ScaleChannels { weight } => x[0].broadcast_mul(&beside(self.parameter(weight)?, &x[0])?),
+            Op::Table { weight } => x[0].matmul(self.parameter(weight)?),
             Op::Linear { weight, bias } => {
-                let y = x[0].matmul(&self.parameter(weight)?.t()?)?;
-                match bias {
-                    Some(bias) => y.broadcast_add(self.parameter(bias)?),
-                    None => Ok(y),
-                }
+                let weight = self.parameter(weight)?;
+                let y = match x[0].rank() {
+                    4 => x[0].conv2d(&weight.unsqueeze(2)?.unsqueeze(3)?, 0, 1, 1, 1)?,
+                    _ => x[0].matmul(&weight.t()?)?,
+                };
+                self.biased(y, bias.as_ref())
             }
             Op::Relu => x[0].relu(),
             Op::Sigmoid => candle_nn::ops::sigmoid(&x[0]),
             Op::Tanh => x[0].tanh(),
+            Op::Gelu => x[0].gelu_erf(),
+            Op::Silu => x[0].silu(),
             Op::MaxPool { kernel, stride, padding } => {
                 pad(&x[0], *padding, f32::NEG_INFINITY)?.max_pool2d_with_stride(*kernel, *stride)
             }
-            Op::RepeatChannels(times) => x[0].repeat((1, *times, 1, 1)),
+            Op::MeanPool { kernel, stride } => x[0].avg_pool2d_with_stride(*kernel, *stride),
+            Op::RepeatChannels(times) => Tensor::cat(&vec![&x[0]; *times], 1),
             Op::MeanOverMap => x[0].mean(D::Minus1)?.mean(D::Minus1),
             Op::MaxOverMap => x[0].flatten_from(2)?.max(D::Minus1),
             Op::Add => &x[0] + &x[1],
             Op::Mul => &x[0] * &x[1],
+            Op::MulChannels => x[0].broadcast_mul(&x[1].unsqueeze(2)?.unsqueeze(3)?),
             Op::Concat => Tensor::cat(x, 1),
+            Op::Reshape | Op::JoinItem { .. } => x[0].reshape(dims(&x[0], shape)),
+            Op::SliceChannels { from } => x[0].narrow(1, *from, shape.channels())?.contiguous(),
+            Op::SoftmaxOverChannels { group } => {
+                let grouped = x[0].reshape(((), x[0].dim(1)? / group, *group))?;
+                candle_nn::ops::softmax(&grouped, 2)?.reshape(x[0].shape())
+            }
             Op::SoftmaxOverItem { vectors } => {
                 let dims = x[0].dims().to_vec();
                 candle_nn::ops::softmax(&x[0].reshape(((), *vectors, dims[1]))?, 1)?.reshape(dims)
             }
-            Op::WeightedSumOverItem { vectors } => {
-                let weighted = x[1].broadcast_mul(&x[0])?;
-                let channels = weighted.dim(1)?;
-                weighted.reshape(((), *vectors, channels))?.sum(1)
+            Op::WeightedSumOverItem { vectors } => by_item(&x[1].broadcast_mul(&x[0])?, *vectors)?.sum(1),
+            Op::MeanOverItem { vectors } => by_item(&x[0], *vectors)?.mean(1),
+            Op::MaxOverItem { vectors } => by_item(&x[0], *vectors)?.max(1),
+            Op::Attention { vectors, heads } => {
+                let part = shape.channels() / heads;
+                let split = |x: &Tensor| x.reshape(((), *vectors, *heads, part))?.transpose(1, 2)?.contiguous();
+                let (q, k, v) = (split(&x[0])?, split(&x[1])?, split(&x[2])?);
+                let likeness = (q.matmul(&k.t()?)? / (part as f64).sqrt())?;
+                let y = candle_nn::ops::softmax(&likeness, D::Minus1)?.matmul(&v)?;
+                y.transpose(1, 2)?.reshape(x[0].shape())
             }
+        }
+    }
+
+    /// With the bias added to every channel.
+    fn biased(&self, y: Tensor, bias: Option<&Parameter>) -> candle_core::Result<Tensor> {
+        match bias {
+            Some(bias) => y.broadcast_add(&beside(self.parameter(bias)?, &y)?),
+            None => Ok(y),
         }
     }
 
@@ -139,16 +173,73 @@ impl Reference {
     }
 }
 
-/// The map with `padding` rows and columns of `value` around it.
-fn pad(x: &Tensor, padding: usize, value: f32) -> candle_core::Result<Tensor> {
-    if padding == 0 {
-        return Ok(x.clone());
+/// A value for each channel, in the form that is broadcast over `x`.
+fn beside(channels: &Tensor, x: &Tensor) -> candle_core::Result<Tensor> {
+    match x.rank() {
+        4 => channels.reshape((1, (), 1, 1)),
+        _ => channels.reshape((1, ())),
     }
+}
+
+/// (items, vectors, channels).
+fn by_item(x: &Tensor, vectors: usize) -> candle_core::Result<Tensor> {
+    x.reshape(((), vectors, x.dim(1)?))
+}
+
+/// The dimensions of a value of this shape that has as many elements as `x`.
+fn dims(x: &Tensor, shape: Shape) -> Vec<usize> {
+    let rest = match shape {
+        Shape::Map { channels, rows, columns, .. } => vec![channels, rows, columns],
+        Shape::Features { channels, .. } => vec![channels],
+    };
+    let n = x.elem_count() / rest.iter().product::<usize>().max(1);
+    std::iter::once(n).chain(rest).collect()
+}
+
+/// The map with rows and columns of `value` around it.
+fn pad(x: &Tensor, p: Padding, value: f32) -> candle_core::Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    let beside = Tensor::full(value, (n, c, h, padding), &Device::Cpu)?;
-    let wide = Tensor::cat(&[&beside, x, &beside], 3)?;
-    let above = Tensor::full(value, (n, c, padding, w + 2 * padding), &Device::Cpu)?;
-    Tensor::cat(&[&above, &wide, &above], 2)
+    let x = between(x, p.left, p.right, 3, |count| Tensor::full(value, (n, c, h, count), &Device::Cpu))?;
+    let w = w + p.left + p.right;
+    between(&x, p.top, p.bottom, 2, |count| Tensor::full(value, (n, c, count, w), &Device::Cpu))
+}
+
+fn between(
+    x: &Tensor,
+    before: usize,
+    after: usize,
+    dim: usize,
+    filled: impl Fn(usize) -> candle_core::Result<Tensor>,
+) -> candle_core::Result<Tensor> {
+    let mut parts = vec![x.clone()];
+    if before > 0 {
+        parts.insert(0, filled(before)?);
+    }
+    if after > 0 {
+        parts.push(filled(after)?);
+    }
+    if parts.len() == 1 { Ok(x.clone()) } else { Tensor::cat(&parts, dim) }
+}
+
+/// Each channel correlated with a kernel of its own, without padding. candle's grouped convolution would run a
+/// convolution for every channel.
+fn depthwise(x: &Tensor, weight: &Tensor, stride: usize) -> candle_core::Result<Tensor> {
+    let (n, c, h, w) = x.dims4()?;
+    let (_, _, kernel, _) = weight.dims4()?;
+    let (rows, columns) = ((h - kernel) / stride + 1, (w - kernel) / stride + 1);
+    let (x, weight) = (x.flatten_all()?.to_vec1::<f32>()?, weight.flatten_all()?.to_vec1::<f32>()?);
+    let mut y = vec![0f32; n * c * rows * columns];
+    y.par_chunks_exact_mut(rows * columns).enumerate().for_each(|(plane, y)| {
+        let x = &x[plane * h * w..][..h * w];
+        let taps = &weight[plane % c * kernel * kernel..][..kernel * kernel];
+        for (r, line) in y.chunks_exact_mut(columns).enumerate() {
+            for (tap, factor) in taps.iter().enumerate() {
+                let from = &x[(r * stride + tap / kernel) * w + tap % kernel..];
+                line.iter_mut().zip(from.iter().step_by(stride)).for_each(|(y, x)| *y += factor * x);
+            }
+        }
+    });
+    Tensor::from_vec(y, (n, c, rows, columns), &Device::Cpu)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ mod tests {
     #[test]
     fn weights_must_serve_the_network() {
         let graph = Graph::build(|b| {
-            b.output("y", b.pp("head").linear(b.input_features(2), 1, false));
+            b.output("y", b.pp("head").linear(b.input_features(1, 2), 1, false));
             Ok(())
         })
         .expect("graph");

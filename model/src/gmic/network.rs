@@ -74,7 +74,7 @@ fn local(widths: Widths, recipe: &Recipe) -> Result<Graph, GraphError> {
     let (k, size) = (recipe.patches, recipe.patch_size);
     Graph::build(|b| {
         let patches = b.input_maps(k, 1, size, size);
-        let g = b.input_features(widths.global << 4);
+        let g = b.input_features(1, widths.global << 4);
         let h = resnet18(&b.pp("dn_resnet"), b.repeat_channels(patches, 3), widths.local)?;
         b.output("patches", h);
         let gate = b.sigmoid(b.pp("mil_attn_U").linear(h, widths.attention, false));
