@@ -1,7 +1,8 @@
 //! What every architecture does, and the form in which an exam waits for it.
 
 use uvid_exam::{
-    Affine, BreastScores, ImageScores, Mammogram, Output, Reason, Slot, Slots, SopInstanceUid, StudyInstanceUid,
+    Affine, BreastScores, ImageScores, Mammogram, Output, RawScore, Reason, Slot, Slots, SopInstanceUid,
+    StudyInstanceUid, Value,
 };
 
 /// One image, turned into the network's input by the package's recipe.
@@ -45,4 +46,10 @@ pub(crate) trait Architecture: Send + Sync {
 
     /// Runs the network on one exam and reads its outputs.
     fn predict(&self, exam: &Prepared) -> Result<Readings, Reason>;
+}
+
+/// A network's own number, named. What is no number stops the study.
+pub(crate) fn raw(name: &str, score: f64) -> Result<Output, Reason> {
+    let score = RawScore::new(score).map_err(|e| Reason::ModelFailed(format!("{name}: {e}")))?;
+    Ok(Output { name: name.to_owned(), value: Value::Score(score) })
 }

@@ -61,8 +61,9 @@ impl std::fmt::Display for Golden {
 impl Golden {
     fn of(value: &Value) -> Self {
         match value {
-            Value::Score(v) => Self::Number(*v),
-            Value::Probability(p) => Self::Number(p.get()),
+            Value::Score(v) => Self::Number(v.get()),
+            Value::Probability(p) | Value::Risk { probability: p, .. } => Self::Number(p.get()),
+            Value::Percentile(p) => Self::Number(p.get()),
             Value::RelativeRisk { ratio, .. } => Self::Number(*ratio),
             Value::Category(text) => Self::Text(text.clone()),
         }

@@ -9,9 +9,11 @@
 //! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
 
 mod architecture;
+mod combine;
 pub mod density;
 pub mod gmic;
 mod golden;
+mod in_force;
 mod manifest;
 mod package;
 mod predictor;
@@ -19,7 +21,11 @@ pub mod regions;
 pub mod resample;
 
 pub use architecture::{Prepared, PreparedImage};
+pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
-pub use manifest::{Calibration, Manifest, OperatingPoint, OutputMeaning, Recipe, RelativeRisk, SiteCalibration};
+pub use manifest::{
+    Calibration, Level, Manifest, OperatingPoint, OutputCalibration, OutputMeaning, Percentiles, Recipe, RelativeRisk,
+    Site, SiteCalibration, SiteOperatingPoint,
+};
 pub use package::{Package, PackageError};
-pub use predictor::{LoadError, Predictor};
+pub use predictor::{BACKEND, LoadError, Predictor};

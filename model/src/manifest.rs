@@ -37,6 +37,12 @@ pub struct Manifest {
     pub recipe: Recipe,
     /// What each output means, by name.
     pub outputs: BTreeMap<String, OutputMeaning>,
+    /// Calibrated probabilities made of raw scores.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub calibrated: Vec<OutputCalibration>,
+    /// Places among a reference population.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub percentiles: Vec<Percentiles>,
     /// Thresholds with what was measured there.
     #[serde(default)]
     pub operating_points: Vec<OperatingPoint>,
@@ -170,6 +176,9 @@ pub struct OperatingPoint {
     pub name: String,
     /// The output that it cuts.
     pub output: String,
+    /// Of what: the exam, or each breast.
+    #[serde(default)]
+    pub level: Level,
     /// Positive at or above.
     pub threshold: f64,
     /// Measured there.
@@ -178,6 +187,86 @@ pub struct OperatingPoint {
     pub specificity: f64,
     /// On what.
     pub source: String,
+}
+
+/// What a value belongs to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The exam.
+    #[default]
+    Exam,
+    /// A breast.
+    Breast,
+    /// An image.
+    Image,
+}
+
+/// A calibrated probability made of a raw score: `1 / (1 + exp(-(slope * score + intercept)))`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutputCalibration {
+    /// The raw score that it reads.
+    pub output: String,
+    /// The name of the probability.
+    pub gives: String,
+    /// Where it was fitted: a calibration of exams is not one of breasts.
+    pub levels: Vec<Level>,
+    /// Not 0.
+    pub slope: f64,
+    /// Added.
+    pub intercept: f64,
+    /// On what it was fitted.
+    pub source: String,
+}
+
+impl OutputCalibration {
+    /// The probability of a score.
+    pub fn of(&self, score: f64) -> f64 {
+        1.0 / (1.0 + (-(self.slope * score + self.intercept)).exp())
+    }
+}
+
+/// The scores of a reference population.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Percentiles {
+    /// The raw score that is looked up.
+    pub output: String,
+    /// The name of the percentile.
+    pub gives: String,
+    /// What was scored.
+    pub levels: Vec<Level>,
+    /// Scores at equally spaced percentiles, the first at 0, the last at 100, rising; at least two.
+    pub scores: Vec<f64>,
+    /// Whose scores they are.
+    pub source: String,
+}
+
+/// What a site has set: everything else is the package's own.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Site {
+    /// In place of the package's calibration.
+    #[serde(default)]
+    pub calibration: Option<SiteCalibration>,
+    /// In place of the package's thresholds.
+    #[serde(default)]
+    pub operating_points: Vec<SiteOperatingPoint>,
+}
+
+/// A threshold set at a site, with who did it and why: both are part of the record.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SiteOperatingPoint {
+    /// The package's operating point that it is set for.
+    pub name: String,
+    /// Positive at or above.
+    pub threshold: f64,
+    /// Who set it.
+    pub by: String,
+    /// On what and why.
+    pub reason: String,
 }
 
 /// A published relative risk.
@@ -223,16 +312,23 @@ pub struct SiteCalibration {
 }
 
 impl Manifest {
-    /// SHA-256 of everything that decides a score besides the weights: the recipe in force, `site` included.
-    pub fn recipe_digest(&self, site: Option<&SiteCalibration>) -> String {
+    /// SHA-256 of everything that decides a result besides the weights: the recipe in force, what the site has set
+    /// included.
+    pub fn recipe_digest(&self, site: &Site) -> String {
         #[derive(Serialize)]
         struct InForce<'a> {
             recipe: &'a Recipe,
             input: &'a Input,
             site: Option<(f64, [f64; 3])>,
+            #[serde(skip_serializing_if = "Vec::is_empty")]
+            thresholds: Vec<(&'a str, f64)>,
         }
-        let in_force =
-            InForce { recipe: &self.recipe, input: &self.input, site: site.map(|s| (s.scale, s.thresholds)) };
+        let in_force = InForce {
+            recipe: &self.recipe,
+            input: &self.input,
+            site: site.calibration.as_ref().map(|s| (s.scale, s.thresholds)),
+            thresholds: site.operating_points.iter().map(|p| (p.name.as_str(), p.threshold)).collect(),
+        };
         // The text form of a struct has one order of keys, and shortest floats that read back equal.
         let text = serde_json::to_string(&in_force).unwrap_or_default();
         hex(&Sha256::digest(text.as_bytes()))

@@ -1,12 +1,13 @@
 //! A loaded package, ready to score.
 
 use rayon::prelude::*;
-use uvid_exam::{Exam, PackageId, Reason, Rules, Scores, Value};
+use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
 use crate::gmic::Gmic;
-use crate::manifest::{Manifest, Recipe, SiteCalibration};
+use crate::in_force::InForce;
+use crate::manifest::{Level, Manifest, Recipe, Site};
 use crate::package::{Package, PackageError};
 
 /// Why a package cannot be loaded.
@@ -27,6 +28,9 @@ pub enum LoadError {
     /// The calibration is none.
     #[error("the calibration {0}")]
     Calibration(String),
+    /// A site sets a threshold that the package does not know.
+    #[error("the operating point {0}")]
+    OperatingPoint(String),
 }
 
 impl LoadError {
@@ -42,31 +46,36 @@ pub struct Predictor {
     manifest: Manifest,
     rules: Rules,
     architecture: Box<dyn Architecture>,
+    in_force: InForce,
 }
 
+/// What computes: the reference executor. Part of every result.
+pub const BACKEND: &str = "candle-cpu-f32";
+
 impl Predictor {
-    /// Loads a package's weights; `site` replaces the package's calibration by one fitted at a site.
-    pub fn load(package: &Package, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
+    /// Loads a package's weights, with what the site has set.
+    pub fn load(package: &Package, site: &Site) -> Result<Self, LoadError> {
         let manifest = package.manifest().clone();
         let magnification = (1.0..=f64::MAX).contains(&manifest.input.magnification_max);
-        LoadError::unless_all(&[("input.magnification_max", magnification)])?;
+        let levels = manifest.operating_points.iter().all(|p| p.level != Level::Image && p.threshold.is_finite());
+        LoadError::unless_all(&[("input.magnification_max", magnification), ("operating_points", levels)])?;
+        let recalibrated = site.calibration.as_ref();
+        if recalibrated.is_some() && !matches!(manifest.recipe, Recipe::Density(_)) {
+            return Err(LoadError::Calibration("of a site has no meaning for this architecture".into()));
+        }
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
-            Recipe::Density(recipe) => Box::new(Density::load(package, recipe, site)?),
-            Recipe::Gmic(recipe) => {
-                if site.is_some() {
-                    return Err(LoadError::Calibration("of a site has no meaning for this architecture".into()));
-                }
-                Box::new(Gmic::load(package, recipe)?)
-            }
+            Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
+            Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),
             version: manifest.version.clone(),
             digest: package.digest().to_owned(),
             recipe_digest: manifest.recipe_digest(site),
-            recalibrated: site.map(|site| format!("{}: {}", site.by, site.reason)),
+            recalibrated: recalibrated.map(|site| format!("{}: {}", site.by, site.reason)),
         };
-        Ok(Self { id, rules: manifest.input.rules(), manifest, architecture })
+        let in_force = InForce::new(&manifest, site)?;
+        Ok(Self { id, rules: manifest.input.rules(), manifest, architecture, in_force })
     }
 
     /// Which package this is; part of every result.
@@ -104,13 +113,15 @@ impl Predictor {
 
     /// Scores one exam. What else is being scored does not matter to it.
     pub fn predict(&self, exam: &Prepared) -> Result<Scores, Reason> {
-        let readings = self.architecture.predict(exam)?;
-        let all = readings.images.iter().map(|i| &i.outputs).chain(readings.breasts.iter().map(|b| &b.outputs));
-        for output in all.chain([&readings.exam]).flatten() {
-            if matches!(output.value, Value::Score(v) if !v.is_finite()) {
-                return Err(Reason::ModelFailed(format!("{} is no number", output.name)));
-            }
-        }
-        Ok(Scores { package: self.id.clone(), images: readings.images, breasts: readings.breasts, exam: readings.exam })
+        let mut readings = self.architecture.predict(exam)?;
+        let flags = self.in_force.apply(&mut readings)?;
+        Ok(Scores {
+            package: self.id.clone(),
+            backend: BACKEND.to_owned(),
+            images: readings.images,
+            breasts: readings.breasts,
+            exam: readings.exam,
+            flags,
+        })
     }
 }

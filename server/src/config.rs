@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use uvid_datasets::dicom;
-use uvid_model::SiteCalibration;
+use uvid_model::{Site, SiteCalibration, SiteOperatingPoint};
 
 use crate::pipeline::Limits;
 
@@ -75,6 +75,8 @@ settings! {
         dicom: DicomLimits = DicomLimits::default();
         /// A calibration fitted at this site in place of the model package's own.
         calibration: Option<SiteCalibration> = None;
+        /// Thresholds set at this site in place of the model package's own.
+        operating_points: Vec<SiteOperatingPoint> = Vec::new();
     }
 }
 
@@ -175,6 +177,11 @@ settings! {
 }
 
 impl Config {
+    /// What this site has set in place of the package's own.
+    pub fn site(&self) -> Site {
+        Site { calibration: self.calibration.clone(), operating_points: self.operating_points.clone() }
+    }
+
     /// What one study may cost.
     pub fn limits(&self) -> Limits {
         let file_bytes_max = bytes(self.http.part_bytes_max);

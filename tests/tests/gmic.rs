@@ -63,11 +63,11 @@ patch_size = 256
 air_share_min = 0.01
 combine = {{ breast = "mean", exam = "max" }}
 
-[outputs.p_malignant]
+[outputs.malignant]
 meaning = "Probability of a malignant finding."
 unit = "probability"
 
-[outputs.p_benign]
+[outputs.benign]
 meaning = "Probability of a benign finding."
 unit = "probability"
 
@@ -100,11 +100,11 @@ fn dicom_in_the_authors_numbers_out() {
     for image in report["images"].as_array().expect("images") {
         let slot = image["slot"].as_str().expect("slot");
         let y = &expected[slot]["model1"]["y_fusion"];
-        for (class, name) in [(0, "p_benign"), (1, "p_malignant")] {
+        for (class, name) in [(0, "benign"), (1, "malignant")] {
             let (found, expected) = (output(&image["outputs"], name), y[class].as_f64().expect("number"));
             assert!((found - expected).abs() <= 1e-5, "{slot} {name}: {found}, expected {expected}");
         }
-        by_breast.entry(slot[..1].to_owned()).or_default().push(output(&image["outputs"], "p_malignant"));
+        by_breast.entry(slot[..1].to_owned()).or_default().push(output(&image["outputs"], "malignant"));
         for map in ["malignant-saliency", "benign-saliency"] {
             let path = maps.join(report["study"].as_str().expect("uid")).join(format!("{slot}_{map}.png"));
             let picture = image::open(&path).expect("a heat map");
@@ -116,10 +116,10 @@ fn dicom_in_the_authors_numbers_out() {
     for breast in report["breasts"].as_array().expect("breasts") {
         let views = &by_breast[breast["laterality"].as_str().expect("side")];
         let mean = views.iter().sum::<f64>() / views.len() as f64;
-        assert!((output(&breast["outputs"], "p_malignant") - mean).abs() <= 1e-12);
+        assert!((output(&breast["outputs"], "malignant") - mean).abs() <= 1e-12);
         largest = largest.max(mean);
     }
-    assert!((output(&report["exam"], "p_malignant") - largest).abs() <= 1e-12);
+    assert!((output(&report["exam"], "malignant") - largest).abs() <= 1e-12);
 
     // A package without golden cases cannot be verified, and says so.
     let result = run(&["model", "verify", &text(folder.path())]);

@@ -29,7 +29,8 @@ pub use patient::{BirthDate, Patient, PatientId, PatientName};
 pub use reason::Reason;
 pub use received::{Content, Listed, Received};
 pub use scores::{
-    BreastScores, Heatmap, ImageScores, InvalidProbability, Output, PackageId, Probability, Scores, Value,
+    BreastScores, Flag, Heatmap, ImageScores, InvalidProbability, NotFinite, Output, PackageId, Percentile,
+    Probability, RawScore, Region, Scores, Value,
 };
 pub use slot::{Slot, Slots};
 pub use uid::{InvalidUid, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};

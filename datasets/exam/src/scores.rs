@@ -1,7 +1,10 @@
 //! What a model says about an exam.
 //!
-//! Invariants: a [`Probability`] lies within 0 and 1 and is a number; every result names the package and the recipe it
-//! came from, by digest, and can be recomputed from them.
+//! A network's own number ([`RawScore`]), a calibrated [`Probability`] and a [`Percentile`] are three types that do not
+//! turn into one another by accident.
+//!
+//! Invariants: each of them is a number within its range; every result names the package and the recipe it came from,
+//! by digest, and the backend that computed it, and can be recomputed from them.
 
 use crate::{Affine, Laterality, Slot, SopInstanceUid};
 
@@ -10,7 +13,63 @@ use crate::{Affine, Laterality, Slot, SopInstanceUid};
 #[error("{0} is not a probability")]
 pub struct InvalidProbability(pub f64);
 
-/// A probability: a number from 0 to 1.
+/// No number at all: a network's output that is NaN or infinite.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error("{0} is no finite number")]
+pub struct NotFinite(pub f64);
+
+/// A model's own number. Its order means something, its size only to that model, even where it lies between 0 and 1.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct RawScore(f64);
+
+impl RawScore {
+    /// Refuses NaN and infinity.
+    pub fn new(value: f64) -> Result<Self, NotFinite> {
+        if value.is_finite() { Ok(Self(value)) } else { Err(NotFinite(value)) }
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// The share of a reference population whose score is not above this one: a number from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct Percentile(f64);
+
+impl Percentile {
+    /// Where `score` lies among `reference`: the scores of a reference population at equally spaced percentiles, the
+    /// first at 0, the last at 100, rising. Interpolated between two; the middle of several that are equal to the
+    /// score; 0 below the first, 100 above the last. `None` where there are fewer than two or they do not rise.
+    pub fn among(score: RawScore, reference: &[f64]) -> Option<Self> {
+        let steps = reference.len().checked_sub(1).filter(|n| *n > 0)?;
+        if !reference.iter().all(|v| v.is_finite()) || !reference.is_sorted() {
+            return None;
+        }
+        let below = reference.partition_point(|v| *v < score.0);
+        let not_above = reference.partition_point(|v| *v <= score.0);
+        let place = if below < not_above {
+            // Equal to one or several: their middle.
+            (below + not_above - 1) as f64 / 2.0
+        } else if below == 0 {
+            0.0
+        } else if below > steps {
+            steps as f64
+        } else {
+            let (lo, hi) = (reference[below - 1], reference[below]);
+            (below - 1) as f64 + (score.0 - lo) / (hi - lo)
+        };
+        Some(Self((place / steps as f64 * 100.0).clamp(0.0, 100.0)))
+    }
+
+    /// The number.
+    pub fn get(self) -> f64 {
+        self.0
+    }
+}
+
+/// A calibrated probability: a number from 0 to 1 that is meant as a frequency.
 #[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
 pub struct Probability(f64);
 
@@ -44,10 +103,19 @@ pub struct PackageId {
 /// One value that a model gives. The kinds do not mix.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Value {
-    /// A continuous score on the model's own scale: its order means something, its size only to that model.
-    Score(f64),
-    /// A probability.
+    /// A raw score.
+    Score(RawScore),
+    /// A calibrated probability.
     Probability(Probability),
+    /// The calibrated probability that a cancer is diagnosed within so many years.
+    Risk {
+        /// From the exam on.
+        years: u8,
+        /// Of a diagnosis by then.
+        probability: Probability,
+    },
+    /// A place among a reference population.
+    Percentile(Percentile),
     /// A category of a published scale.
     Category(String),
     /// A published relative risk that belongs to a category; literature, not the model's own estimate.
@@ -61,6 +129,18 @@ pub enum Value {
         /// Where it was published.
         source: String,
     },
+}
+
+impl Value {
+    /// The number that an operating point can cut, if the value is one.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Self::Score(score) => Some(score.get()),
+            Self::Probability(p) | Self::Risk { probability: p, .. } => Some(p.get()),
+            Self::Percentile(p) => Some(p.get()),
+            Self::Category(_) | Self::RelativeRisk { .. } => None,
+        }
+    }
 }
 
 /// A named value. The package's card says what the name means.
@@ -87,6 +167,34 @@ pub struct Heatmap {
     pub to_file: Affine,
 }
 
+/// A place in the image that the model points at.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Region {
+    /// What for, in the package's words: the class of a saliency map, or `patch`.
+    pub name: String,
+    /// How strongly: the highest value within, or the weight of a patch.
+    pub score: RawScore,
+    /// The outline as (row, column) in the file's pixel coordinates, within the image; the last point joins the first.
+    pub outline: Vec<(f64, f64)>,
+}
+
+/// What one operating point says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Flag {
+    /// The operating point's name.
+    pub point: String,
+    /// The output that it cuts.
+    pub output: String,
+    /// The breast, or `None` for the exam.
+    pub laterality: Option<Laterality>,
+    /// Flagged at or above.
+    pub threshold: f64,
+    /// Whether the output is.
+    pub flagged: bool,
+    /// Who set the threshold at this site, and why; `None` where the package's own is in force.
+    pub set_by: Option<String>,
+}
+
 /// What a model says of one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ImageScores {
@@ -100,6 +208,8 @@ pub struct ImageScores {
     pub outputs: Vec<Output>,
     /// Pictures, if the model draws any.
     pub heatmaps: Vec<Heatmap>,
+    /// Places that it points at, the strongest first, if it points at any.
+    pub regions: Vec<Region>,
 }
 
 /// What a model says of one breast.
@@ -116,12 +226,16 @@ pub struct BreastScores {
 pub struct Scores {
     /// The model.
     pub package: PackageId,
+    /// What computed it: two runs on the same backend give the same bits.
+    pub backend: String,
     /// Per image, in the order of the slots.
     pub images: Vec<ImageScores>,
     /// Per breast that has an image.
     pub breasts: Vec<BreastScores>,
     /// For the exam.
     pub exam: Vec<Output>,
+    /// What the operating points in force say.
+    pub flags: Vec<Flag>,
 }
 
 #[cfg(test)]
@@ -141,6 +255,32 @@ mod tests {
             (f64::INFINITY, false),
         ] {
             assert_eq!(Probability::new(value).is_ok(), valid, "{value}");
+        }
+    }
+
+    #[test]
+    fn a_percentile_is_a_place_among_the_reference() {
+        let check = |score: f64, reference: &[f64], expected: Option<f64>| {
+            let found = Percentile::among(RawScore::new(score).expect("finite"), reference).map(Percentile::get);
+            assert_eq!(found, expected, "{score} among {reference:?}");
+        };
+        check(0.0, &[0.0, 1.0, 2.0], Some(0.0));
+        check(-1.0, &[0.0, 1.0, 2.0], Some(0.0));
+        check(3.0, &[0.0, 1.0, 2.0], Some(100.0));
+        check(1.0, &[0.0, 1.0, 2.0], Some(50.0));
+        check(0.5, &[0.0, 1.0, 2.0], Some(25.0));
+        check(1.0, &[0.0, 1.0, 1.0, 1.0, 2.0], Some(50.0));
+        check(1.0, &[1.0, 1.0], Some(50.0));
+        check(1.0, &[], None);
+        check(1.0, &[1.0], None);
+        check(1.0, &[2.0, 1.0], None);
+        check(1.0, &[1.0, f64::NAN], None);
+    }
+
+    #[test]
+    fn a_raw_score_is_finite() {
+        for (value, valid) in [(0.0, true), (-1e300, true), (f64::NAN, false), (f64::NEG_INFINITY, false)] {
+            assert_eq!(RawScore::new(value).is_ok(), valid, "{value}");
         }
     }
 }

@@ -170,6 +170,7 @@ impl Density {
                 file_size: image.file_size,
                 outputs: self.reader.outputs(map.score())?,
                 heatmaps: vec![self.reader.heatmap(map, &image.to_file)],
+                regions: vec![],
             });
         }
         for laterality in Laterality::ALL {

@@ -5,7 +5,7 @@
 //! P(C) = g_1 - g_2, P(D) = g_2. P(dense) = P(C) + P(D) = g_1. The letter is the most probable category, provisional
 //! until a site has checked the cuts.
 
-use uvid_exam::{Affine, Heatmap, Output, Probability, Reason, Value};
+use uvid_exam::{Affine, Heatmap, Output, Probability, RawScore, Reason, Value};
 
 use crate::manifest::{Calibration, RelativeRisk};
 use crate::predictor::LoadError;
@@ -96,7 +96,8 @@ impl Reader {
         for (letter, value) in ["p_a", "p_b", "p_c", "p_d"].into_iter().zip(p) {
             push(letter, probability(value)?);
         }
-        push("density_score", Value::Score(score));
+        let raw = RawScore::new(score).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+        push("density_score", Value::Score(raw));
         for risk in self.relative_risks.iter().filter(|r| r.category == letters[best]) {
             push(
                 &format!("relative_risk_vs_{}", risk.reference.to_lowercase()),

@@ -11,12 +11,11 @@ pub mod window;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_exam::{
-    Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Probability, Reason, Slot, Value,
-};
+use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::Weights;
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, Readings};
+use crate::architecture::{Architecture, Prepared, PreparedImage, Readings, raw};
+use crate::combine::{Combination, Combine};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use network::{Member, Reading};
@@ -73,39 +72,6 @@ pub struct MemberRecipe {
     pub top_share: f64,
 }
 
-/// How values become one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Combine {
-    /// The views of a breast.
-    pub breast: Combination,
-    /// The breasts of an exam.
-    pub exam: Combination,
-}
-
-/// A way to make one value of several.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Combination {
-    /// Arithmetic mean.
-    Mean,
-    /// The largest.
-    Max,
-}
-
-impl Combination {
-    fn of(self, values: &[[f64; 2]]) -> [f64; 2] {
-        let fold = |class: usize| {
-            let values = values.iter().map(|v| v[class]);
-            match self {
-                Self::Mean => values.clone().sum::<f64>() / values.count() as f64,
-                Self::Max => values.fold(f64::NEG_INFINITY, f64::max),
-            }
-        };
-        [fold(0), fold(1)]
-    }
-}
-
 /// The architecture, loaded.
 pub(crate) struct Gmic {
     recipe: Recipe,
@@ -140,30 +106,26 @@ impl Architecture for Gmic {
 
     fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
-        let mut values: Vec<(Laterality, [f64; 2])> = Vec::new();
+        let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
         for (slot, image) in &exam.images {
             let members = self.run(image).map_err(|e| Reason::ModelFailed(e.to_string()))?;
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
-            values.push((slot.laterality(), y));
+            views.push((*slot, y));
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
                 file_size: image.file_size,
                 outputs: outputs(y)?,
                 heatmaps: heatmaps(&members, image),
+                regions: vec![],
             });
         }
-        let mut breasts = Vec::new();
-        for laterality in Laterality::ALL {
-            let views: Vec<[f64; 2]> = values.iter().filter(|(l, _)| *l == laterality).map(|(_, y)| *y).collect();
-            if !views.is_empty() {
-                let y = self.recipe.combine.breast.of(&views);
-                breasts.push(y);
-                readings.breasts.push(BreastScores { laterality, outputs: outputs(y)? });
-            }
+        let breasts = self.recipe.combine.breasts(&views);
+        for (laterality, y) in &breasts {
+            readings.breasts.push(BreastScores { laterality: *laterality, outputs: outputs(*y)? });
         }
-        readings.exam = outputs(self.recipe.combine.exam.of(&breasts))?;
+        readings.exam = outputs(self.recipe.combine.exam(&breasts))?;
         Ok(readings)
     }
 }
@@ -175,12 +137,8 @@ impl Gmic {
     }
 }
 
-fn outputs(y: [f64; 2]) -> Result<Vec<Output>, Reason> {
-    let output = |name: &str, y: f64| {
-        let p = Probability::new(y).map_err(|e| Reason::ModelFailed(e.to_string()))?;
-        Ok(Output { name: name.to_owned(), value: Value::Probability(p) })
-    };
-    Ok(vec![output("p_malignant", y[1])?, output("p_benign", y[0])?])
+fn outputs([benign, malignant]: [f64; 2]) -> Result<Vec<Output>, Reason> {
+    Ok(vec![raw("malignant", malignant)?, raw("benign", benign)?])
 }
 
 /// The members' saliency, averaged.

@@ -30,7 +30,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let paths = phantoms::write(&exam, &phantom::exam(&phantom::Spec::default())?)?;
     println!("  {} DICOM files in {:.1} s\n", paths.len(), start.elapsed().as_secs_f64());
 
-    let predictor = super::predictor("density-v0", None)?;
+    let predictor = super::predictor("density-v0", &uvid_model::Site::default())?;
     let limits = Limits::default();
     let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
     let (report, exam) = pipeline::score(&sources, &predictor, &limits)?;

@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use uvid_model::{Package, Predictor, SiteCalibration};
+use uvid_model::{Package, Predictor, Site};
 
 /// How a command ended. `--help` and README.md list the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ pub fn package(name: &str) -> anyhow::Result<Package> {
 }
 
 /// The model of this name or in this folder, loaded.
-pub fn predictor(name: &str, site: Option<&SiteCalibration>) -> anyhow::Result<Predictor> {
+pub fn predictor(name: &str, site: &Site) -> anyhow::Result<Predictor> {
     let package = package(name)?;
     Predictor::load(&package, site).with_context(|| format!("loading the model package {name}"))
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
-use uvid_model::{Package, Predictor};
+use uvid_model::{Package, Predictor, Site};
 
 use super::{EXIT_CODES, Ended};
 
@@ -94,7 +94,7 @@ fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
             p.name, p.output, p.threshold, p.sensitivity, p.specificity, p.source
         )?;
     }
-    let predictor = Predictor::load(package, None)?;
+    let predictor = Predictor::load(package, &Site::default())?;
     writeln!(out, "\nTakes\n  {:?}", predictor.rules())?;
     writeln!(out, "\nRecipe\n  {:#?}", m.recipe)?;
     writeln!(out, "\nDigests\n  package  sha256:{}", package.digest())?;
@@ -108,7 +108,7 @@ fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
 fn verify(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
     let m = package.manifest();
     writeln!(out, "{} {}: {} files have the digests that package.toml states", m.name, m.version, m.files.len())?;
-    let report = Predictor::load(package, None)?.verify(package)?;
+    let report = Predictor::load(package, &Site::default())?.verify(package)?;
     for d in &report.differences {
         let verdict = if d.agrees { "agrees" } else { "DIFFERS" };
         let found = d.found.as_ref().map_or("missing".to_owned(), ToString::to_string);

@@ -63,7 +63,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let flags = Flags { config: args.config.clone(), model: args.model.clone(), ..Flags::default() };
     let config = config::load(&flags)?.config;
     let limits = config.limits();
-    let predictor = super::predictor(&config.model, config.calibration.as_ref())?;
+    let predictor = super::predictor(&config.model, &config.site())?;
     let search = spinner("looking for DICOM");
     let found = sources::find(&args.paths, &limits.dicom, || search.inc(1))?;
     search.finish_and_clear();

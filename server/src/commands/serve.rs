@@ -121,8 +121,8 @@ fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 
 fn start_engine(config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
-    let (model, calibration) = (config.model.clone(), config.calibration.clone());
-    let load = move || super::predictor(&model, calibration.as_ref());
+    let (model, site) = (config.model.clone(), config.site());
+    let load = move || super::predictor(&model, &site);
     Engine::start(load, store.objects().clone(), config.limits()).context("no thread for the engine")
 }
 

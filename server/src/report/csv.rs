@@ -2,7 +2,7 @@
 
 use std::io::Write;
 
-use super::json::{OutputJson, ReportJson, State, ValueJson};
+use super::json::{FlagJson, OutputJson, ReportJson, State, ValueJson};
 
 /// The columns.
 pub const HEADER: [&str; 18] = [
@@ -46,10 +46,28 @@ impl<'a> Row<'a> {
         match &output.value {
             ValueJson::Score { value } => Self { kind: "score", value: value.to_string(), ..row },
             ValueJson::Probability { value } => Self { kind: "probability", value: value.to_string(), ..row },
+            ValueJson::Risk { value, .. } => Self { kind: "risk", value: value.to_string(), ..row },
+            ValueJson::Percentile { value } => Self { kind: "percentile", value: value.to_string(), ..row },
             ValueJson::Category { value } => Self { kind: "category", value: value.clone(), ..row },
             ValueJson::RelativeRisk { value, interval, reference, source } => {
                 Self { kind: "relative-risk", value: value.to_string(), interval: *interval, reference, source, ..row }
             }
+        }
+    }
+}
+
+impl<'a> Row<'a> {
+    /// An operating point: 1 where it flags, 0 where not; who set it at this site as `source`.
+    fn flag(flag: &'a FlagJson) -> Self {
+        Self {
+            state: "scored",
+            level: if flag.laterality.is_some() { "breast" } else { "exam" },
+            item: flag.laterality.as_deref().unwrap_or(""),
+            output: &flag.point,
+            kind: "flag",
+            value: u8::from(flag.flagged).to_string(),
+            source: flag.set_by.as_deref().unwrap_or(""),
+            ..Self::default()
         }
     }
 }
@@ -90,6 +108,7 @@ pub fn write<W: Write>(csv: &mut csv::Writer<W>, report: &ReportJson) -> csv::Re
         });
     }
     report.exam.iter().try_for_each(|o| write(Row::of("exam", "", o)))?;
+    report.flags.iter().try_for_each(|f| write(Row::flag(f)))?;
     for breast in &report.breasts {
         breast.outputs.iter().try_for_each(|o| write(Row::of("breast", &breast.laterality, o)))?;
     }

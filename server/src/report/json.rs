@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uvid_exam::{Heatmap, Output, PackageId, Value};
+use uvid_exam::{Flag, Heatmap, Output, PackageId, Region, Value};
 
 use super::{DISCLAIMER, Report};
 
@@ -19,8 +19,14 @@ pub struct ReportJson {
     pub disclaimer: String,
     /// The model package.
     pub package: PackageJson,
+    /// What computed the scores: two runs on the same backend give the same bits. Absent if not scored.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub backend: Option<String>,
     /// Values for the exam; empty if not scored.
     pub exam: Vec<OutputJson>,
+    /// What the operating points in force say; empty if not scored.
+    #[serde(default)]
+    pub flags: Vec<FlagJson>,
     /// Values by breast.
     pub breasts: Vec<BreastJson>,
     /// Values by image that fills a standard view.
@@ -75,14 +81,27 @@ pub struct OutputJson {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum ValueJson {
-    /// A continuous score on the model's own scale.
+    /// A raw score on the model's own scale: its order means something, its size only to that model, even where it lies
+    /// between 0 and 1.
     Score {
         /// Any number.
         value: f64,
     },
-    /// A probability.
+    /// A calibrated probability.
     Probability {
         /// From 0 to 1.
+        value: f64,
+    },
+    /// The calibrated probability that a cancer is diagnosed within so many years.
+    Risk {
+        /// From the exam on.
+        years: u8,
+        /// From 0 to 1.
+        value: f64,
+    },
+    /// The share of a reference population whose score is not above this one.
+    Percentile {
+        /// From 0 to 100.
         value: f64,
     },
     /// A category of a published scale.
@@ -102,6 +121,25 @@ pub enum ValueJson {
         /// Where it was published.
         source: String,
     },
+}
+
+/// What one operating point says.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct FlagJson {
+    /// The operating point's name; the package's card says what was measured there.
+    pub point: String,
+    /// The output that it cuts.
+    pub output: String,
+    /// `L` or `R`; absent for the exam.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub laterality: Option<String>,
+    /// Flagged at or above.
+    pub threshold: f64,
+    /// Whether the output is.
+    pub flagged: bool,
+    /// Who set the threshold at this site, and why; absent where the package's own is in force.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub set_by: Option<String>,
 }
 
 /// The values of one breast.
@@ -126,6 +164,20 @@ pub struct ImageJson {
     pub outputs: Vec<OutputJson>,
     /// Coarse pictures of where a value comes from.
     pub heatmaps: Vec<HeatmapJson>,
+    /// Places that the model points at, the strongest first.
+    #[serde(default)]
+    pub regions: Vec<RegionJson>,
+}
+
+/// A place that the model points at.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct RegionJson {
+    /// What for: the class of a saliency map, or `patch`.
+    pub name: String,
+    /// How strongly: the highest raw value within, or the weight of a patch.
+    pub score: f64,
+    /// The outline as (row, column) in the file's pixel coordinates; the last point joins the first.
+    pub outline: Vec<[f64; 2]>,
 }
 
 /// A coarse picture.
@@ -204,7 +256,9 @@ impl From<&Report> for ReportJson {
             state: if scores.is_some() { State::Scored } else { State::NotScored },
             disclaimer: DISCLAIMER.to_owned(),
             package: PackageJson::from(&report.package),
+            backend: scores.map(|s| s.backend.clone()),
             exam: scores.map(|s| outputs(&s.exam)).unwrap_or_default(),
+            flags: scores.iter().flat_map(|s| &s.flags).map(FlagJson::from).collect(),
             breasts: scores.iter().flat_map(|s| &s.breasts).map(BreastJson::from).collect(),
             images: scores.iter().flat_map(|s| &s.images).map(ImageJson::from).collect(),
             received: received.chain(unreadable).collect(),
@@ -250,6 +304,30 @@ impl From<&uvid_exam::ImageScores> for ImageJson {
             file_size: image.file_size,
             outputs: outputs(&image.outputs),
             heatmaps: image.heatmaps.iter().map(HeatmapJson::from).collect(),
+            regions: image.regions.iter().map(RegionJson::from).collect(),
+        }
+    }
+}
+
+impl From<&Flag> for FlagJson {
+    fn from(flag: &Flag) -> Self {
+        Self {
+            point: flag.point.clone(),
+            output: flag.output.clone(),
+            laterality: flag.laterality.map(|l| l.to_string()),
+            threshold: flag.threshold,
+            flagged: flag.flagged,
+            set_by: flag.set_by.clone(),
+        }
+    }
+}
+
+impl From<&Region> for RegionJson {
+    fn from(region: &Region) -> Self {
+        Self {
+            name: region.name.clone(),
+            score: region.score.get(),
+            outline: region.outline.iter().map(|(row, column)| [*row, *column]).collect(),
         }
     }
 }
@@ -274,8 +352,10 @@ fn outputs(outputs: &[Output]) -> Vec<OutputJson> {
 impl From<&Value> for ValueJson {
     fn from(value: &Value) -> Self {
         match value {
-            Value::Score(value) => Self::Score { value: *value },
+            Value::Score(score) => Self::Score { value: score.get() },
             Value::Probability(p) => Self::Probability { value: p.get() },
+            Value::Risk { years, probability } => Self::Risk { years: *years, value: probability.get() },
+            Value::Percentile(p) => Self::Percentile { value: p.get() },
             Value::Category(value) => Self::Category { value: value.clone() },
             Value::RelativeRisk { ratio, interval, reference, source } => Self::RelativeRisk {
                 value: *ratio,

@@ -91,7 +91,23 @@ fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Resul
     if scores.exam.iter().any(|o| matches!(o.value, Value::Category(_))) {
         writeln!(out, "    Letters are provisional until a site has checked their cuts: `uvid model show`.")?;
     }
+    write_flags(out, scores)?;
     write_relative_risks(out, scores)
+}
+
+/// What the operating points say, each with its threshold and who set it.
+fn write_flags(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Result {
+    for flag in &scores.flags {
+        let whose = flag.laterality.map(|l| format!("{l} breast")).unwrap_or_else(|| "exam".to_owned());
+        let verdict = if flag.flagged { "at or above" } else { "below" };
+        let set_by = flag.set_by.as_ref().map(|by| format!("; set here by {by}")).unwrap_or_default();
+        writeln!(
+            out,
+            "    {whose}: {} is {verdict} {} (operating point {}{set_by})",
+            flag.output, flag.threshold, flag.point
+        )?;
+    }
+    Ok(())
 }
 
 /// An exam of fewer views says so.
@@ -102,8 +118,9 @@ fn exam_label(images: usize) -> String {
 /// What the table has room for.
 fn cell(output: &Output) -> Option<String> {
     match &output.value {
-        Value::Score(v) => Some(format!("{v:.3}")),
-        Value::Probability(p) => Some(format!("{:.4}", p.get())),
+        Value::Score(v) => Some(format!("{:.3}", v.get())),
+        Value::Probability(p) | Value::Risk { probability: p, .. } => Some(format!("{:.4}", p.get())),
+        Value::Percentile(p) => Some(format!("{:.1}", p.get())),
         Value::Category(letter) => Some(letter.clone()),
         Value::RelativeRisk { .. } => None,
     }

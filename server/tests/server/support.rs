@@ -30,7 +30,7 @@ pub(crate) const SOON: Duration = Duration::from_secs(60);
 
 /// The bundled model.
 pub(crate) static MODEL: LazyLock<Predictor> =
-    LazyLock::new(|| Predictor::load(&Package::bundled().unwrap(), None).unwrap());
+    LazyLock::new(|| Predictor::load(&Package::bundled().unwrap(), &uvid_model::Site::default()).unwrap());
 
 /// A small four-view exam.
 pub(crate) fn exam(seed: u64) -> Vec<PhantomFile> {
@@ -108,7 +108,7 @@ impl Server {
         let mut config = config(folder.path());
         change(&mut config);
         let store = Store::open(&config.data_dir, Policy::from(&config)).await.unwrap();
-        let load = || Predictor::load(&Package::bundled().unwrap(), None);
+        let load = || Predictor::load(&Package::bundled().unwrap(), &uvid_model::Site::default());
         let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();
         loaded.await.unwrap().unwrap();
         let stop = CancellationToken::new();
