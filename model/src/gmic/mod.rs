@@ -16,6 +16,7 @@ use uvid_kernels::Weights;
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, Readings, raw};
 use crate::combine::{Combination, Combine};
+use crate::outline::{self, RegionRecipe};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use network::{Member, Reading};
@@ -43,6 +44,9 @@ pub struct Recipe {
     /// An image with a smaller share of pixels that are exactly air (its smallest value) is refused: the breast is
     /// found as what lies above air.
     pub air_share_min: f64,
+    /// What of the saliency maps is reported as regions; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<RegionRecipe>,
 }
 
 impl Recipe {
@@ -57,6 +61,7 @@ impl Recipe {
             ("patches", (1..=64).contains(&self.patches)),
             ("patch_size", (32..=rows.min(columns)).contains(&self.patch_size)),
             ("air_share_min", share(self.air_share_min)),
+            ("regions.threshold", self.regions.is_none_or(|r| r.threshold.is_finite())),
         ];
         LoadError::unless_all(&sound)
     }
@@ -112,13 +117,15 @@ impl Architecture for Gmic {
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));
+            let heatmaps = heatmaps(&members, image);
+            let regions = |recipe| heatmaps.iter().flat_map(move |map| outline::regions(map, image.file_size, recipe));
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
                 file_size: image.file_size,
                 outputs: outputs(y)?,
-                heatmaps: heatmaps(&members, image),
-                regions: vec![],
+                regions: self.recipe.regions.map(|recipe| regions(recipe).collect()).unwrap_or_default(),
+                heatmaps,
             });
         }
         let breasts = self.recipe.combine.breasts(&views);
