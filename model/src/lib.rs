@@ -9,6 +9,7 @@
 //! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
 
 mod architecture;
+pub mod checkpoint;
 pub mod density;
 pub mod gmic;
 mod golden;
