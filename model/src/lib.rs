@@ -10,6 +10,7 @@
 
 mod architecture;
 mod combine;
+pub mod checkpoint;
 pub mod density;
 pub mod gmic;
 mod golden;
