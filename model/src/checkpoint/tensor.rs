@@ -122,9 +122,10 @@ impl<'a> StoredTensor<'a> {
         if shape.len() != strides.len() {
             return Err(format!("has {} dimensions and {} strides", shape.len(), strides.len()));
         }
-        let counted = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        // Without elements the other dimensions are bounded all the same: who computes strides multiplies them.
+        let counted = shape.iter().try_fold(1usize, |n, d| n.checked_mul((*d).max(1)));
         let elements = match counted {
-            _ if shape.contains(&0) => 0,
+            Some(n) if n <= limits.tensor_bytes_max / dtype.bytes() && shape.contains(&0) => 0,
             Some(n) if n <= limits.tensor_bytes_max / dtype.bytes() => n,
             _ => return Err(format!("of shape {shape:?} has more than {} bytes", limits.tensor_bytes_max)),
         };

@@ -1,7 +1,7 @@
 //! Looking into what a pickle holds.
 
 use super::arena::{Arena, Chain, Id, Node, Object};
-use super::limits::{CheckpointError, Limits};
+use super::limits::Limits;
 use super::numpy;
 use super::rebuild::rebuild;
 use super::storage::Storages;
@@ -234,10 +234,9 @@ impl<'c> Value<'c> {
         }
     }
 
-    /// The tensor that it is; `None` if it is none.
-    pub fn tensor(self) -> Option<Result<StoredTensor<'c>, CheckpointError>> {
-        let why = |why| CheckpointError::Tensor { name: String::new(), why };
-        Some(rebuild(self.tree, self.id)?.map_err(why))
+    /// The tensor that it is; `None` if it is none, or one that cannot be had.
+    pub fn tensor(self) -> Option<StoredTensor<'c>> {
+        rebuild(self.tree, self.id)?.ok()
     }
 
     pub(super) fn object(self) -> Option<&'c Object> {
