@@ -133,7 +133,7 @@ impl<'a> StoredTensor<'a> {
         let reach = |last: usize, (d, s): (&usize, &usize)| last.checked_add((d - 1).checked_mul(*s)?);
         if elements > 0 {
             let last = shape.iter().zip(&strides).try_fold(offset, reach);
-            if !last.is_some_and(|last| last < stored) {
+            if last.is_none_or(|last| last >= stored) {
                 return Err(format!("of shape {shape:?} reaches outside its storage of {stored} elements"));
             }
         }
