@@ -118,7 +118,7 @@ fn directory(bytes: &[u8]) -> Option<(usize, usize)> {
 }
 
 /// The entry whose directory record is at `at`, and where the next record is.
-fn entry<'a>(bytes: &'a [u8], at: usize, directory: usize) -> Option<(&'a str, Entry, usize)> {
+fn entry(bytes: &[u8], at: usize, directory: usize) -> Option<(&str, Entry, usize)> {
     let record = Record::at(bytes, at, DIRECTORY_ENTRY, b"PK\x01\x02")?;
     let encrypted = record.u16(8)? & 1 != 0;
     let (name_length, extra_length, comment_length) = (record.length(28)?, record.length(30)?, record.length(32)?);

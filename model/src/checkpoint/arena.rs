@@ -143,10 +143,6 @@ impl<'a> Arena<'a> {
         }
     }
 
-    pub fn object(&self, index: u32) -> Option<&Object> {
-        self.objects.get(index as usize)
-    }
-
     pub fn object_mut(&mut self, index: u32) -> Option<&mut Object> {
         self.objects.get_mut(index as usize)
     }
@@ -154,6 +150,46 @@ impl<'a> Arena<'a> {
     /// Every value, in the order of the file.
     pub fn ids(&self) -> impl Iterator<Item = Id> + use<> {
         (0..self.nodes.len() as u32).map(Id)
+    }
+
+    /// The text that a value is.
+    pub fn text(&self, id: Id) -> Option<&'a str> {
+        let Node::Str(span) = self.node(id) else { return None };
+        std::str::from_utf8(self.span(span)).ok()
+    }
+
+    /// The members of the tuple that a value is.
+    pub fn members(&self, id: Id) -> Option<&[Id]> {
+        let Node::Tuple(run) = self.node(id) else { return None };
+        Some(self.tuple(run))
+    }
+
+    /// The object that a value is.
+    pub fn object_at(&self, id: Id) -> Option<&Object> {
+        let Node::Object(index) = self.node(id) else { return None };
+        self.objects.get(index as usize)
+    }
+
+    /// What a list or a set holds, and what was appended to an object.
+    pub fn items(&self, id: Id) -> Chain {
+        if let Node::List(chain) | Node::Set(chain) = self.node(id) {
+            return chain;
+        }
+        self.object_at(id).map_or(Chain::EMPTY, |o| o.items)
+    }
+
+    /// What a dictionary holds, and what was set on an object by key.
+    pub fn entries(&self, id: Id) -> Chain {
+        if let Node::Dict(chain) = self.node(id) {
+            return chain;
+        }
+        self.object_at(id).map_or(Chain::EMPTY, |o| o.pairs)
+    }
+
+    /// The count that a value is: no number below 0.
+    pub fn count(&self, id: Id) -> Option<usize> {
+        let Node::Int(n) = self.node(id) else { return None };
+        usize::try_from(n).ok()
     }
 
     /// A text or a string of bytes.

@@ -1,12 +1,13 @@
 //! How large a checkpoint may be, and why one is refused.
 
 /// What a checkpoint may demand. Every size that a file states is held against the bytes that are there first, then
-/// against these; reading takes at most some 40 bytes of memory for each byte of a pickle, and copies no tensor.
+/// against these. Reading takes at most some 60 bytes of memory for each byte of a pickle (a million texts with a number
+/// each: 3), with the defaults never more than 3 GiB, and copies no tensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// Bytes of the object pickle, or of a safetensors header; below 4 GiB. Mirai's encoder has 5 MB.
+    /// Bytes of the object pickle, or of a safetensors header; below 4 GiB. Mirai's aggregator has some 110 MB.
     pub structure_bytes_max: usize,
-    /// Values in a pickle, 16 bytes each. Also the most entries that are looked at in search of tensors, which hinders
+    /// Values in a pickle, 16 bytes each, and 32 more for what would be a call. Also the most entries that are looked at in search of tensors, which hinders
     /// a module that contains itself, or itself doubled.
     pub values_max: usize,
     /// Entries of a pickle's memo, some 20 bytes each.
@@ -29,8 +30,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             structure_bytes_max: 512 << 20,
-            values_max: 16 << 20,
-            memo_max: 16 << 20,
+            values_max: 32 << 20,
+            memo_max: 32 << 20,
             stack_max: 4 << 20,
             zip_entries_max: 1 << 16,
             tensors_max: 1 << 16,

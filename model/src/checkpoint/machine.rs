@@ -4,24 +4,16 @@
 //! adds at most three values. What Python would import is a [`Node::Global`], what it would call is a [`Node::Object`].
 //! Opcodes are those of CPython's `Lib/pickletools.py`.
 
-use std::collections::HashMap;
-
-use super::arena::{Arena, Chain, Id, Node, Span};
+use super::arena::{Arena, Chain, Id, Node};
 use super::limits::{CheckpointError, Limits, within};
+use super::stack::{Machine, Stop, parse};
 
 /// Reads one pickle at the start of `bytes`; also says how many bytes it has. What follows it is not looked at.
 pub(super) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Arena<'a>, usize), CheckpointError> {
     // A span counts in 32 bits.
     let most = limits.structure_bytes_max.min(u32::MAX as usize - 1);
     let seen = &bytes[..bytes.len().min(most)];
-    let mut machine = Machine {
-        arena: Arena::new(seen, limits),
-        at: 0,
-        stack: Vec::new(),
-        marks: Vec::new(),
-        memo: HashMap::new(),
-        limits,
-    };
+    let mut machine = Machine::new(seen, limits);
     match machine.run() {
         Ok(root) => {
             machine.arena.root = root;
@@ -35,28 +27,6 @@ pub(super) fn read<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(Arena<'a>, u
         Err(Stop::Damaged(why)) => Err(CheckpointError::Pickle { at: machine.at, why }),
         Err(Stop::Refused(error)) => Err(error),
     }
-}
-
-enum Stop {
-    Ended,
-    Damaged(&'static str),
-    Refused(CheckpointError),
-}
-
-impl From<CheckpointError> for Stop {
-    fn from(error: CheckpointError) -> Self {
-        Self::Refused(error)
-    }
-}
-
-struct Machine<'a, 'l> {
-    arena: Arena<'a>,
-    at: usize,
-    stack: Vec<Id>,
-    /// Heights of the stack.
-    marks: Vec<u32>,
-    memo: HashMap<u32, Id>,
-    limits: &'l Limits,
 }
 
 impl Machine<'_, '_> {
@@ -342,156 +312,10 @@ impl Machine<'_, '_> {
         }
         Ok(())
     }
-
-    fn push(&mut self, node: Node) -> Result<(), Stop> {
-        let id = self.arena.push(node)?;
-        self.push_id(id)
-    }
-
-    fn push_tuple(&mut self, members: &[Id]) -> Result<(), Stop> {
-        let id = self.arena.push_tuple(members)?;
-        self.push_id(id)
-    }
-
-    fn push_object(&mut self, class: Id, args: Id) -> Result<(), Stop> {
-        let id = self.arena.push_object(class, args)?;
-        self.push_id(id)
-    }
-
-    fn push_id(&mut self, id: Id) -> Result<(), Stop> {
-        within(self.stack.len() + 1, self.limits.stack_max, "values on a pickle's stack")?;
-        self.stack.push(id);
-        Ok(())
-    }
-
-    /// The last mark guards what lies below it.
-    fn floor(&self) -> usize {
-        self.marks.last().map_or(0, |m| *m as usize)
-    }
-
-    fn top(&self) -> Result<Id, Stop> {
-        let top = self.stack.get(self.floor()..).and_then(<[Id]>::last);
-        top.copied().ok_or(Stop::Damaged("takes from an empty stack"))
-    }
-
-    fn pop(&mut self) -> Result<Id, Stop> {
-        let top = self.top()?;
-        self.stack.pop();
-        Ok(top)
-    }
-
-    fn pop_many(&mut self, count: usize) -> Result<Vec<Id>, Stop> {
-        match self.stack.len().checked_sub(count) {
-            Some(start) if start >= self.floor() => Ok(self.stack.drain(start..).collect()),
-            _ => Err(Stop::Damaged("takes from an empty stack")),
-        }
-    }
-
-    fn pop_mark(&mut self) -> Result<Vec<Id>, Stop> {
-        let mark = self.marks.pop().ok_or(Stop::Damaged("takes up to a mark that is not there"))?;
-        Ok(self.stack.drain((mark as usize).min(self.stack.len())..).collect())
-    }
-
-    fn put(&mut self, index: u32) -> Result<(), Stop> {
-        let top = self.top()?;
-        self.memo.insert(index, top);
-        within(self.memo.len(), self.limits.memo_max, "entries in a pickle's memo")?;
-        Ok(())
-    }
-
-    fn get(&mut self, index: u32) -> Result<(), Stop> {
-        let id = self.memo.get(&index).copied().ok_or(Stop::Damaged("refers to a value that is not there"))?;
-        self.push_id(id)
-    }
-
-    fn take<const N: usize>(&mut self) -> Result<[u8; N], Stop> {
-        let bytes = self.arena.bytes.get(self.at..).and_then(|rest| rest.first_chunk::<N>()).ok_or(Stop::Ended)?;
-        self.at += N;
-        Ok(*bytes)
-    }
-
-    fn skip(&mut self, length: usize) -> Result<Span, Stop> {
-        let end = self.at.checked_add(length).filter(|end| *end <= self.arena.bytes.len()).ok_or(Stop::Ended)?;
-        let span = Span { start: self.at as u32, end: end as u32 };
-        self.at = end;
-        Ok(span)
-    }
-
-    fn signed_length(&mut self) -> Result<usize, Stop> {
-        usize::try_from(i32::from_le_bytes(self.take()?)).map_err(|_| Stop::Damaged("states a negative length"))
-    }
-
-    fn long(&mut self, length: usize) -> Result<Node, Stop> {
-        let span = self.skip(length)?;
-        let bytes = self.arena.span(span);
-        if length > 8 {
-            return Ok(Node::Long(span));
-        }
-        // The sign bit of the last byte fills what is above it.
-        let fill = if bytes.last().is_some_and(|b| b & 0x80 != 0) { 0xFF } else { 0 };
-        let mut value = [fill; 8];
-        value[..length].copy_from_slice(bytes);
-        Ok(Node::Int(i64::from_le_bytes(value)))
-    }
-
-    /// Up to the end of the line, which is consumed.
-    fn line_span(&mut self) -> Result<Span, Stop> {
-        let rest = self.arena.bytes.get(self.at..).unwrap_or_default();
-        let length = rest.iter().position(|b| *b == b'\n').ok_or(Stop::Ended)?;
-        let span = self.skip(length)?;
-        self.at += 1;
-        Ok(span)
-    }
-
-    fn line(&mut self) -> Result<&[u8], Stop> {
-        let span = self.line_span()?;
-        Ok(self.arena.span(span))
-    }
-
-    /// A text of protocol 0. Protocol 0 is what PyTorch never writes, so escapes are refused, not decoded.
-    fn plain_line(&mut self, quoted: bool) -> Result<Span, Stop> {
-        let mut span = self.line_span()?;
-        let line = self.arena.span(span);
-        if line.contains(&b'\\') {
-            return Err(Stop::Damaged("holds an escaped text of protocol 0, which is not supported"));
-        }
-        if quoted {
-            match line {
-                [first @ (b'\'' | b'"'), .., last] if first == last => {}
-                _ => return Err(Stop::Damaged("holds a text without its quotes")),
-            }
-            span = Span { start: span.start + 1, end: span.end - 1 };
-        }
-        Ok(span)
-    }
-
-    fn decimal<T: std::str::FromStr>(&mut self) -> Result<T, Stop> {
-        parse(self.line()?)
-    }
-
-    fn decimal_index(&mut self) -> Result<u32, Stop> {
-        self.decimal()
-    }
-
-    fn global(&mut self) -> Result<Id, Stop> {
-        let module = self.line_span()?;
-        let name = self.line_span()?;
-        if [module, name].iter().any(|s| std::str::from_utf8(self.arena.span(*s)).is_err()) {
-            return Err(Stop::Damaged("holds a text that is not UTF-8"));
-        }
-        let module = self.arena.push(Node::Str(module))?;
-        let name = self.arena.push(Node::Str(name))?;
-        Ok(self.arena.push(Node::Global { module, name })?)
-    }
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Members {
     Items,
     Pairs,
-}
-
-fn parse<T: std::str::FromStr>(line: &[u8]) -> Result<T, Stop> {
-    let text = std::str::from_utf8(line).ok();
-    text.and_then(|t| t.trim().parse().ok()).ok_or(Stop::Damaged("holds a number that is none, or too large"))
 }

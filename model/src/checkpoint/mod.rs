@@ -15,6 +15,7 @@ mod limits;
 mod machine;
 mod numpy;
 mod rebuild;
+mod stack;
 mod state_dict;
 mod storage;
 mod tensor;
@@ -24,7 +25,7 @@ mod value;
 
 use std::collections::BTreeMap;
 
-use uvid_kernels::Weights;
+use uvid_kernels::{Weights, WeightsError};
 
 use archive::Archive;
 use arena::{Arena, Node};
@@ -73,19 +74,19 @@ impl<'a> Checkpoint<'a> {
         &self.tensors
     }
 
-    /// The floating-point tensors as f32, under their names without the `module.` that `DataParallel` put before all.
-    pub fn weights(&self) -> Result<Weights, CheckpointError> {
-        let tensors = self.tensors.iter().filter(|(_, t)| t.dtype().is_float());
-        let candle = tensors.map(|(name, tensor)| Ok((self.plain_name(name).to_owned(), tensor.to_candle()?)));
-        let candle: Vec<_> =
-            candle.collect::<Result<_, candle_core::Error>>().map_err(uvid_kernels::WeightsError::from)?;
-        Ok(Weights::from_tensors(candle)?)
+    /// The tensors by their names in the network: without the `module.` that `DataParallel` put before all of them.
+    pub fn plain_tensors(&self) -> impl Iterator<Item = (&str, &StoredTensor<'a>)> {
+        let wrapped = self.tensors.keys().all(|name| name.starts_with("module."));
+        let prefix = if wrapped { "module." } else { "" };
+        self.tensors.iter().map(move |(name, tensor)| (name.strip_prefix(prefix).unwrap_or(name), tensor))
     }
 
-    /// A tensor's name without the `module.` that `DataParallel` put before all names.
-    pub fn plain_name<'n>(&self, name: &'n str) -> &'n str {
-        let wrapped = self.tensors.keys().all(|name| name.starts_with("module."));
-        name.strip_prefix("module.").filter(|_| wrapped).unwrap_or(name)
+    /// The floating-point tensors as f32, by their names in the network.
+    pub fn weights(&self) -> Result<Weights, CheckpointError> {
+        let tensors = self.plain_tensors().filter(|(_, tensor)| tensor.dtype().is_float());
+        let candle = tensors.map(|(name, tensor)| Ok((name.to_owned(), tensor.to_candle()?)));
+        let candle = candle.collect::<Result<Vec<_>, candle_core::Error>>().map_err(WeightsError::from)?;
+        Ok(Weights::from_tensors(candle)?)
     }
 
     /// All that was pickled; `None` for safetensors.

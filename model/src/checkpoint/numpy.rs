@@ -35,6 +35,14 @@ pub(super) fn numbers(value: Value<'_>) -> Option<Vec<f64>> {
     }
 }
 
+/// The number of a numpy scalar or of an array of one.
+pub(super) fn number(value: Value<'_>) -> Option<f64> {
+    match numbers(value)?.as_slice() {
+        [x] => Some(*x),
+        _ => None,
+    }
+}
+
 fn take<'c, const N: usize>(values: impl Iterator<Item = Value<'c>>) -> Option<[Value<'c>; N]> {
     values.take(N + 1).collect::<Vec<_>>().try_into().ok()
 }
@@ -73,18 +81,17 @@ fn each<const N: usize>(data: &[u8], number: impl Fn([u8; N]) -> f64) -> Option<
 
 /// Bytes as they are, or as Python 3 hands them to protocol 2: `_codecs.encode(text, 'latin1')`, each character a byte.
 fn bytes<'c>(value: Value<'c>) -> Option<Cow<'c, [u8]>> {
-    match value.kind() {
-        Kind::Bytes(bytes) => Some(Cow::Borrowed(bytes)),
-        // What Python 2 wrote is a text if it happens to be UTF-8.
-        Kind::Str(text) => Some(Cow::Borrowed(text.as_bytes())),
-        Kind::Object("_codecs", "encode") => {
-            let [text, codec] = take(value.arguments())?;
-            if !matches!(codec.as_str()?, "latin1" | "latin-1") {
-                return None;
-            }
-            let byte = |c: char| u8::try_from(u32::from(c)).ok();
-            text.as_str()?.chars().map(byte).collect::<Option<Vec<_>>>().map(Cow::Owned)
-        }
-        _ => None,
+    if let Kind::Bytes(bytes) = value.kind() {
+        return Some(Cow::Borrowed(bytes));
     }
+    // What Python 2 wrote is a text if it happens to be UTF-8.
+    if let Some(text) = value.as_str() {
+        return Some(Cow::Borrowed(text.as_bytes()));
+    }
+    let [text, codec] = take(value.arguments())?;
+    if value.class()? != ("_codecs", "encode") || !matches!(codec.as_str()?, "latin1" | "latin-1") {
+        return None;
+    }
+    let byte = |c: char| u8::try_from(u32::from(c)).ok();
+    text.as_str()?.chars().map(byte).collect::<Option<Vec<_>>>().map(Cow::Owned)
 }

@@ -1,8 +1,8 @@
 //! What PyTorch's functions that rebuild tensors are given. Their arguments are read; the functions are not called.
 
-use super::arena::{Arena, Id, Node};
+use super::arena::Id;
 use super::limits::excerpt;
-use super::storage::{size, storage_id};
+use super::storage::storage_id;
 use super::tensor::{Dtype, StoredTensor};
 use super::value::{Tree, global};
 
@@ -12,18 +12,16 @@ const WRAPPERS_MAX: usize = 4;
 /// The tensor that a value stands for, or why it cannot be had; `None` if the value is no tensor.
 pub(super) fn rebuild<'a>(tree: &Tree<'a>, id: Id) -> Option<Result<StoredTensor<'a>, String>> {
     let arena = &tree.arena;
-    let Node::Object(object) = arena.node(id) else { return None };
-    let object = arena.object(object)?;
+    let object = arena.object_at(id)?;
     let (mut function, mut args) = (object.class, object.args);
     for _ in 0..WRAPPERS_MAX {
         let known = global(arena, function)?;
         let (module, name) = known;
-        let inner = match (known, members(arena, args)) {
+        let inner = match (known, arena.members(args)) {
             (("torch._utils", "_rebuild_parameter" | "_rebuild_parameter_with_state"), Some([data, ..]))
-            | (("torch.nn.parameter", "Parameter"), Some([data, ..])) => match arena.node(*data) {
-                Node::Object(inner) => arena.object(inner).map(|o| (o.class, o.args)),
-                _ => None,
-            },
+            | (("torch.nn.parameter", "Parameter"), Some([data, ..])) => {
+                arena.object_at(*data).map(|inner| (inner.class, inner.args))
+            }
             (("torch._tensor", "_rebuild_from_type_v2"), Some([inner, _type, inner_args, ..])) => {
                 Some((*inner, *inner_args))
             }
@@ -75,21 +73,13 @@ fn view<'a>(
         // If the end fits, so does the start.
         bytes = end.and_then(|end| bytes.get(start * unit..end)).ok_or("is of a part outside its storage")?;
     }
-    let offset = size(arena, offset).ok_or("has no offset, or a negative one")?;
-    let sizes = |id: Id| members(arena, id)?.iter().map(|id| size(arena, *id)).collect::<Option<Vec<_>>>();
-    let few = |id: &Id| members(arena, *id).is_some_and(|m| m.len() <= tree.limits.dimensions_max);
+    let offset = arena.count(offset).ok_or("has no offset, or a negative one")?;
+    let sizes = |id: Id| arena.members(id)?.iter().map(|id| arena.count(*id)).collect::<Option<Vec<_>>>();
+    let few = |id: &Id| arena.members(*id).is_some_and(|m| m.len() <= tree.limits.dimensions_max);
     if ![shape, strides].iter().all(few) {
         return Err(format!("has no shape of up to {} dimensions", tree.limits.dimensions_max));
     }
     let shape = sizes(shape).ok_or("has a negative dimension, or one that is no number")?;
     let strides = sizes(strides).ok_or("has a negative stride, or one that is no number")?;
     StoredTensor::view(dtype, bytes, offset, shape, strides, &tree.limits)
-}
-
-/// The members of a tuple.
-fn members<'c>(arena: &'c Arena<'_>, id: Id) -> Option<&'c [Id]> {
-    match arena.node(id) {
-        Node::Tuple(run) => Some(arena.tuple(run)),
-        _ => None,
-    }
 }

@@ -15,11 +15,8 @@ pub(super) fn holder<'c>(root: Value<'c>) -> Value<'c> {
     let mut value = root;
     for _ in 0..WRAPPERS_MAX {
         let inner = |key| value.get(key).filter(|v| is_module(*v) || matches!(v.kind(), Kind::Dict));
-        match value.kind() {
-            Kind::Dict => match inner("model").or_else(|| inner("state_dict")) {
-                Some(inner) => value = inner,
-                None => break,
-            },
+        match inner("model").or_else(|| inner("state_dict")) {
+            Some(inner) if value.kind() == Kind::Dict => value = inner,
             _ => break,
         }
     }

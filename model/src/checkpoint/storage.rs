@@ -42,14 +42,9 @@ impl StorageId<'_> {
 
 /// The storage that a value stands for; `None` if it is none that PyTorch would write.
 pub(super) fn storage_id<'a>(arena: &Arena<'a>, id: Id) -> Option<StorageId<'a>> {
-    let Node::Persistent(tuple) = arena.node(id) else { return None };
-    let Node::Tuple(run) = arena.node(tuple) else { return None };
-    let text = |id: Id| match arena.node(id) {
-        Node::Str(span) => std::str::from_utf8(arena.span(span)).ok(),
-        _ => None,
-    };
-    let [tag, class, key, _location, elements, view @ ..] = arena.tuple(run) else { return None };
-    if text(*tag)? != "storage" {
+    let Node::Persistent(asked) = arena.node(id) else { return None };
+    let [tag, class, key, _location, elements, view @ ..] = arena.members(asked)? else { return None };
+    if arena.text(*tag)? != "storage" {
         return None;
     }
     let (module, class) = global(arena, *class)?;
@@ -62,21 +57,12 @@ pub(super) fn storage_id<'a>(arena: &Arena<'a>, id: Id) -> Option<StorageId<'a>>
         [] => None,
         [view] if *view == Arena::NONE => None,
         [view] => {
-            let Node::Tuple(view) = arena.node(*view) else { return None };
-            let [_key, offset, length] = arena.tuple(view) else { return None };
-            Some((size(arena, *offset)?, size(arena, *length)?))
+            let [_key, offset, length] = arena.members(*view)? else { return None };
+            Some((arena.count(*offset)?, arena.count(*length)?))
         }
         _ => return None,
     };
-    Some(StorageId { key: text(*key)?, dtype, elements: size(arena, *elements)?, part })
-}
-
-/// A number that is a count.
-pub(super) fn size(arena: &Arena<'_>, id: Id) -> Option<usize> {
-    match arena.node(id) {
-        Node::Int(n) => usize::try_from(n).ok(),
-        _ => None,
-    }
+    Some(StorageId { key: arena.text(*key)?, dtype, elements: arena.count(*elements)?, part })
 }
 
 /// Every storage that the pickle names, still without bytes.
@@ -126,10 +112,7 @@ pub(super) fn behind_pickle<'a>(
         return Err(CheckpointError::Container("legacy checkpoint: the storages are not listed".into()));
     };
     for key in keys.chain(chain) {
-        let known = match keys.node(key) {
-            Node::Str(span) => std::str::from_utf8(keys.span(span)).ok().and_then(|key| storages.get_mut(key)),
-            _ => None,
-        };
+        let known = keys.text(key).and_then(|key| storages.get_mut(key));
         let Some(storage) = known else {
             return Err(CheckpointError::Container("legacy checkpoint: a storage is listed that no tensor has".into()));
         };

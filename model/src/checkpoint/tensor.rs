@@ -122,9 +122,10 @@ impl<'a> StoredTensor<'a> {
         if shape.len() != strides.len() {
             return Err(format!("has {} dimensions and {} strides", shape.len(), strides.len()));
         }
-        let counted = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d));
+        // Without elements the other dimensions are bounded all the same: who computes strides multiplies them.
+        let counted = shape.iter().try_fold(1usize, |n, d| n.checked_mul((*d).max(1)));
         let elements = match counted {
-            _ if shape.contains(&0) => 0,
+            Some(n) if n <= limits.tensor_bytes_max / dtype.bytes() && shape.contains(&0) => 0,
             Some(n) if n <= limits.tensor_bytes_max / dtype.bytes() => n,
             _ => return Err(format!("of shape {shape:?} has more than {} bytes", limits.tensor_bytes_max)),
         };
@@ -132,7 +133,7 @@ impl<'a> StoredTensor<'a> {
         let reach = |last: usize, (d, s): (&usize, &usize)| last.checked_add((d - 1).checked_mul(*s)?);
         if elements > 0 {
             let last = shape.iter().zip(&strides).try_fold(offset, reach);
-            if !last.is_some_and(|last| last < stored) {
+            if last.is_none_or(|last| last >= stored) {
                 return Err(format!("of shape {shape:?} reaches outside its storage of {stored} elements"));
             }
         }

@@ -1,7 +1,7 @@
 //! Looking into what a pickle holds.
 
-use super::arena::{Arena, Chain, Id, Node, Object};
-use super::limits::{CheckpointError, Limits};
+use super::arena::{Arena, Id, Node, Object};
+use super::limits::Limits;
 use super::numpy;
 use super::rebuild::rebuild;
 use super::storage::Storages;
@@ -65,7 +65,8 @@ impl<'c> Value<'c> {
             Node::Int(n) => Kind::Int(n),
             Node::Long(span) => Kind::LongInt(arena.span(span)),
             Node::Float(x) => Kind::Float(x),
-            Node::Str(span) => Kind::Str(text(arena, span)),
+            // A text was held to UTF-8 when it was read.
+            Node::Str(_) => Kind::Str(arena.text(self.id).unwrap_or_default()),
             Node::Bytes(span) => Kind::Bytes(arena.span(span)),
             Node::Tuple(_) => Kind::Tuple,
             Node::List(_) => Kind::List,
@@ -99,29 +100,18 @@ impl<'c> Value<'c> {
 
     /// What an object was made with.
     pub fn arguments(self) -> impl Iterator<Item = Value<'c>> {
-        let args = self.object().and_then(|o| match self.tree.arena.node(o.args) {
-            Node::Tuple(run) => Some(self.tree.arena.tuple(run)),
-            _ => None,
-        });
+        let args = self.object().and_then(|o| self.tree.arena.members(o.args));
         args.unwrap_or_default().iter().map(move |id| self.at(*id))
     }
 
     /// The members of a list, a tuple or a set, and what was appended to an object.
     pub fn items(self) -> impl Iterator<Item = Value<'c>> {
         let arena = &self.tree.arena;
-        let (run, chain) = match arena.node(self.id) {
-            Node::Tuple(run) => (arena.tuple(run), Chain::EMPTY),
-            Node::List(chain) | Node::Set(chain) => (&[][..], chain),
-            // A set as protocols before 4 make it: of a list.
-            Node::Object(_) if self.kind() == Kind::Set => match self.arguments().next().map(|v| arena.node(v.id)) {
-                Some(Node::List(chain)) => (&[][..], chain),
-                Some(Node::Tuple(run)) => (arena.tuple(run), Chain::EMPTY),
-                _ => (&[][..], Chain::EMPTY),
-            },
-            Node::Object(_) => (&[][..], self.object().map_or(Chain::EMPTY, |o| o.items)),
-            _ => (&[][..], Chain::EMPTY),
-        };
-        run.iter().copied().chain(arena.chain(chain)).map(move |id| self.at(id))
+        // A set as protocols before 4 make it: of a list.
+        let listed = self.object().filter(|_| self.kind() == Kind::Set).and_then(|_| self.arguments().next());
+        let holder = listed.unwrap_or(self).id;
+        let run = arena.members(holder).unwrap_or_default();
+        run.iter().copied().chain(arena.chain(arena.items(holder))).map(move |id| self.at(id))
     }
 
     /// The entries of a dictionary, in the order of the file; of an object, those that were set by key, as on an
@@ -139,11 +129,7 @@ impl<'c> Value<'c> {
             let mut pair = pair.items();
             (pair.next().unwrap_or(none), pair.next().unwrap_or(none))
         });
-        let pairs = match arena.node(self.id) {
-            Node::Dict(chain) => chain,
-            _ => self.object().map_or(Chain::EMPTY, |o| o.pairs),
-        };
-        listed.chain(arena.pairs(pairs).map(move |(k, v)| (self.at(k), self.at(v))))
+        listed.chain(arena.pairs(arena.entries(self.id)).map(move |(k, v)| (self.at(k), self.at(v))))
     }
 
     /// The attributes of an object.
@@ -164,11 +150,10 @@ impl<'c> Value<'c> {
         let find = |value: Value<'c>| {
             let mut found = None;
             for (k, v) in value.entries().chain(value.attributes()) {
-                match k.kind() {
-                    // As in Python, what is set last holds.
-                    Kind::Str(text) if text == key => found = Some(v),
-                    Kind::Int(n) if Some(n) == number => found = Some(v),
-                    _ => {}
+                let (text, int) = (k.as_str(), k.as_int());
+                // As in Python, what is set last holds.
+                if text == Some(key) || (int.is_some() && int == number) {
+                    found = Some(v);
                 }
             }
             found
@@ -189,62 +174,49 @@ impl<'c> Value<'c> {
 
     /// A truth value.
     pub fn as_bool(self) -> Option<bool> {
-        match self.kind() {
-            Kind::Bool(b) => Some(b),
-            _ => None,
-        }
+        let Kind::Bool(b) = self.kind() else { return None };
+        Some(b)
     }
 
-    /// A whole number; a numpy scalar too, if it is whole and exact.
+    /// A whole number; of numpy's numbers too, if it is whole and exact.
     pub fn as_i64(self) -> Option<i64> {
-        match self.kind() {
-            Kind::Int(n) => Some(n),
-            Kind::Object(..) => self.as_f64().filter(|x| x.fract() == 0.0 && x.abs() < 2f64.powi(53)).map(|x| x as i64),
-            _ => None,
-        }
+        let whole = |x: &f64| x.fract() == 0.0 && x.abs() < 2f64.powi(53);
+        self.as_int().or_else(|| numpy::number(self).filter(whole).map(|x| x as i64))
     }
 
     /// A number; a numpy scalar and an array of one number too.
     pub fn as_f64(self) -> Option<f64> {
-        match self.kind() {
-            Kind::Int(n) => Some(n as f64),
-            Kind::Float(x) => Some(x),
-            Kind::Object(..) => match numpy::numbers(self)?.as_slice() {
-                [x] => Some(*x),
-                _ => None,
-            },
-            _ => None,
+        if let Kind::Float(x) = self.kind() {
+            return Some(x);
         }
+        self.as_int().map(|n| n as f64).or_else(|| numpy::number(self))
     }
 
     /// A text.
     pub fn as_str(self) -> Option<&'c str> {
-        match self.kind() {
-            Kind::Str(text) => Some(text),
-            _ => None,
-        }
+        self.tree.arena.text(self.id)
     }
 
     /// The numbers of a numpy scalar, a numpy array (row by row), a list or a tuple of numbers.
     pub fn numbers(self) -> Option<Vec<f64>> {
-        match self.kind() {
-            Kind::List | Kind::Tuple => self.items().map(Value::as_f64).collect(),
-            Kind::Object(..) => numpy::numbers(self),
-            _ => self.as_f64().map(|x| vec![x]),
+        if matches!(self.kind(), Kind::List | Kind::Tuple) {
+            return self.items().map(Value::as_f64).collect();
         }
+        numpy::numbers(self).or_else(|| self.as_f64().map(|x| vec![x]))
     }
 
-    /// The tensor that it is; `None` if it is none.
-    pub fn tensor(self) -> Option<Result<StoredTensor<'c>, CheckpointError>> {
-        let why = |why| CheckpointError::Tensor { name: String::new(), why };
-        Some(rebuild(self.tree, self.id)?.map_err(why))
+    /// The tensor that it is; `None` if it is none, or one that cannot be had.
+    pub fn tensor(self) -> Option<StoredTensor<'c>> {
+        rebuild(self.tree, self.id)?.ok()
     }
 
-    pub(super) fn object(self) -> Option<&'c Object> {
-        match self.tree.arena.node(self.id) {
-            Node::Object(index) => self.tree.arena.object(index),
-            _ => None,
-        }
+    fn as_int(self) -> Option<i64> {
+        let Node::Int(n) = self.tree.arena.node(self.id) else { return None };
+        Some(n)
+    }
+
+    fn object(self) -> Option<&'c Object> {
+        self.tree.arena.object_at(self.id)
     }
 
     pub(super) fn state(self) -> Option<Value<'c>> {
@@ -258,27 +230,12 @@ impl<'c> Value<'c> {
 
 /// The class or function that a value names. `('module', class, file, source)` stands for its class.
 pub(super) fn global<'a>(arena: &Arena<'a>, id: Id) -> Option<(&'a str, &'a str)> {
-    let name = |id: Id| match arena.node(id) {
-        Node::Str(span) => Some(text(arena, span)),
-        _ => None,
+    let class = if let Node::Persistent(asked) = arena.node(id) {
+        let [tag, class, _file, _source] = arena.members(asked)? else { return None };
+        (arena.text(*tag)? == "module").then_some(*class)?
+    } else {
+        id
     };
-    let class = match arena.node(id) {
-        Node::Persistent(tuple) => match arena.node(tuple) {
-            Node::Tuple(run) => match arena.tuple(run) {
-                [tag, class, _file, _source] if name(*tag) == Some("module") => arena.node(*class),
-                _ => return None,
-            },
-            _ => return None,
-        },
-        node => node,
-    };
-    match class {
-        Node::Global { module, name: class } => Some((name(module)?, name(class)?)),
-        _ => None,
-    }
-}
-
-fn text<'a>(arena: &Arena<'a>, span: super::arena::Span) -> &'a str {
-    // A text was held to UTF-8 when it was read.
-    std::str::from_utf8(arena.span(span)).unwrap_or_default()
+    let Node::Global { module, name } = arena.node(class) else { return None };
+    Some((arena.text(module)?, arena.text(name)?))
 }

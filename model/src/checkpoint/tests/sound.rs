@@ -34,6 +34,38 @@ fn views() {
 }
 
 #[test]
+fn a_directory_of_64_bits() {
+    // The same archive with what a file of more than 4 GiB has: extra fields, a second end record and its locator.
+    let small = zip_file(&state_dict(&PLAIN), &[("0", &floats(6))]);
+    let end = small.len() - 22;
+    let number = |at: usize| u32::from_le_bytes(*small[at..].first_chunk().expect("a number"));
+    let (count, start) = (u64::from(small[end + 10]), number(end + 16) as usize);
+    let mut file = small[..start].to_vec();
+    let mut at = start;
+    for _ in 0..count {
+        let name = at + 46..at + 46 + usize::from(small[at + 28]);
+        let mut record = small[at..at + 46].to_vec();
+        record[20..28].fill(0xFF);
+        record[42..46].fill(0xFF);
+        record[30..32].copy_from_slice(&28u16.to_le_bytes());
+        file.extend([&record, &small[name.clone()], &[1, 0, 24, 0]].concat());
+        for field in [24, 20, 42] {
+            file.extend(u64::from(number(at + field)).to_le_bytes());
+        }
+        at = name.end;
+    }
+    let end_64 = file.len() as u64;
+    let zeros = [0; 28];
+    let counts = [count.to_le_bytes(), count.to_le_bytes(), 0u64.to_le_bytes(), (start as u64).to_le_bytes()].concat();
+    file.extend([b"PK\x06\x06", &zeros[..20], &counts, b"PK\x06\x07", &zeros[..4]].concat());
+    file.extend(
+        [&end_64.to_le_bytes()[..], &zeros[..4], b"PK\x05\x06", &zeros[..4], &[0xFF; 12], &zeros[..2]].concat(),
+    );
+    assert_eq!(numbers(&read(&file).tensors()["w"].to_bytes()), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+    refused(&file[..file.len() - 1], "cut off");
+}
+
+#[test]
 fn where_the_weights_stand() {
     let storage = floats(6);
     let check = |body: &dyn Fn(Pickle) -> Pickle, expected: &[&str], plain: &[&str]| {
