@@ -39,8 +39,7 @@ pub struct Misfit {
 pub struct Missing {
     /// Its key.
     pub name: String,
-    /// The most similar keys that are there and that the network does not name, the nearest first; at most three, and
-    /// none beyond the parameters that the message names.
+    /// The most similar keys that are there and that the network does not name, the nearest first; at most three.
     pub nearest: Vec<String>,
 }
 
@@ -55,8 +54,6 @@ pub struct WrongShape {
     pub found: Vec<usize>,
 }
 
-/// The most parameters of each kind that a message names.
-const NAMED_MAX: usize = 20;
 /// The most similar names that are given for a missing one.
 const NEAREST_MAX: usize = 3;
 /// The names that are compared letter by letter with a missing one: those that share the longest ending, and as many
@@ -76,11 +73,7 @@ impl Misfit {
         let mut misfit = Self { missing: Vec::new(), shapes: Vec::new() };
         for p in parameters {
             match found.get(p.name.as_str()) {
-                None => {
-                    let named = misfit.missing.len() < NAMED_MAX;
-                    let nearest = if named { nearest(&p.name, &unused) } else { Vec::new() };
-                    misfit.missing.push(Missing { name: p.name.clone(), nearest });
-                }
+                None => misfit.missing.push(Missing { name: p.name.clone(), nearest: nearest(&p.name, &unused) }),
                 Some(shape) if **shape != p.shape => misfit.shapes.push(WrongShape {
                     name: p.name.clone(),
                     expected: p.shape.clone(),
@@ -92,26 +85,18 @@ impl Misfit {
         if misfit.missing.is_empty() && misfit.shapes.is_empty() { Ok(()) } else { Err(misfit) }
     }
 
+    /// One line for each tensor.
     fn describe(&self) -> String {
         let missing = self.missing.iter().map(|m| match m.nearest.as_slice() {
             [] => m.name.clone(),
             nearest => format!("{} (there is {})", m.name, nearest.join(", ")),
         });
         let shape = |s: &WrongShape| format!("{}: expected {:?}, found {:?}", s.name, s.expected, s.found);
-        let lists = [
-            ("the weights lack ", first(missing, ", ")),
-            ("wrong shapes: ", first(self.shapes.iter().map(shape), "; ")),
-        ];
+        let lists: [(&str, Vec<String>); 2] =
+            [("the weights lack", missing.collect()), ("wrong shapes:", self.shapes.iter().map(shape).collect())];
         let lists = lists.into_iter().filter(|(_, list)| !list.is_empty());
-        lists.map(|(title, list)| format!("{title}{list}")).collect::<Vec<_>>().join("; ")
+        lists.map(|(title, list)| format!("{title}\n  {}", list.join("\n  "))).collect::<Vec<_>>().join("\n")
     }
-}
-
-/// The first of a list, and how many more there are.
-fn first(all: impl ExactSizeIterator<Item = String>, separator: &str) -> String {
-    let more = all.len().saturating_sub(NAMED_MAX);
-    let named = all.take(NAMED_MAX).collect::<Vec<_>>().join(separator);
-    if more == 0 { named } else { format!("{named} and {more} more") }
 }
 
 /// The names most like `name`: by the letters that would have to change, and no more than half of them.
@@ -180,11 +165,17 @@ impl Weights {
         self.0.keys().map(String::as_str)
     }
 
+    /// Demands every parameter of these networks, in its shape, of all of them together.
+    pub fn fit<'g>(&self, graphs: impl IntoIterator<Item = &'g Graph>) -> Result<(), WeightsError> {
+        let parameters: Vec<&Parameter> = graphs.into_iter().flat_map(Graph::parameters).collect();
+        Ok(Misfit::check(&parameters, self.0.iter().map(|(name, t)| (name.as_str(), t.dims())))?)
+    }
+
     /// Demands every parameter of the network, in its shape, finite. Tensors that the network does not name are left
     /// alone: published checkpoints carry a few.
     pub fn check(&self, graph: &Graph) -> Result<(), WeightsError> {
         let parameters = graph.parameters();
-        Misfit::check(&parameters, self.0.iter().map(|(name, t)| (name.as_str(), t.dims())))?;
+        self.fit([graph])?;
         for p in parameters {
             let Some(tensor) = self.get(&p.name) else { continue };
             // A sum of squares is finite only if every term is.
@@ -221,10 +212,10 @@ mod tests {
             }
         };
         check(weights(&[1.0, 2.0], &[1, 2]), None);
-        check(weights(&[1.0, 2.0], &[2, 1]), Some("wrong shapes: head.weight: expected [1, 2], found [2, 1]"));
+        check(weights(&[1.0, 2.0], &[2, 1]), Some("wrong shapes:\n  head.weight: expected [1, 2], found [2, 1]"));
         check(weights(&[1.0, f32::NAN], &[1, 2]), Some("no finite number"));
         check(weights(&[1.0, f32::INFINITY], &[1, 2]), Some("no finite number"));
-        check(Weights::default(), Some("lack head.weight"));
+        check(Weights::default(), Some("lack\n  head.weight"));
     }
 
     #[test]
@@ -240,17 +231,17 @@ mod tests {
         check(
             &[("fc1.weight", &[2]), ("fc2.weight", &[2])],
             &[("fc2.weight", &[2]), ("module.fc1.weight", &[2]), ("fc_1.weight", &[2]), ("unlike", &[2])],
-            "the weights lack fc1.weight (there is fc_1.weight, module.fc1.weight)",
+            "the weights lack\n  fc1.weight (there is fc_1.weight, module.fc1.weight)",
         );
         check(
             &[("a", &[1]), ("b.bias", &[1]), ("c.weight", &[2]), ("d.weight", &[3, 3])],
             &[("c.weight", &[1, 2]), ("d.weight", &[9])],
-            "the weights lack a, b.bias; wrong shapes: c.weight: expected [2], found [1, 2]; \
+            "the weights lack\n  a\n  b.bias\nwrong shapes:\n  c.weight: expected [2], found [1, 2]\n  \
              d.weight: expected [3, 3], found [9]",
         );
         let names: Vec<String> = (0..23).map(|i| format!("layer{i:02}")).collect();
         let many: Vec<(&str, &[usize])> = names.iter().map(|n| (n.as_str(), [1].as_slice())).collect();
-        check(&many, &[], &format!("the weights lack {} and 3 more", names[..20].join(", ")));
+        check(&many, &[], &format!("the weights lack\n  {}", names.join("\n  ")));
     }
 
     #[test]
