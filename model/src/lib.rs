@@ -15,6 +15,7 @@ pub mod gmic;
 mod golden;
 mod in_force;
 mod manifest;
+pub mod mirai;
 mod package;
 mod predictor;
 pub mod regions;
