@@ -59,9 +59,7 @@ impl Calibrator {
     pub fn of(&self, score: f64) -> f64 {
         let exponent = match *self {
             Self::Composite(Composite { a, b }) => -(a * score + b),
-            Self::TwoSteps(s) => {
-                s.calibrator_slope * (s.base_slope * score + s.base_offset) + s.calibrator_offset
-            }
+            Self::TwoSteps(s) => s.calibrator_slope * (s.base_slope * score + s.base_offset) + s.calibrator_offset,
         };
         1.0 / (1.0 + exponent.exp())
     }
@@ -70,9 +68,9 @@ impl Calibrator {
     pub(super) fn is_sound(&self) -> bool {
         match *self {
             Self::Composite(Composite { a, b }) => [a, b].iter().all(|v| v.is_finite()),
-            Self::TwoSteps(s) => [s.base_slope, s.base_offset, s.calibrator_slope, s.calibrator_offset]
-                .iter()
-                .all(|v| v.is_finite()),
+            Self::TwoSteps(s) => {
+                [s.base_slope, s.base_offset, s.calibrator_slope, s.calibrator_offset].iter().all(|v| v.is_finite())
+            }
         }
     }
 }

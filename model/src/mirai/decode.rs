@@ -80,9 +80,7 @@ impl<'a> Look<'a> {
             (Self::CView, _) => dcmtk_window(x, 540.0, 580.0 - 1.0, low, high),
             (Self::MinMax, _) if most <= least => 0.0,
             (Self::MinMax, Route::Dcmtk) => dcmtk_window(x, (least + most + 1.0) / 2.0, most - least, low, high),
-            (Self::MinMax, Route::Pydicom) => {
-                pydicom_window(x, (least + most + 1.0) / 2.0 - 0.5, most - least)
-            }
+            (Self::MinMax, Route::Pydicom) => pydicom_window(x, (least + most + 1.0) / 2.0 - 0.5, most - least),
         };
         // A cast of a float cuts off what is behind the point, and saturates.
         y as u16

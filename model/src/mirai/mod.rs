@@ -178,8 +178,8 @@ impl Mirai {
             let score = f64::from(*score);
             scores.push(raw(&format!("raw_year_{years}"), score)?);
             let name = format!("risk_year_{years}");
-            let probability = Probability::new(calibrator.of(score))
-                .map_err(|e| Reason::ModelFailed(format!("{name}: {e}")))?;
+            let probability =
+                Probability::new(calibrator.of(score)).map_err(|e| Reason::ModelFailed(format!("{name}: {e}")))?;
             risks.push(Output { name, value: Value::Risk { years, probability } });
         }
         risks.extend(scores);

@@ -99,9 +99,9 @@ mod tests {
         let check = |pixels: Vec<u16>, expected: Result<(), NoBreast>| assert_eq!(gate(&pixels, 0.02), expected);
         check(vec![0; 100], Err(NoBreast::NoContrast));
         check(vec![500; 100], Err(NoBreast::NoContrast));
-        check((0..10_000).map(|i| (i * 7919 % 65536) as u16).collect(), Err(NoBreast::NoAir(0.0101)));
-        let inverted = (0..100).map(|i| if i < 60 { 65535 } else { 600 * i as u16 - 36000 }).collect();
+        check((0..10_000).map(|i| 6 * i as u16).collect(), Err(NoBreast::NoAir(0.01)));
+        let inverted = (0..100).map(|i| if i < 60 { 65535 } else { 700 * (i - 60) }).collect();
         check(inverted, Err(NoBreast::NoAir(0.01)));
-        check((0..100).map(|i| if i < 60 { 0 } else { 600 * i as u16 }).collect(), Ok(()));
+        check((0..100).map(|i| if i < 60 { 0 } else { 600 * i }).collect(), Ok(()));
     }
 }
