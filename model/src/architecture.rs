@@ -5,6 +5,8 @@ use uvid_exam::{
     StudyInstanceUid, Value,
 };
 
+use crate::mirai::RiskFactors;
+
 /// One image, turned into the network's input by the package's recipe.
 #[derive(Debug, Clone, PartialEq)]
 pub struct PreparedImage {
@@ -29,6 +31,16 @@ pub struct Prepared {
     pub study: StudyInstanceUid,
     /// Its images; never empty.
     pub images: Slots<PreparedImage>,
+    /// What is known of the woman, for packages that take it.
+    pub risk_factors: Option<RiskFactors>,
+}
+
+impl Prepared {
+    /// With what [`Predictor::risk_factors`](crate::Predictor::risk_factors) made of what is known of the woman.
+    #[must_use]
+    pub fn with_risk_factors(self, known: RiskFactors) -> Self {
+        Self { risk_factors: Some(known), ..self }
+    }
 }
 
 /// The outputs of one exam, before they are signed with the package's identity.
@@ -43,6 +55,11 @@ pub(crate) struct Readings {
 pub(crate) trait Architecture: Send + Sync {
     /// Applies the recipe to one image.
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason>;
+
+    /// Whether known risk factors may come with an exam.
+    fn takes_risk_factors(&self) -> bool {
+        false
+    }
 
     /// Runs the network on one exam and reads its outputs.
     fn predict(&self, exam: &Prepared) -> Result<Readings, Reason>;

@@ -17,6 +17,7 @@ mod golden;
 pub mod import;
 mod in_force;
 mod manifest;
+pub mod mirai;
 pub mod outline;
 mod package;
 mod predictor;

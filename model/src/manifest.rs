@@ -11,6 +11,7 @@ use uvid_exam::{Acquisition, Intent, Rules, Slot};
 
 use crate::density;
 use crate::gmic;
+use crate::mirai;
 use crate::package::hex;
 
 /// A package's card, recipe and list of files.
@@ -84,6 +85,9 @@ pub struct Input {
     pub burned_in_annotation: bool,
     /// Largest Estimated Radiographic Magnification Factor.
     pub magnification_max: f64,
+    /// Makers of equipment whose images are taken: a part of Manufacturer (0008,0070), whatever the case. Absent: any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub manufacturers: Option<Vec<String>>,
 }
 
 /// A slot's name in a manifest.
@@ -168,6 +172,7 @@ impl Input {
             lossy: self.lossy,
             burned_in_annotation: self.burned_in_annotation,
             magnification_max: self.magnification_max,
+            manufacturers: self.manufacturers.clone(),
         }
     }
 }
@@ -180,6 +185,8 @@ pub enum Recipe {
     Density(density::Recipe),
     /// NYU's globally-aware multiple instance classifier.
     Gmic(gmic::Recipe),
+    /// Mirai: the risk of cancer in the years to come, from all four views.
+    Mirai(mirai::Recipe),
 }
 
 /// What an output means, for whoever reads it.

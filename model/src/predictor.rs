@@ -8,6 +8,7 @@ use crate::density::Density;
 use crate::gmic::Gmic;
 use crate::in_force::InForce;
 use crate::manifest::{Level, Manifest, Recipe, Site};
+use crate::mirai::{Mirai, RiskFactorError, RiskFactors};
 use crate::package::{Package, PackageError};
 
 /// Why a package cannot be loaded.
@@ -66,6 +67,7 @@ impl Predictor {
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
             Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
+            Recipe::Mirai(recipe) => Box::new(Mirai::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),
@@ -108,11 +110,28 @@ impl Predictor {
                 Err(reason) => reasons.push(reason),
             }
         }
-        if reasons.is_empty() { Ok(Prepared { study: exam.study().clone(), images }) } else { Err(reasons) }
+        if reasons.is_empty() {
+            Ok(Prepared { study: exam.study().clone(), images, risk_factors: None })
+        } else {
+            Err(reasons)
+        }
+    }
+
+    /// What is known of the woman, as pairs of a risk factor and its class or `yes` or `no`, if the package's recipe
+    /// takes it; for [`Prepared::with_risk_factors`].
+    pub fn risk_factors<'a>(
+        &self,
+        known: impl IntoIterator<Item = (&'a str, &'a str)>,
+    ) -> Result<RiskFactors, RiskFactorError> {
+        let Recipe::Mirai(recipe) = &self.manifest.recipe else { return Err(RiskFactorError::NotTaken) };
+        recipe.known(known)
     }
 
     /// Scores one exam. What else is being scored does not matter to it.
     pub fn predict(&self, exam: &Prepared) -> Result<Scores, Reason> {
+        if exam.risk_factors.is_some() && !self.architecture.takes_risk_factors() {
+            return Err(Reason::ModelFailed(RiskFactorError::NotTaken.to_string()));
+        }
         let mut readings = self.architecture.predict(exam)?;
         let flags = self.in_force.apply(&mut readings)?;
         Ok(Scores {

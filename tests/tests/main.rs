@@ -3,6 +3,7 @@
 //! - `cli`: every subcommand, its formats and exit codes.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
+//! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -14,6 +15,7 @@
 mod cli;
 mod exam0;
 mod gmic;
+mod mirai;
 mod peers;
 mod real_files;
 mod structure;

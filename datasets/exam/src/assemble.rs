@@ -1,7 +1,7 @@
 //! Which image fills which of the four standard views, and why the others do not.
 //!
 //! The rules, in order. An image is *eligible* when its file names one side and a standard view (CC or MLO) without a
-//! modifier that changes it, without magnification, is whole, and is of a kind and intent that the model takes. Among
+//! modifier that changes it, without magnification, is whole, and is of a kind, maker and intent that the model takes. Among
 //! the eligible images one kind of acquisition is chosen for the exam, the one that fills most views, the preferred
 //! among equals. In each slot the winner is the image of the preferred intent, then of the preferred implant technique, then the larger area, then the latest acquisition; a tie that is still left goes to
 //! the larger SOP Instance UID, so that the order of arrival never decides.
@@ -35,6 +35,8 @@ pub struct Rules {
     pub burned_in_annotation: bool,
     /// The largest Estimated Radiographic Magnification Factor (0018,1114) of a contact view.
     pub magnification_max: f64,
+    /// The makers of equipment taken: Manufacturer (0008,0070) holds one of these, whatever the case. `None`: any.
+    pub manufacturers: Option<Vec<String>>,
 }
 
 /// The images that a model looks at: one study, one patient, at most one image a view, at least one in all.
@@ -243,6 +245,9 @@ pub(crate) fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
     if !rules.acquisitions.contains(&image.acquisition) {
         return Err(Fate::AcquisitionNotTaken(image.acquisition));
     }
+    if !manufacturer_taken(image.manufacturer.as_deref(), rules) {
+        return Err(Fate::manufacturer_not_taken(image.manufacturer.as_deref()));
+    }
     let intent = image.intent.unwrap_or(Intent::ForPresentation);
     if !rules.intents.contains(&intent) {
         return Err(Fate::IntentNotTaken(intent));
@@ -257,6 +262,12 @@ pub(crate) fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
         return Err(Fate::BurnedInAnnotation);
     }
     Ok(slot)
+}
+
+fn manufacturer_taken(manufacturer: Option<&str>, rules: &Rules) -> bool {
+    let Some(taken) = &rules.manufacturers else { return true };
+    let manufacturer = manufacturer.unwrap_or_default().to_lowercase();
+    taken.iter().any(|name| manufacturer.contains(&name.to_lowercase()))
 }
 
 /// What is compared, in order; greater wins.

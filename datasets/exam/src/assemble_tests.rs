@@ -15,6 +15,7 @@ fn rules() -> Rules {
         lossy: true,
         burned_in_annotation: false,
         magnification_max: 1.1,
+        manufacturers: None,
     }
 }
 
@@ -163,6 +164,29 @@ fn what_leaves_a_view_standard_is_taken() {
     check(|m| m.magnification = Some(1.08));
     check(|m| m.intent = None);
     check(|m| m.lossy = Lossy::Yes);
+}
+
+#[test]
+fn a_model_takes_the_makers_that_it_names() {
+    let check = |taken: Option<&[&str]>, manufacturer: Option<&str>, refused: Option<&str>| {
+        let rules = Rules { manufacturers: taken.map(|t| t.iter().map(ToString::to_string).collect()), ..rules() };
+        let image = with(Slot::LeftCc, 1, |m| m.manufacturer = manufacturer.map(ToOwned::to_owned));
+        let assembly = Exam::assemble(received([image]), &rules);
+        let refused = refused.map(|name| Fate::ManufacturerNotTaken(name.to_owned()));
+        assert_eq!(*fate(&assembly, 1), refused.unwrap_or(Fate::Chosen(Slot::LeftCc)), "{manufacturer:?}");
+    };
+    check(None, Some("GE MEDICAL SYSTEMS"), None);
+    check(None, None, None);
+    check(Some(&["hologic", "Lorad"]), Some("HOLOGIC, Inc."), None);
+    check(Some(&["hologic", "Lorad"]), Some("LORAD, A Hologic Company"), None);
+    check(Some(&["Hologic"]), Some("GE MEDICAL SYSTEMS"), Some("GE MEDICAL SYSTEMS"));
+    check(Some(&["Hologic"]), None, Some("(none is named)"));
+    check(Some(&[]), Some("HOLOGIC, Inc."), Some("HOLOGIC, Inc."));
+    // What the fate repeats is the sender's text: short, and nothing in it moves a cursor or turns the line around.
+    let (bell, turn) = ("A\u{7}B\u{1b}[2J", "\u{202e}C");
+    check(Some(&["Hologic"]), Some(bell), Some("A\u{fffd}B\u{fffd}[2J"));
+    check(Some(&["Hologic"]), Some(turn), Some("\u{fffd}C"));
+    check(Some(&["Hologic"]), Some(&"x".repeat(70_000)), Some(&"x".repeat(64)));
 }
 
 #[test]

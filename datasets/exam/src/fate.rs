@@ -35,6 +35,9 @@ pub enum Fate {
     /// The model does not take this kind.
     #[error("not analysed: the model does not take {0} images")]
     AcquisitionNotTaken(Acquisition),
+    /// The model does not take images made by this manufacturer.
+    #[error("not analysed: the model does not take images of the manufacturer {0}")]
+    ManufacturerNotTaken(String),
     /// The exam consists of images of another kind, and kinds are not mixed.
     #[error("not chosen: this exam is scored on its {0} images, and kinds are not mixed")]
     OtherKind(Acquisition),
@@ -71,7 +74,17 @@ pub enum Fate {
     Unreadable(String),
 }
 
+/// Characters of a manufacturer's name that a fate repeats: it is the sender's text.
+const MANUFACTURER_CHARS_MAX: usize = 64;
+
 impl Fate {
+    /// [`Self::ManufacturerNotTaken`], with what can be printed of the name.
+    pub(crate) fn manufacturer_not_taken(name: Option<&str>) -> Self {
+        let printable = |c: char| if c.is_alphanumeric() || (' '..='~').contains(&c) { c } else { '\u{fffd}' };
+        let Some(name) = name else { return Self::ManufacturerNotTaken("(none is named)".to_owned()) };
+        Self::ManufacturerNotTaken(name.chars().take(MANUFACTURER_CHARS_MAX).map(printable).collect())
+    }
+
     /// Why the file could not be read, if that is what became of it.
     pub fn unreadable(&self) -> Option<&str> {
         if let Self::Unreadable(problem) = self { Some(problem) } else { None }
@@ -92,6 +105,7 @@ impl Fate {
             Self::Magnified(_) => "magnified",
             Self::PartialView => "partial-view",
             Self::AcquisitionNotTaken(_) => "acquisition-not-taken",
+            Self::ManufacturerNotTaken(_) => "manufacturer-not-taken",
             Self::OtherKind(_) => "other-kind",
             Self::IntentNotTaken(_) => "intent-not-taken",
             Self::ImplantNotTaken => "implant-not-taken",

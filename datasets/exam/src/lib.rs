@@ -25,7 +25,7 @@ pub use kind::{Acquisition, Implant, Intent};
 pub use mammogram::{
     Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing, Window, WindowFunction,
 };
-pub use patient::{BirthDate, Patient, PatientId, PatientName};
+pub use patient::{BirthDate, Patient, PatientId, PatientName, SeriesDescription};
 pub use reason::Reason;
 pub use received::{Content, Listed, Received};
 pub use scores::{

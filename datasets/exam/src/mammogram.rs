@@ -12,8 +12,8 @@ use std::ops::RangeInclusive;
 use time::PrimitiveDateTime;
 
 use crate::{
-    Acquisition, Implant, Intent, Laterality, Patient, SeriesInstanceUid, SopClassUid, SopInstanceUid,
-    StudyInstanceUid, View, ViewModifier,
+    Acquisition, Implant, Intent, Laterality, Patient, SeriesDescription, SeriesInstanceUid, SopClassUid,
+    SopInstanceUid, StudyInstanceUid, View, ViewModifier,
 };
 
 /// Why pixels are no image.
@@ -272,6 +272,10 @@ pub struct Mammogram {
     pub sop_class: SopClassUid,
     /// Who.
     pub patient: Patient,
+    /// Manufacturer (0008,0070), as the file spells it.
+    pub manufacturer: Option<String>,
+    /// Series Description (0008,103E).
+    pub series_description: Option<SeriesDescription>,
     /// Which breast; `None` if the file does not say (or says both).
     pub laterality: Option<Laterality>,
     /// From where; `None` if the file does not say, or says something that CID 4014 does not know.
@@ -333,6 +337,8 @@ impl Mammogram {
             sop_instance,
             sop_class,
             patient: Patient::default(),
+            manufacturer: None,
+            series_description: None,
             laterality: None,
             view: None,
             modifiers: vec![],

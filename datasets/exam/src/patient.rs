@@ -45,6 +45,10 @@ identity!(
     /// Patient's Birth Date (0010,0030), `YYYYMMDD`.
     BirthDate
 );
+identity!(
+    /// Series Description (0008,103E). Free text: people type names into it.
+    SeriesDescription
+);
 
 /// What identifies a patient in the files of one sender.
 ///

@@ -10,7 +10,7 @@ use std::ops::RangeInclusive;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use time::{Date, Month, PrimitiveDateTime, Time};
-use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, Spacing, Window};
+use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, SeriesDescription, Spacing, Window};
 
 use super::element::DataSet;
 use super::kind::About;
@@ -57,6 +57,8 @@ pub(super) fn mammogram(
         sop_instance: header.sop_instance.clone(),
         sop_class: header.sop_class.clone(),
         patient: header.patient.clone(),
+        manufacturer: data.text(tags::MANUFACTURER),
+        series_description: data.text(tags::SERIES_DESCRIPTION).as_deref().and_then(SeriesDescription::new),
         laterality,
         view: seen.view,
         modifiers: seen.modifiers,

@@ -107,7 +107,7 @@ fn resnet18(b: &Builder<'_>, x: Map, width: usize) -> Result<uvid_kernels::Featu
 }
 
 /// A post-activation basic block.
-fn basic(b: &Builder<'_>, x: Map, out: usize, stride: usize) -> Result<Map, GraphError> {
+pub(crate) fn basic(b: &Builder<'_>, x: Map, out: usize, stride: usize) -> Result<Map, GraphError> {
     let y = b.pp("conv1").conv(x, out, 3, stride, 1, false)?;
     let y = b.relu(b.pp("bn1").batch_norm(y));
     let y = b.pp("conv2").conv(y, out, 3, 1, 1, false)?;

@@ -1,0 +1,59 @@
+//! The image encoder: the trunk of a ResNet-18, and the largest value of each of its last channels.
+//!
+//! The published file also holds risk factors, classes and hazards of a single image. Nothing reads them: the
+//! aggregator takes the channels alone.
+
+use candle_core::Tensor;
+use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights, WeightsError};
+
+use crate::gmic::network::basic;
+use crate::predictor::LoadError;
+
+/// The network, loaded.
+#[derive(Debug, Clone)]
+pub struct Encoder(Reference);
+
+impl Encoder {
+    /// Takes the weights by the names under which they were published; `size` is rows and columns of the input.
+    pub fn new(weights: Weights, size: [usize; 2]) -> Result<Self, LoadError> {
+        let graph = network(dim(&weights, "_model.downsampler.conv1.weight", 0)?, size)?;
+        Ok(Self(Reference::new(graph, weights)?))
+    }
+
+    /// The vector of each image: `x` is (N, 1, rows, columns), the result (N, 8 * width).
+    pub fn run(&self, x: &Tensor) -> candle_core::Result<Tensor> {
+        Ok(self.run_with_marks(x, &[])?["hidden"].clone())
+    }
+
+    /// The same as `hidden`, with marked values.
+    pub fn run_with_marks(&self, x: &Tensor, marks: &[&str]) -> candle_core::Result<Outputs> {
+        self.0.run_with_marks(std::slice::from_ref(x), marks)
+    }
+}
+
+/// A dimension of a tensor that must be there.
+pub(super) fn dim(weights: &Weights, name: &str, index: usize) -> Result<usize, WeightsError> {
+    let dims = weights.get(name).map(Tensor::dims);
+    dims.and_then(|dims| dims.get(index)).copied().ok_or_else(|| WeightsError::Missing(vec![name.to_owned()]))
+}
+
+fn network(width: usize, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+    Graph::build(|b| {
+        let net = b.pp("_model");
+        let stem = net.pp("downsampler");
+        // Trained on the grey image three times over.
+        let x = b.repeat_channels(b.input_maps(1, 1, rows, columns), 3);
+        let first = stem.pp("conv1");
+        let x = first.mark(first.conv(x, width, 7, 2, 3, false)?);
+        let x = b.relu(stem.pp("bn1").batch_norm(x));
+        let mut x = stem.mark(b.max_pool(x, 3, 2, 1)?);
+        for layer in 1..=4 {
+            let (out, stride) = (width << (layer - 1), if layer == 1 { 1 } else { 2 });
+            x = basic(&net.pp(format!("layer{layer}_0")), x, out, stride)?;
+            let last = net.pp(format!("layer{layer}_1"));
+            x = last.mark(basic(&last, x, out, 1)?);
+        }
+        b.output("hidden", b.max_over_map(x));
+        Ok(())
+    })
+}

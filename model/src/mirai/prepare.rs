@@ -1,0 +1,107 @@
+//! From a mammogram to the network's input.
+//!
+//! 1. [`decode`]: the authors' 16-bit image.
+//! 2. The gate: an image of one value, or one with too little air, is no breast on a dark background. It is ours; the
+//!    authors' code scores anything.
+//! 3. [`resize`] to 2048 x 1664, whatever the aspect ratio.
+//! 4. [`align`]: the chest wall comes to the right.
+//! 5. [`normalise`]: the training images' mean and deviation.
+
+use uvid_exam::{Affine, Mammogram};
+
+use super::Recipe;
+use super::decode::decode;
+use super::resize::resize;
+
+/// The image shows no breast on a dark background.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+pub enum NoBreast {
+    /// Nothing is brighter than anything else.
+    #[error("all pixels have one value")]
+    NoContrast,
+    /// Too few pixels are dark.
+    #[error("only {:.1} % of the pixels are air; is the image inverted?", .0 * 100.0)]
+    NoAir(f64),
+}
+
+/// The network's input and the way it was made.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Input {
+    /// Row-major, of the recipe's size.
+    pub values: Vec<f32>,
+    /// From input coordinates to pixel coordinates of the image.
+    pub to_image: Affine,
+}
+
+/// Applies the recipe to one image.
+pub fn prepare(image: &Mammogram, recipe: &Recipe) -> Result<Input, NoBreast> {
+    let [rows, columns] = recipe.size;
+    let decoded = decode(image, recipe.decoder);
+    gate(&decoded, recipe.air_share_min)?;
+    let mut resized = resize(&decoded, image.pixels.columns(), (rows, columns));
+    let mirrored = align(&mut resized, columns);
+    let row_scale = image.pixels.rows() as f64 / rows as f64;
+    let column_scale = image.pixels.columns() as f64 / columns as f64;
+    let enlarge = Affine::scale_then_move(row_scale, column_scale, 0.0, 0.0);
+    let to_image = if mirrored { Affine::mirror(columns).then(&enlarge) } else { enlarge };
+    Ok(Input { values: normalise(&resized, recipe.mean, recipe.deviation), to_image })
+}
+
+/// Air is the darkest hundredth of the range.
+fn gate(pixels: &[u16], air_share_min: f64) -> Result<(), NoBreast> {
+    let (least, most) = pixels.iter().fold((u16::MAX, 0), |(lo, hi), &p| (lo.min(p), hi.max(p)));
+    if most <= least {
+        return Err(NoBreast::NoContrast);
+    }
+    let dark = least + (most - least) / 100;
+    let share = pixels.iter().filter(|p| **p <= dark).count() as f64 / pixels.len() as f64;
+    if share < air_share_min { Err(NoBreast::NoAir(share)) } else { Ok(()) }
+}
+
+/// Mirrors the image if its left three quarters are brighter than its right three quarters; says whether it did.
+pub fn align(pixels: &mut [u16], columns: usize) -> bool {
+    let part = columns * 3 / 4;
+    let sum = |from: usize, to: usize| -> u64 {
+        pixels.chunks_exact(columns).flat_map(|row| &row[from..to]).map(|v| u64::from(*v)).sum()
+    };
+    let mirrored = sum(0, part) > sum(columns - part, columns);
+    if mirrored {
+        pixels.chunks_exact_mut(columns).for_each(<[u16]>::reverse);
+    }
+    mirrored
+}
+
+/// `(x - mean) / deviation`, each step in f32.
+pub fn normalise(pixels: &[u16], mean: f64, deviation: f64) -> Vec<f32> {
+    let (mean, deviation) = (mean as f32, deviation as f32);
+    pixels.iter().map(|v| (f32::from(*v) - mean) / deviation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_fuller_three_quarters_come_to_the_right() {
+        let check = |mut pixels: Vec<u16>, expected: &[u16]| {
+            let before = pixels.clone();
+            assert_eq!(align(&mut pixels, 4), pixels != before);
+            assert_eq!(pixels, expected);
+        };
+        check(vec![9, 0, 0, 1], &[1, 0, 0, 9]);
+        check(vec![1, 0, 0, 9], &[1, 0, 0, 9]);
+        // The quarters in between count for both sides; a tie stays.
+        check(vec![3, 9, 0, 3], &[3, 9, 0, 3]);
+    }
+
+    #[test]
+    fn what_shows_no_breast_on_a_dark_background_is_refused() {
+        let check = |pixels: Vec<u16>, expected: Result<(), NoBreast>| assert_eq!(gate(&pixels, 0.02), expected);
+        check(vec![0; 100], Err(NoBreast::NoContrast));
+        check(vec![500; 100], Err(NoBreast::NoContrast));
+        check((0..10_000).map(|i| 6 * i as u16).collect(), Err(NoBreast::NoAir(0.01)));
+        let inverted = (0..100).map(|i| if i < 60 { 65535 } else { 700 * (i - 60) }).collect();
+        check(inverted, Err(NoBreast::NoAir(0.01)));
+        check((0..100).map(|i| if i < 60 { 0 } else { 600 * i }).collect(), Ok(()));
+    }
+}
