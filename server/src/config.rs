@@ -60,6 +60,9 @@ settings! {
         data_dir: PathBuf = PathBuf::from("./uvid-data");
         /// The model package: the name of the one inside the binary, or the folder of another.
         model: String = "density-v0".to_owned();
+        /// Packages that score every study beside it, to be compared: names or folders. Their results are kept and never
+        /// sent; each needs a name of its own.
+        shadows: Vec<String> = Vec::new();
         /// How clients reach this server, as in `https://uvid.example.org`, if a proxy stands before it: on a loopback
         /// address, its host is answered besides those of this machine.
         public_url: Option<String> = None;
@@ -75,7 +78,8 @@ settings! {
         dicom: DicomLimits = DicomLimits::default();
         /// A calibration fitted at this site in place of the model package's own.
         calibration: Option<SiteCalibration> = None;
-        /// Thresholds set at this site in place of the model package's own.
+        /// Thresholds set at this site in place of the model package's own; each is
+        /// `{ name = "...", threshold = 0.5, by = "who set it", reason = "on what and why" }`.
         operating_points: Vec<SiteOperatingPoint> = Vec::new();
     }
 }
@@ -253,10 +257,32 @@ impl Config {
         if let Err(error) = EnvFilter::try_new(&self.log.filter) {
             return Err(("log.filter", format!("is no filter: {error}")));
         }
+        self.check_site()?;
         if let Some(url) = &self.public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {
             return Err(("public_url", "must begin with http:// or https://".to_owned()));
+        }
+        Ok(())
+    }
+
+    /// What a site sets says who did and why, each thing once.
+    fn check_site(&self) -> Result<(), (&'static str, String)> {
+        let unsigned = |by: &str, reason: &str| by.trim().is_empty() || reason.trim().is_empty();
+        if self.calibration.as_ref().is_some_and(|c| unsigned(&c.by, &c.reason)) {
+            return Err(("calibration", "must say who fitted it (by) and why (reason)".to_owned()));
+        }
+        for (i, point) in self.operating_points.iter().enumerate() {
+            let name = &point.name;
+            if unsigned(&point.by, &point.reason) {
+                return Err(("operating_points", format!("{name:?} must say who set it (by) and why (reason)")));
+            }
+            if self.operating_points[..i].iter().any(|earlier| earlier.name == *name) {
+                return Err(("operating_points", format!("sets {name:?} twice")));
+            }
+        }
+        if self.shadows.contains(&self.model) {
+            return Err(("shadows", format!("names {:?}, which is the production model", self.model)));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The thread that owns the model.
+//! The thread that owns the models.
 //!
 //! Scoring is synchronous and busy for seconds, so it happens on one thread of its own (and on rayon's, below it),
 //! never on those that answer requests. Work reaches it through a channel of one place; the tracing span comes along.
@@ -16,7 +16,7 @@ use uvid_model::Predictor;
 
 use crate::pipeline::{self, Limits, Lost, NoBytes, Source};
 use crate::report::Report;
-use crate::store::{Digest, ObjectStore};
+use crate::store::{Digest, ObjectStore, Role};
 
 /// What the engine says of one study.
 #[derive(Debug)]
@@ -34,67 +34,99 @@ pub enum Answer {
 #[error("the engine has ended")]
 pub struct Ended;
 
+/// The models of this process.
+pub struct Models {
+    production: Predictor,
+    shadows: Vec<(Role, Predictor)>,
+}
+
+impl Models {
+    /// A production model, and shadows with names of their own.
+    pub fn new(production: Predictor, shadows: Vec<Predictor>) -> Self {
+        let role = |shadow: &Predictor| Role::Shadow(shadow.id().name.clone());
+        Self { production, shadows: shadows.into_iter().map(|shadow| (role(&shadow), shadow)).collect() }
+    }
+
+    /// The model whose results are the studies'.
+    pub fn production(&self) -> &Predictor {
+        &self.production
+    }
+
+    /// All models with their roles, production first.
+    pub fn all(&self) -> impl Iterator<Item = (&Role, &Predictor)> {
+        std::iter::once((&Role::Production, &self.production)).chain(self.shadows.iter().map(|(role, p)| (role, p)))
+    }
+
+    /// The model of a role.
+    pub fn of(&self, role: &Role) -> Option<&Predictor> {
+        self.all().find(|(of, _)| *of == role).map(|(_, model)| model)
+    }
+}
+
 /// A handle to the engine. Its thread ends when the last clone is dropped.
 #[derive(Clone)]
 pub struct Engine {
     work: mpsc::Sender<Work>,
-    predictor: Arc<OnceLock<Arc<Predictor>>>,
+    models: Arc<OnceLock<Arc<Models>>>,
 }
 
 struct Work {
+    role: Role,
     objects: Vec<(SopInstanceUid, Digest)>,
     span: Span,
     answer: oneshot::Sender<Answer>,
 }
 
 impl Engine {
-    /// Starts the thread, which first loads the model; the receiver says how that went.
+    /// Starts the thread, which first loads the models; the receiver says how that went.
     ///
     /// # Errors
     ///
     /// The operating system gives no thread.
     pub fn start<E: Send + 'static>(
-        load: impl FnOnce() -> Result<Predictor, E> + Send + 'static,
+        load: impl FnOnce() -> Result<Models, E> + Send + 'static,
         store: ObjectStore,
         limits: Limits,
     ) -> std::io::Result<(Self, oneshot::Receiver<Result<(), E>>)> {
         let (work, queue) = mpsc::channel(1);
         let (loaded, when_loaded) = oneshot::channel();
-        let engine = Self { work, predictor: Arc::default() };
-        let predictor = Arc::clone(&engine.predictor);
+        let engine = Self { work, models: Arc::default() };
+        let models = Arc::clone(&engine.models);
         std::thread::Builder::new().name("engine".into()).spawn(move || {
-            let model = match load() {
-                Ok(model) => Arc::clone(predictor.get_or_init(|| Arc::new(model))),
-                // Whoever waits for the model is told; the queue closes with this thread.
+            let models = match load() {
+                Ok(loaded) => Arc::clone(models.get_or_init(|| Arc::new(loaded))),
+                // Whoever waits for the models is told; the queue closes with this thread.
                 Err(error) => return drop(loaded.send(Err(error))),
             };
             if loaded.send(Ok(())).is_ok() {
-                serve(queue, &model, &store, &limits);
+                serve(queue, &models, &store, &limits);
             }
         })?;
         Ok((engine, when_loaded))
     }
 
-    /// The model, once it is loaded.
-    pub fn predictor(&self) -> Option<&Arc<Predictor>> {
-        self.predictor.get()
+    /// The models, once they are loaded.
+    pub fn models(&self) -> Option<&Arc<Models>> {
+        self.models.get()
     }
 
-    /// Scores the study of these objects.
+    /// Scores the study of these objects by the model of a role.
     ///
     /// # Errors
     ///
-    /// The engine has ended.
-    pub async fn score(&self, objects: Vec<(SopInstanceUid, Digest)>) -> Result<Answer, Ended> {
+    /// The engine has ended, or there is no such model.
+    pub async fn score(&self, role: Role, objects: Vec<(SopInstanceUid, Digest)>) -> Result<Answer, Ended> {
         let (answer, when_answered) = oneshot::channel();
-        self.work.send(Work { objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
+        self.work.send(Work { role, objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
         when_answered.await.map_err(|_| Ended)
     }
 }
 
-fn serve(mut queue: mpsc::Receiver<Work>, model: &Predictor, store: &ObjectStore, limits: &Limits) {
-    while let Some(Work { objects, span, answer }) = queue.blocking_recv() {
+fn serve(mut queue: mpsc::Receiver<Work>, models: &Models, store: &ObjectStore, limits: &Limits) {
+    while let Some(Work { role, objects, span, answer }) = queue.blocking_recv() {
         let _in_span = span.enter();
+        // Without an answer the one who asked is told that the engine has ended.
+        let Some(model) = models.of(&role) else { continue };
         let said = guarded(|| score(&objects, model, store, limits));
         // Whoever asked may have gone because the server stops.
         let _ = answer.send(said);
@@ -110,7 +142,12 @@ fn guarded(score: impl FnOnce() -> Result<Report, Lost>) -> Answer {
     }
 }
 
-fn score(
+/// Stored objects in, a report out.
+///
+/// # Errors
+///
+/// An object is missing, or has changed.
+pub(crate) fn score(
     objects: &[(SopInstanceUid, Digest)],
     model: &Predictor,
     store: &ObjectStore,

@@ -1,13 +1,14 @@
 //! The worker: takes due jobs from the database, has the engine score them, keeps the results.
 //!
 //! ```text
-//! INFO study{uid=1.2.3 attempt=1}: uvid_server::jobs: scored milliseconds=812 outcome="scored"
+//! INFO study{uid=1.2.3 role=production attempt=1}: uvid_server::jobs: scored milliseconds=812 outcome="scored"
 //! ```
 //!
 //! Invariants: a result is kept exactly once (see [`crate::store`]); a job that could not be ended because the
 //! database fails is tried again until it is; a study that makes the computation panic, or takes the process down with
 //! it, is given up after `jobs.attempts_max` attempts with [`Reason::ModelFailed`].
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
@@ -16,12 +17,12 @@ use tracing::{Instrument, error, info, info_span, warn};
 use uvid_exam::{PackageId, Reason};
 
 use crate::config::{Jobs, seconds};
-use crate::engine::{Answer, Engine};
+use crate::engine::{Answer, Engine, Models};
 use crate::metrics as names;
 use crate::pipeline::Stages;
 use crate::report::Report;
 use crate::report::json::ReportJson;
-use crate::store::{Job, Outcome, Store, StoreError};
+use crate::store::{Job, Outcome, Role, Store, StoreError};
 
 /// The longest wait before the queue is looked at again, whatever it said.
 const POLL: Duration = Duration::from_secs(60);
@@ -29,18 +30,18 @@ const POLL: Duration = Duration::from_secs(60);
 /// The wait after the database failed.
 const DATABASE_RETRY: Duration = Duration::from_secs(2);
 
-/// Works until `stop`. The model must be loaded.
+/// Works until `stop`. The models of all roles that the store's policy names must be loaded.
 pub async fn work(store: Store, engine: Engine, policy: Jobs, stop: CancellationToken) {
-    let Some(package) = engine.predictor().map(|predictor| predictor.id().clone()) else {
+    let Some(models) = engine.models().cloned() else {
         return error!("no model is loaded; nothing will be scored");
     };
-    let worker = Worker { store, engine, policy, package, stop };
+    let worker = Worker { store, engine, policy, models, stop };
     while !worker.stop.is_cancelled() {
         // A claim is never cancelled half-way: it would leave the job marked as running.
         match worker.store.claim().await {
             Ok(Some(job)) => {
-                let span = info_span!("study", uid = %job.study, attempt = job.attempt);
-                worker.run(job).instrument(span).await;
+                let span = info_span!("study", uid = %job.study, role = %job.role, attempt = job.attempt);
+                worker.run(&job).instrument(span).await;
             }
             Ok(None) => worker.wait().await,
             Err(error) => worker.database_failed(&error).await,
@@ -52,7 +53,7 @@ struct Worker {
     store: Store,
     engine: Engine,
     policy: Jobs,
-    package: PackageId,
+    models: Arc<Models>,
     stop: CancellationToken,
 }
 
@@ -79,33 +80,37 @@ impl Worker {
     }
 
     /// One attempt at one study.
-    async fn run(&self, job: Job) {
+    async fn run(&self, job: &Job) {
+        let Some(package) = self.models.of(&job.role).map(|model| model.id()) else {
+            error!("there is no model of this role; the study goes back to the queue");
+            return self.again(job).await;
+        };
         if job.attempt > self.policy.attempts_max {
-            return self.give_up(&job, self.crashed()).await;
+            return self.give_up(job, package, self.crashed()).await;
         }
         let start = Instant::now();
         let answer = tokio::select! {
-            answer = self.engine.score(job.objects.clone()) => answer,
-            () = self.stop.cancelled() => return self.abandon(&job).await,
+            answer = self.engine.score(job.role.clone(), job.objects.clone()) => answer,
+            () = self.stop.cancelled() => return self.abandon(job).await,
         };
         match answer {
             Ok(Answer::Report(report)) => {
                 let outcome = if report.outcome.is_ok() { Outcome::Scored } else { Outcome::NotScored };
-                self.keep(&job, outcome, &report, start).await;
+                self.keep(job, outcome, &report, start).await;
             }
             Ok(Answer::Lost(lost)) => {
                 counter!(names::LOST).increment(1);
                 error!(%lost, "the data folder is damaged; a resend repairs it");
-                self.again_or_give_up(&job, Reason::ObjectLost).await;
+                self.again_or_give_up(job, package, Reason::ObjectLost).await;
             }
             Ok(Answer::Panicked) => {
                 counter!(names::PANICS).increment(1);
                 warn!("the computation panicked");
-                self.again_or_give_up(&job, self.crashed()).await;
+                self.again_or_give_up(job, package, self.crashed()).await;
             }
             Err(ended) => {
                 error!(%ended, "the server stops; the study goes back to the queue");
-                self.abandon(&job).await;
+                self.abandon(job).await;
                 self.stop.cancel();
             }
         }
@@ -115,20 +120,20 @@ impl Worker {
         Reason::ModelFailed(format!("{} attempts ended in a crash", self.policy.attempts_max))
     }
 
-    async fn again_or_give_up(&self, job: &Job, because: Reason) {
+    async fn again_or_give_up(&self, job: &Job, package: &PackageId, because: Reason) {
         if job.attempt >= self.policy.attempts_max {
-            self.give_up(job, because).await;
+            self.give_up(job, package, because).await;
         } else {
             self.again(job).await;
         }
     }
 
     /// The end of a study that no attempt could score, until a resend or a new image starts it again.
-    async fn give_up(&self, job: &Job, because: Reason) {
+    async fn give_up(&self, job: &Job, package: &PackageId, because: Reason) {
         warn!(attempts_max = self.policy.attempts_max, "the study is given up");
         let report = Report {
             study: Some(job.study.clone()),
-            package: self.package.clone(),
+            package: package.clone(),
             fates: Vec::new(),
             notes: Vec::new(),
             unreadable: Vec::new(),
@@ -141,21 +146,18 @@ impl Worker {
 
     /// Keeps a result, however often the database has to be asked.
     async fn keep(&self, job: &Job, outcome: Outcome, report: &Report, start: Instant) {
-        let mut json = ReportJson::from(report);
-        // A study of which no file could be read is a study all the same.
-        json.study.get_or_insert_with(|| job.study.to_string());
-        let json = match serde_json::to_string(&json) {
+        let json = match serde_json::to_string(&ReportJson::of(&job.study, report)) {
             Ok(json) => json,
             Err(error) => return error!(%error, "the report is no JSON; the study stays in the queue"),
         };
-        let input_digest = job.input_digest(&self.package);
+        let input_digest = job.input_digest(&report.package);
         while let Err(error) = self.store.finish(job, &input_digest, outcome, &json).await {
             if self.stop.is_cancelled() {
                 return;
             }
             self.database_failed(&error).await;
         }
-        count(outcome, report);
+        count(&job.role, outcome, report);
         info!(outcome = outcome.name(), milliseconds = start.elapsed().as_millis() as u64, "done");
     }
 
@@ -176,13 +178,14 @@ impl Worker {
     }
 }
 
-fn count(outcome: Outcome, report: &Report) {
-    counter!(names::STUDIES, "outcome" => outcome.name()).increment(1);
+fn count(role: &Role, outcome: Outcome, report: &Report) {
+    let role = role.kind();
+    counter!(names::STUDIES, "role" => role, "outcome" => outcome.name()).increment(1);
     for reason in report.outcome.as_ref().err().into_iter().flatten() {
-        counter!(names::REASONS, "reason" => reason.code()).increment(1);
+        counter!(names::REASONS, "role" => role, "reason" => reason.code()).increment(1);
     }
     let Stages { read, assemble, prepare, predict } = report.stages;
     for (stage, took) in [("read", read), ("assemble", assemble), ("prepare", prepare), ("predict", predict)] {
-        histogram!(names::STAGE_SECONDS, "stage" => stage).record(took.as_secs_f64());
+        histogram!(names::STAGE_SECONDS, "role" => role, "stage" => stage).record(took.as_secs_f64());
     }
 }

@@ -1,7 +1,7 @@
 //! What is counted and measured: the names, and the recorder behind `/metrics`.
 //!
-//! Invariant: every label's values come from a set that is fixed in the program (results, outcomes, reason codes,
-//! stages, routes, methods, status codes). No UID, address or patient is one.
+//! Invariant: every label's values come from a set that is fixed in the program (results, roles, outcomes, reason
+//! codes, stages, routes, methods, status codes). No UID, address or patient is one.
 
 use std::sync::OnceLock;
 
@@ -10,17 +10,17 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 /// Objects received, by result: `new`, `same-again`, or a refusal's code.
 pub const INSTANCES: &str = "uvid_instances_received_total";
-/// Runs ended, by outcome.
+/// Runs ended, by role (`production`, `shadow`) and outcome.
 pub const STUDIES: &str = "uvid_studies_total";
-/// Reasons why studies were not scored, by code.
+/// Reasons why studies were not scored, by role and code.
 pub const REASONS: &str = "uvid_not_scored_reasons_total";
 /// Computations that panicked.
 pub const PANICS: &str = "uvid_panics_total";
 /// Attempts at a study that found an accepted object missing or changed.
 pub const LOST: &str = "uvid_lost_objects_total";
-/// Jobs in the queue, by state.
+/// Jobs in the queue, by role and state.
 pub const JOBS: &str = "uvid_jobs";
-/// Seconds of one study's stages.
+/// Seconds of one study's stages, by role.
 pub const STAGE_SECONDS: &str = "uvid_stage_seconds";
 /// Requests answered, by route, method and status.
 pub const REQUESTS: &str = "uvid_http_requests_total";
@@ -59,11 +59,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 fn describe() {
     describe_counter!(INSTANCES, "Objects received, by result: new, same-again, or why they were refused.");
-    describe_counter!(STUDIES, "Runs that ended, by outcome.");
-    describe_counter!(REASONS, "Reasons why studies were not scored, by code.");
+    describe_counter!(STUDIES, "Runs that ended, by role and outcome.");
+    describe_counter!(REASONS, "Reasons why studies were not scored, by role and code.");
     describe_counter!(PANICS, "Computations that panicked.");
     describe_counter!(LOST, "Attempts at a study that found an accepted object missing or changed.");
-    describe_gauge!(JOBS, "Jobs in the durable queue, by state.");
+    describe_gauge!(JOBS, "Jobs in the durable queue, by role and state.");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one study's stages.");
     describe_counter!(REQUESTS, "HTTP requests answered.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time until an HTTP answer began.");

@@ -73,6 +73,14 @@ function row(study) {
     node.append(element('strong', value(o)));
     return node;
   });
+  const raised = study.flags.filter((f) => f.flagged).map((f) => {
+    const whose = f.laterality ? f.laterality + ' breast: ' : '';
+    const node = element('span', whose + f.point, f.output + ' at or above ' + f.threshold);
+    node.className = 'flag';
+    const set = f.set_by ? ', set here by ' + f.set_by : '';
+    node.append(element('small', ' (' + f.output + ' ≥ ' + f.threshold + set + ')'));
+    return node;
+  });
   const maps = study.heatmaps.map((m) =>
     link(m.url, m.slot, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
   const model = study.package
@@ -84,6 +92,7 @@ function row(study) {
     cell(String(study.instances)),
     cell(list(standing)),
     cell(list(outputs)),
+    cell(list(raised)),
     cell(list(study.reasons.map((r) => element('span', r.text, r.code)))),
     cell(list(maps)),
     cell(model),

@@ -35,7 +35,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
     let (report, exam) = pipeline::score(&sources, &predictor, &limits)?;
     println!("{}", table::text(&report));
-    let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAllScored) };
+    let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAll) };
     let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;
     println!("  Heat maps  {}", maps.display());
     println!(

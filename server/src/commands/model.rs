@@ -1,4 +1,4 @@
-//! `uvid model`: which models there are, what they are for, and whether they still say what they should.
+//! `uvid model`: which models there are, what they are for, whether they still say what they should, and how two differ.
 
 use std::io::Write;
 use std::path::PathBuf;
@@ -7,9 +7,9 @@ use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 use uvid_model::{Package, Predictor, Site};
 
-use super::{EXIT_CODES, Ended};
+use super::{EXIT_CODES, Ended, compare};
 
-/// List, show and verify model packages.
+/// List, show, verify and compare model packages.
 ///
 /// A model package is a folder: weights, the exact recipe from pixels to outputs, a card for people, and golden images
 /// with the outputs that they must give.
@@ -42,6 +42,7 @@ enum Command {
         #[arg(default_value = "density-v0", value_name = "NAME|DIR")]
         model: String,
     },
+    Compare(compare::Args),
 }
 
 /// Runs the command.
@@ -52,6 +53,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         Command::Show { model } => show(out, &super::package(model)?),
         Command::Import(args) => super::import::run(args),
         Command::Verify { model } => verify(out, &super::package(model)?),
+        Command::Compare(args) => compare::run(args),
     }
 }
 

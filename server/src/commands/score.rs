@@ -1,14 +1,16 @@
 //! `uvid score`: DICOM in, scores out, on this machine, without a server.
 
-use std::io::{IsTerminal, Write};
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
-use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
 use uvid_exam::Exam;
 
-use super::{EXIT_CODES, Ended, sources};
+use super::progress::{bar, spinner};
+use super::timings::{Meter, Timing, TimingJson};
+use super::{EXIT_CODES, Ended, sources, timings};
 use crate::config::{self, Flags};
 use crate::pipeline;
 use crate::report::json::ReportJson;
@@ -26,6 +28,7 @@ Examples:
   uvid score exam/ --format json            for programs
   uvid score exams/ --format csv > scores.csv
   uvid score exam/ --heatmaps maps/         with a PNG for each view, in the file's own coordinates
+  uvid score exams/ --timings > scores.txt  and what each exam cost: time by stage, CPU time, peak memory
 
 {EXIT_CODES}"))]
 pub struct Args {
@@ -38,6 +41,9 @@ pub struct Args {
     /// Write heat maps over the images as PNG into this folder, one folder a study.
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
+    /// Print what each exam cost on standard error: time by stage, CPU time, peak memory; in JSON also as `timings`.
+    #[arg(long)]
+    pub timings: bool,
     /// The model: the name of the bundled package, or the folder of another one [default: density-v0].
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<String>,
@@ -74,22 +80,26 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     );
     let mut printer = Printer::new(args.format, std::io::stdout().lock())?;
     let mut ended = Ended::Well;
-    let progress = bar(found.studies.len());
+    let progress = bar("scoring", found.studies.len(), "studies");
+    let mut timed = Vec::new();
     for sources in found.studies.values() {
+        let meter = args.timings.then(Meter::start);
         let (report, exam) = pipeline::score(sources, &predictor, &limits)?;
+        let timing = meter.map(|meter| meter.stop(&report));
         if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
             write_heatmaps(folder, &report, exam)?;
         }
         if !report.is_whole() {
-            ended = Ended::NotAllScored;
+            ended = Ended::NotAll;
         }
-        progress.suspend(|| printer.print(&report))?;
+        progress.suspend(|| printer.print(&report, timing.as_ref()))?;
+        timed.extend(timing);
         progress.inc(1);
     }
     progress.finish_and_clear();
     if !found.unreadable.is_empty() {
-        ended = Ended::NotAllScored;
-        printer.print(&Report::of_unreadable(predictor.id(), found.unreadable))?;
+        ended = Ended::NotAll;
+        printer.print(&Report::of_unreadable(predictor.id(), found.unreadable), None)?;
     }
     printer.finish()?;
     match found.not_dicom {
@@ -99,6 +109,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     }
     if let Some(folder) = &args.heatmaps {
         eprintln!("heat maps: {}", folder.display());
+    }
+    if args.timings {
+        eprint!("{}", timings::table(predictor.id(), &timed));
     }
     Ok(ended)
 }
@@ -118,6 +131,15 @@ pub(super) fn write_heatmaps(folder: &Path, report: &Report, exam: &Exam) -> any
     Ok(folder)
 }
 
+/// A report with what it cost, if that was asked for.
+#[derive(Serialize)]
+struct TimedJson {
+    #[serde(flatten)]
+    report: ReportJson,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    timings: Option<TimingJson>,
+}
+
 /// Prints reports one by one in one of the formats.
 struct Printer<W: Write> {
     format: Format,
@@ -135,13 +157,14 @@ impl<W: Write> Printer<W> {
         Ok(Self { format, out, printed: 0 })
     }
 
-    fn print(&mut self, report: &Report) -> anyhow::Result<()> {
+    fn print(&mut self, report: &Report, timing: Option<&Timing>) -> anyhow::Result<()> {
         let between = if self.printed > 0 { ",\n" } else { "\n" };
         match self.format {
             Format::Table => write!(self.out, "{}{}", if self.printed > 0 { "\n" } else { "" }, table::text(report))?,
             Format::Json => {
                 write!(self.out, "{between}")?;
-                serde_json::to_writer_pretty(&mut self.out, &ReportJson::from(report))?;
+                let timed = TimedJson { report: report.into(), timings: timing.map(TimingJson::from) };
+                serde_json::to_writer_pretty(&mut self.out, &timed)?;
             }
             Format::Csv => {
                 let mut rows = ::csv::Writer::from_writer(&mut self.out);
@@ -161,22 +184,4 @@ impl<W: Write> Printer<W> {
         self.out.flush()?;
         Ok(())
     }
-}
-
-fn spinner(message: &'static str) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("{spinner} {msg}: {pos} files");
-    let spinner = ProgressBar::new_spinner().with_message(message);
-    if let Ok(style) = style { spinner.with_style(style) } else { spinner }
-}
-
-fn bar(studies: usize) -> ProgressBar {
-    if !std::io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let style = ProgressStyle::with_template("scoring {wide_bar} {pos}/{len} studies, {eta} left");
-    let bar = ProgressBar::new(studies as u64);
-    if let Ok(style) = style { bar.with_style(style) } else { bar }
 }

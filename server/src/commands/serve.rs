@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! INFO uvid_server::commands::serve: listening url=http://127.0.0.1:8642 data_dir=./uvid-data
-//! INFO uvid_server::commands::serve: model loaded name=density-v0 package=... recipe=...
+//! INFO uvid_server::commands::serve: model loaded role=production name=density-v0 package=... recipe=...
 //! ```
 //!
 //! The address is also the one line on standard output, for whoever started the server on port 0.
@@ -15,13 +15,14 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+use uvid_model::Package;
 
 use super::Ended;
 use crate::config::{self, Config, LogFormat, seconds};
 use crate::engine::Engine;
 use crate::http::{self, App};
 use crate::jobs;
-use crate::store::{Policy, Store};
+use crate::store::{Policy, Role, Store};
 
 /// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
 ///
@@ -73,7 +74,9 @@ fn log(config: &Config) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
-    let store = Store::open(&config.data_dir, Policy::from(&config))
+    let packages = super::packages(&config)?;
+    let roles = packages.iter().map(|(role, _)| role.clone()).collect();
+    let store = Store::open(&config.data_dir, Policy { roles, ..Policy::from(&config) })
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     let listener = TcpListener::bind(config.listen)
@@ -81,17 +84,17 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .with_context(|| format!("cannot listen on {} (another server? set --listen)", config.listen))?;
     announce(&listener, &config)?;
     let stop = CancellationToken::new();
-    let (engine, loaded) = start_engine(&config, &store)?;
+    let (engine, loaded) = start_engine(packages, &config, &store)?;
     let working = tokio::spawn({
         let (store, engine, policy, stop) = (store.clone(), engine.clone(), config.jobs.clone(), stop.clone());
         async move {
             let outcome = loaded.await.context("the engine ended early").flatten();
             match &outcome {
                 Ok(()) => {
-                    say_model(&engine);
+                    say_models(&engine);
                     jobs::work(store, engine, policy, stop).await;
                 }
-                // Without a model there is nothing to serve.
+                // Without its models there is nothing to serve.
                 Err(_) => stop.cancel(),
             }
             outcome
@@ -120,15 +123,16 @@ fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 
-fn start_engine(config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
-    let (model, site) = (config.model.clone(), config.site());
-    let load = move || super::predictor(&model, &site);
+fn start_engine(packages: Vec<(Role, Package)>, config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
+    let site = config.site();
+    let load = move || super::models(&packages, &site);
     Engine::start(load, store.objects().clone(), config.limits()).context("no thread for the engine")
 }
 
-fn say_model(engine: &Engine) {
-    if let Some(id) = engine.predictor().map(|predictor| predictor.id()) {
-        info!(name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");
+fn say_models(engine: &Engine) {
+    for (role, model) in engine.models().iter().flat_map(|models| models.all()) {
+        let id = model.id();
+        info!(%role, name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");
     }
 }
 

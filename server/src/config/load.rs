@@ -188,7 +188,10 @@ fn parsed(text: &str) -> Value {
 }
 
 fn source(figment: &Figment, key: &str) -> String {
-    figment.find_metadata(key).map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string())
+    // A key inside an array has no place of its own: it came with the array.
+    let around = || figment.find_metadata(key.rsplit_once('.')?.0);
+    let metadata = figment.find_metadata(key).or_else(around);
+    metadata.map_or_else(|| "default".to_owned(), |metadata| metadata.name.to_string())
 }
 
 /// The layer of the defaults.
@@ -245,6 +248,9 @@ pub(super) const CALIBRATION: &[(&str, &str)] = &[
     ("reason", " On what and why."),
 ];
 
+/// The keys of each of `operating_points`, likewise.
+const OPERATING_POINT: &[(&str, &str)] = &[("name", ""), ("threshold", ""), ("by", ""), ("reason", "")];
+
 /// The sections with their keys.
 pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 6] = [
     ("log", Log::KEYS),
@@ -266,10 +272,15 @@ fn refuse_unknown(figment: &Figment) -> Result<(), ConfigError> {
                 known(figment, &format!("{name}.{inner}"), inner, keys, &format!("the keys of [{name}]"))?;
             }
         }
+        for inner in value.as_array().into_iter().flatten().filter_map(Value::as_dict).flat_map(Dict::keys) {
+            // Of the arrays, only this one has tables.
+            known(figment, &format!("{key}.{inner}"), inner, OPERATING_POINT, &format!("the keys of each of {key}"))?;
+        }
     }
     Ok(())
 }
 
+/// Says who wrote `path` if its last part `key` is none of `keys`.
 fn known(figment: &Figment, path: &str, key: &str, keys: &[(&str, &str)], whose: &str) -> Result<(), ConfigError> {
     if keys.iter().any(|(name, _)| *name == key) {
         return Ok(());

@@ -22,7 +22,7 @@ pub(super) struct ReadyJson {
     store: &'static str,
     /// Whether the disk has more room than `store.free_bytes_min`.
     disk: &'static str,
-    /// Whether the model is loaded.
+    /// Whether the models, production and shadows, are loaded.
     model: &'static str,
 }
 
@@ -46,7 +46,7 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     let written = app.store().check_writable().await.inspect_err(|error| tracing::error!(%error, "not ready"));
     let store = say(written.is_ok(), "cannot be written; the log says why");
     let disk = say(matches!(app.store().has_room(), Ok(true)), "nearly full");
-    let model = say(app.engine().predictor().is_some(), "not loaded");
+    let model = say(app.engine().models().is_some(), "not loaded");
     let ready = [store, disk, model].iter().all(|part| *part == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(ReadyJson { ready, store, disk, model })).into_response()
@@ -59,11 +59,17 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
 ))]
 pub(super) async fn metrics(State(app): State<App>) -> Response {
     if let Ok(queue) = app.store().queue().await {
-        gauge!(names::JOBS, "state" => "waiting").set(queue.waiting as f64);
-        gauge!(names::JOBS, "state" => "running").set(queue.running as f64);
+        for (role, state, jobs) in [
+            ("production", "waiting", queue.waiting),
+            ("production", "running", queue.running),
+            ("shadow", "waiting", queue.shadows_waiting),
+            ("shadow", "running", queue.shadows_running),
+        ] {
+            gauge!(names::JOBS, "role" => role, "state" => state).set(jobs as f64);
+        }
     }
-    if let Some(predictor) = app.engine().predictor() {
-        let (id, version) = (predictor.id(), env!("CARGO_PKG_VERSION"));
+    if let Some(models) = app.engine().models() {
+        let (id, version) = (models.production().id(), env!("CARGO_PKG_VERSION"));
         let labels = [("version", version.to_owned()), ("model", id.name.clone()), ("package", id.digest.clone())];
         gauge!(names::INFO, &labels).set(1.0);
     }

@@ -18,6 +18,7 @@ mod model;
 mod page;
 mod problem;
 mod server;
+mod shadows;
 mod studies;
 
 use std::sync::Arc;
@@ -108,6 +109,7 @@ fn api() -> OpenApiRouter<App> {
     OpenApiRouter::with_openapi(Description::openapi())
         .routes(routes!(studies::list))
         .routes(routes!(studies::one))
+        .routes(routes!(shadows::of_study))
         .routes(routes!(heatmap::png))
         .routes(routes!(model::card))
         .routes(routes!(health::healthz))

@@ -1,4 +1,4 @@
-//! `/api/v1/model`: the card of the model in use.
+//! `/api/v1/model`: the card of the model in use, with what this site has set.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
-use uvid_model::Manifest;
+use uvid_model::{Manifest, OperatingPoint, SiteOperatingPoint};
 
 use super::problem::Common;
 use super::{App, Problem, ProblemJson};
@@ -36,6 +36,8 @@ pub(super) struct ModelJson {
     operating_points: Vec<OperatingPointJson>,
     /// The calibration fitted at this site, if one is in force.
     site_calibration: Option<SiteCalibrationJson>,
+    /// Packages that score the same studies to be compared; their results are under `/shadows` of each study.
+    shadows: Vec<PackageJson>,
 }
 
 /// What an output means.
@@ -54,14 +56,43 @@ pub(super) struct OperatingPointJson {
     name: String,
     /// The output that it cuts.
     output: String,
-    /// Positive at or above.
+    /// Positive at or above: the threshold in force.
     threshold: f64,
+    /// The package's own threshold: sensitivity and specificity are of this one.
+    measured_at: f64,
     /// Measured there.
     sensitivity: f64,
     /// Measured there.
     specificity: f64,
     /// On what.
     source: String,
+    /// Who set the threshold in force at this site, and why; null where the package's own is.
+    set_by: Option<SetByJson>,
+}
+
+/// Who set something at this site.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct SetByJson {
+    /// Who.
+    by: String,
+    /// On what and why.
+    reason: String,
+}
+
+impl OperatingPointJson {
+    fn new(point: &OperatingPoint, site: &[SiteOperatingPoint]) -> Self {
+        let set = site.iter().find(|set| set.name == point.name);
+        Self {
+            name: point.name.clone(),
+            output: point.output.clone(),
+            threshold: set.map_or(point.threshold, |set| set.threshold),
+            measured_at: point.threshold,
+            sensitivity: point.sensitivity,
+            specificity: point.specificity,
+            source: point.source.clone(),
+            set_by: set.map(|set| SetByJson { by: set.by.clone(), reason: set.reason.clone() }),
+        }
+    }
 }
 
 /// A calibration fitted at a site.
@@ -86,19 +117,13 @@ pub(super) struct SiteCalibrationJson {
 ))]
 pub(super) async fn card(State(app): State<App>) -> Result<Json<ModelJson>, Problem> {
     let loading = || Problem::busy("model-loading", "the model is still being loaded", 5);
-    let predictor = app.engine().predictor().ok_or_else(loading)?;
+    let models = app.engine().models().ok_or_else(loading)?;
+    let predictor = models.production();
     let (id, card): (_, &Manifest) = (predictor.id(), predictor.manifest());
     let meanings = card.outputs.iter().map(|(name, output)| {
         (name.clone(), OutputMeaningJson { meaning: output.meaning.clone(), unit: output.unit.clone() })
     });
-    let points = card.operating_points.iter().map(|point| OperatingPointJson {
-        name: point.name.clone(),
-        output: point.output.clone(),
-        threshold: point.threshold,
-        sensitivity: point.sensitivity,
-        specificity: point.specificity,
-        source: point.source.clone(),
-    });
+    let site = &app.config().operating_points;
     Ok(Json(ModelJson {
         disclaimer: DISCLAIMER,
         package: PackageJson::from(id),
@@ -108,12 +133,13 @@ pub(super) async fn card(State(app): State<App>) -> Result<Json<ModelJson>, Prob
         licence: card.licence.clone(),
         training_data: card.training_data.clone(),
         outputs: meanings.collect(),
-        operating_points: points.collect(),
+        operating_points: card.operating_points.iter().map(|point| OperatingPointJson::new(point, site)).collect(),
         site_calibration: app.config().calibration.as_ref().map(|site| SiteCalibrationJson {
             scale: site.scale,
             thresholds: site.thresholds,
             by: site.by.clone(),
             reason: site.reason.clone(),
         }),
+        shadows: models.all().skip(1).map(|(_, shadow)| PackageJson::from(shadow.id())).collect(),
     }))
 }

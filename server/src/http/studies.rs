@@ -1,4 +1,5 @@
-//! `/api/v1/studies`: where studies stand and what the model says of them.
+//! `/api/v1/studies`: where studies stand and what the production model says of them. What shadows say is in
+//! [`super::shadows`].
 
 use axum::Json;
 use axum::extract::rejection::QueryRejection;
@@ -13,7 +14,7 @@ use uvid_exam::StudyInstanceUid;
 use super::problem::{Common, Path};
 use super::{App, Problem, ProblemJson};
 use crate::report::DISCLAIMER;
-use crate::report::json::{OutputJson, PackageJson, ReasonJson, ReportJson};
+use crate::report::json::{FlagJson, OutputJson, PackageJson, ReasonJson, ReportJson};
 use crate::store::{Filter, Instance, Outcome, Run, Study, StudyState};
 
 /// Where a study stands.
@@ -111,6 +112,8 @@ pub(super) struct SummaryJson {
     package: Option<PackageJson>,
     /// The current result's values for the exam.
     exam: Vec<OutputJson>,
+    /// What the operating points in force said of the current result.
+    flags: Vec<FlagJson>,
     /// Standard views that no image fills; the values rest on the others.
     missing: Vec<String>,
     /// Why there are no scores.
@@ -244,6 +247,7 @@ impl SummaryJson {
             instances: study.instances,
             package: report.map(|r| r.package.clone()),
             exam: report.map(|r| r.exam.clone()).unwrap_or_default(),
+            flags: report.map(|r| r.flags.clone()).unwrap_or_default(),
             missing: report.map(|r| r.missing.clone()).unwrap_or_default(),
             reasons: report.map(|r| r.reasons.clone()).unwrap_or_default(),
             heatmaps: report.map(|r| links(&study.uid, r)).unwrap_or_default(),
@@ -279,7 +283,7 @@ impl From<Instance> for InstanceJson {
 }
 
 impl RunJson {
-    fn new(study: &StudyInstanceUid, run: Run) -> Self {
+    pub(super) fn new(study: &StudyInstanceUid, run: Run) -> Self {
         Self {
             state: run.outcome.into(),
             input_digest: run.input_digest,

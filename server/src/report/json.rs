@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
-use uvid_exam::{Flag, Heatmap, Output, PackageId, Region, Value};
+use uvid_exam::{Flag, Heatmap, Output, PackageId, Region, StudyInstanceUid, Value};
 
 use super::{DISCLAIMER, Report};
 
@@ -232,6 +232,14 @@ pub struct StagesJson {
     pub prepare: f64,
     /// The network.
     pub predict: f64,
+}
+
+impl ReportJson {
+    /// The report of a study whose UID is known from elsewhere: one of which no file could be read is a study all the
+    /// same.
+    pub fn of(study: &StudyInstanceUid, report: &Report) -> Self {
+        Self { study: Some(study.to_string()), ..Self::from(report) }
+    }
 }
 
 impl From<&Report> for ReportJson {

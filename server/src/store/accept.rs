@@ -2,7 +2,7 @@
 //!
 //! [`accept_all`] takes objects whose bytes are on disk under temporary names and answers for each of them. In one
 //! transaction it decides which are new, gives those their final names, writes their rows, and makes their studies'
-//! jobs due. When it returns, bytes and job survive a power cut; before, nothing of them is visible.
+//! jobs due, one for each model that scores here. When it returns, bytes and job survive a power cut; before, nothing of them is visible.
 //!
 //! Policy: the same bytes again are accepted and change nothing. *Different* bytes under a SOP Instance UID that is
 //! already there are refused, because two objects may not share a UID (PS3.5 section 9) and nobody here can know which
@@ -14,7 +14,7 @@ use sqlx::{Row, Sqlite, Transaction};
 use uvid_datasets::dicom::{Header, ReadError};
 use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Staged, Store, StoreError, duration_ms, now_ms};
+use super::{Digest, Policy, Role, Staged, Store, StoreError, duration_ms, now_ms};
 
 /// An object that is on disk for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,8 +167,10 @@ async fn decide(
         }
         // What the disk has lost since, a resend restores.
         let kept = if store.objects().holds(&digest, object.bytes) { Kept::SameAgain } else { Kept::New };
-        if kept == Kept::New || has_failed(tx, &header.study).await? {
-            make_due(tx, &header.study, duration_ms(store.policy().quiet)).await?;
+        for role in &store.policy().roles {
+            if kept == Kept::New || has_failed(tx, &header.study, role).await? {
+                make_due(tx, &header.study, role, duration_ms(store.policy().quiet)).await?;
+            }
         }
         return Ok(Ok(accepted(kept)));
     }
@@ -181,12 +183,12 @@ async fn decide(
     if count >= i64::from(most) {
         return Ok(Err(Refusal::of(header, Refused::StudyFull(most))));
     }
-    insert(tx, object, duration_ms(store.policy().quiet)).await?;
+    insert(tx, object, store.policy()).await?;
     Ok(Ok(accepted(Kept::New)))
 }
 
-/// The rows of a new object: its study, itself, its study's job.
-async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, quiet_ms: i64) -> Result<(), StoreError> {
+/// The rows of a new object: its study, itself, its study's jobs.
+async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, policy: &Policy) -> Result<(), StoreError> {
     let (header, now) = (&object.header, now_ms());
     let study = header.study.as_str();
     sqlx::query(
@@ -213,32 +215,44 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, quiet_ms
     .bind(now)
     .execute(&mut **tx)
     .await?;
-    make_due(tx, &header.study, quiet_ms).await
+    for role in &policy.roles {
+        make_due(tx, &header.study, role, duration_ms(policy.quiet)).await?;
+    }
+    Ok(())
 }
 
-/// Whether every attempt at the study as it stands has failed.
-async fn has_failed(tx: &mut Transaction<'static, Sqlite>, study: &StudyInstanceUid) -> Result<bool, StoreError> {
-    let failed = sqlx::query("SELECT 1 FROM run WHERE study_uid = ? AND superseded_ms IS NULL AND outcome = 'failed'")
-        .bind(study.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
+/// Whether every attempt at the study as it stands has failed in this role.
+async fn has_failed(
+    tx: &mut Transaction<'static, Sqlite>,
+    study: &StudyInstanceUid,
+    role: &Role,
+) -> Result<bool, StoreError> {
+    let failed = sqlx::query(
+        "SELECT 1 FROM run WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND outcome = 'failed'",
+    )
+    .bind(study.as_str())
+    .bind(role.to_string())
+    .fetch_optional(&mut **tx)
+    .await?;
     Ok(failed.is_some())
 }
 
-/// Makes the study's job due when nothing more has come for a while.
+/// Makes the study's job in a role due when nothing more has come for a while.
 async fn make_due(
     tx: &mut Transaction<'static, Sqlite>,
     study: &StudyInstanceUid,
+    role: &Role,
     quiet_ms: i64,
 ) -> Result<(), StoreError> {
     // A running job stays so; that its generation is behind makes it due again when it ends.
     sqlx::query(
-        "INSERT INTO job (study_uid, state, due_ms, generation, attempts) VALUES (?1, 'due', ?2, 1, 0)
-         ON CONFLICT (study_uid) DO UPDATE SET
+        "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts) VALUES (?1, ?2, 'due', ?3, 1, 0)
+         ON CONFLICT (study_uid, role) DO UPDATE SET
              state = CASE state WHEN 'running' THEN 'running' ELSE 'due' END,
-             due_ms = ?2, generation = generation + 1, attempts = 0",
+             due_ms = ?3, generation = generation + 1, attempts = 0",
     )
     .bind(study.as_str())
+    .bind(role.to_string())
     .bind(now_ms() + quiet_ms)
     .execute(&mut **tx)
     .await?;

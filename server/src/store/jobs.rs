@@ -1,4 +1,4 @@
-//! The durable queue: one job a study.
+//! The durable queue: one job for each study and role.
 //!
 //! ```text
 //! due --claim--> running --finish--> done      (due again if an object arrived meanwhile)
@@ -6,21 +6,25 @@
 //! ```
 //!
 //! Invariants: a result and the end of its job are one transaction; the same run (same objects, package and recipe) is
-//! kept once, whatever happened between; of the runs of a study at most one is not superseded.
+//! kept once in its role, with the objects that it was made from; of the runs of a study in a role at most one is not
+//! superseded; no shadow's job is taken while a production job waits, be it only for its quiet time.
 
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
-use sqlx::{Row, SqliteConnection};
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
 use uvid_exam::{PackageId, SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Store, StoreError, duration_ms, now_ms};
+use super::{Digest, Role, Store, StoreError, duration_ms, now_ms};
 
 /// A study to be scored, and the objects that it had when the job was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     /// The study.
     pub study: StudyInstanceUid,
+    /// Who is to score it.
+    pub role: Role,
     /// Its objects, by SOP Instance UID.
     pub objects: Vec<(SopInstanceUid, Digest)>,
     /// Which attempt this is, from 1.
@@ -29,18 +33,23 @@ pub struct Job {
 }
 
 impl Job {
-    /// SHA-256 that stands for everything that decides the result: study, objects (in any order), package, recipe.
+    /// [`input_digest`] of this job by a package.
     pub fn input_digest(&self, package: &PackageId) -> String {
-        let mut objects: Vec<_> = self.objects.iter().map(|(_, digest)| *digest).collect();
-        objects.sort();
-        let mut hash = Sha256::new();
-        for line in [self.study.as_str(), &package.digest, &package.recipe_digest] {
-            hash.update(line.as_bytes());
-            hash.update(b"\n");
-        }
-        objects.iter().for_each(|digest| hash.update(digest.as_bytes()));
-        hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+        let objects = self.objects.iter().map(|(_, digest)| *digest).collect();
+        input_digest(&self.study, objects, &package.digest, &package.recipe_digest)
     }
+}
+
+/// SHA-256 that stands for everything that decides the result: study, objects (in any order), package, recipe.
+pub fn input_digest(study: &StudyInstanceUid, mut objects: Vec<Digest>, package: &str, recipe: &str) -> String {
+    objects.sort();
+    let mut hash = Sha256::new();
+    for line in [study.as_str(), package, recipe] {
+        hash.update(line.as_bytes());
+        hash.update(b"\n");
+    }
+    objects.iter().for_each(|digest| hash.update(digest.as_bytes()));
+    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How a run ended.
@@ -70,13 +79,17 @@ impl Outcome {
     }
 }
 
-/// How many jobs are in which state.
+/// How many of the jobs that this process serves are in which state.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Queue {
-    /// Due now or soon.
+    /// Production jobs due now or soon.
     pub waiting: u64,
-    /// Being scored.
+    /// Production jobs being scored.
     pub running: u64,
+    /// Shadows' jobs due now or soon.
+    pub shadows_waiting: u64,
+    /// Shadows' jobs being scored.
+    pub shadows_running: u64,
 }
 
 /// A job that is due later than this after its quiet time was made so by a clock that has been set back since.
@@ -94,7 +107,8 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the job that has been due the longest, if any is, and counts the attempt.
+    /// Takes the job that has been due the longest, if any is, and counts the attempt. Shadows' jobs are taken only while
+    /// no production job waits, so that at most the one exam that a shadow is at stands before a production study.
     ///
     /// # Errors
     ///
@@ -103,12 +117,17 @@ impl Store {
         let mut tx = self.begin().await?;
         let claimed = sqlx::query(
             "UPDATE job SET state = 'running', attempts = attempts + 1
-             WHERE study_uid = (SELECT study_uid FROM job WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2)
-                                ORDER BY due_ms, study_uid LIMIT 1)
-             RETURNING study_uid, generation, attempts",
+             WHERE (study_uid, role) = (
+                 SELECT study_uid, role FROM job
+                 WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2) AND role IN (SELECT value FROM json_each(?3))
+                   AND (role = 'production' OR NOT EXISTS (
+                        SELECT 1 FROM job WHERE state = 'due' AND role = 'production'))
+                 ORDER BY role <> 'production', due_ms, study_uid, role LIMIT 1)
+             RETURNING study_uid, role, generation, attempts",
         )
         .bind(now_ms())
         .bind(now_ms() + duration_ms(self.policy.quiet) + CLOCK_MS_MAX)
+        .bind(self.roles())
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
@@ -117,13 +136,10 @@ impl Store {
             .bind(&study)
             .fetch_all(&mut *tx)
             .await?;
-        let objects = objects.iter().map(|row| {
-            let uid = row.try_get::<String, _>("sop_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;
-            Ok((uid, row.try_get::<String, _>("digest")?.parse()?))
-        });
         let job = Job {
             study: study.parse().map_err(|_| StoreError::Invalid("UID"))?,
-            objects: objects.collect::<Result<_, StoreError>>()?,
+            role: row.try_get::<String, _>("role")?.parse()?,
+            objects: objects.iter().map(object).collect::<Result<_, _>>()?,
             attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
             generation: row.try_get("generation")?,
         };
@@ -131,13 +147,17 @@ impl Store {
         Ok(Some(job))
     }
 
-    /// Time until the next job is due; `None` if none waits.
+    /// Time until the next job can be taken; `None` if none waits.
     ///
     /// # Errors
     ///
     /// The database fails.
     pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
-        let row = sqlx::query("SELECT min(due_ms) AS due FROM job WHERE state = 'due'").fetch_one(&self.read).await?;
+        let next = sqlx::query(
+            "SELECT coalesce(min(due_ms) FILTER (WHERE role = 'production'), min(due_ms)) AS due
+             FROM job WHERE state = 'due' AND role IN (SELECT value FROM json_each(?))",
+        );
+        let row = next.bind(self.roles()).fetch_one(&self.read).await?;
         let due: Option<i64> = row.try_get("due")?;
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }
@@ -154,43 +174,58 @@ impl Store {
         outcome: Outcome,
         report: &str,
     ) -> Result<(), StoreError> {
-        let (study, now) = (job.study.as_str(), now_ms());
+        let (study, role, now) = (job.study.as_str(), job.role.to_string(), now_ms());
         let mut tx = self.begin().await?;
         sqlx::query(
-            "UPDATE run SET superseded_ms = ? WHERE study_uid = ? AND superseded_ms IS NULL AND input_digest <> ?",
+            "UPDATE run SET superseded_ms = ?
+             WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND input_digest <> ?",
         )
         .bind(now)
         .bind(study)
+        .bind(&role)
         .bind(input_digest)
         .execute(&mut *tx)
         .await?;
-        sqlx::query(
-            "INSERT INTO run (study_uid, input_digest, outcome, instances, report, finished_ms)
-             VALUES (?, ?, ?, ?, ?, ?)
-             ON CONFLICT (study_uid, input_digest) DO UPDATE SET superseded_ms = NULL,
+        let kept = sqlx::query(
+            "INSERT INTO run (study_uid, role, input_digest, outcome, instances, report, finished_ms)
+             VALUES (?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (study_uid, role, input_digest) DO UPDATE SET superseded_ms = NULL,
                  report = CASE outcome WHEN 'failed' THEN excluded.report ELSE report END,
                  finished_ms = CASE outcome WHEN 'failed' THEN excluded.finished_ms ELSE finished_ms END,
-                 outcome = CASE outcome WHEN 'failed' THEN excluded.outcome ELSE outcome END",
+                 outcome = CASE outcome WHEN 'failed' THEN excluded.outcome ELSE outcome END
+             RETURNING run_id",
         )
         .bind(study)
+        .bind(&role)
         .bind(input_digest)
         .bind(outcome.name())
         .bind(i64::try_from(job.objects.len()).unwrap_or(i64::MAX))
         .bind(report)
         .bind(now)
-        .execute(&mut *tx)
+        .fetch_one(&mut *tx)
         .await?;
-        sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?")
-            .bind(now)
-            .bind(study)
-            .execute(&mut *tx)
-            .await?;
+        let run_id: i64 = kept.try_get("run_id")?;
+        for (sop_instance, digest) in &job.objects {
+            // The same run again was made from the same objects.
+            sqlx::query("INSERT OR IGNORE INTO run_instance (run_id, sop_uid, digest) VALUES (?, ?, ?)")
+                .bind(run_id)
+                .bind(sop_instance.as_str())
+                .bind(digest.to_string())
+                .execute(&mut *tx)
+                .await?;
+        }
+        // What a shadow says is no news of the study.
+        if job.role == Role::Production {
+            let updated = sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?");
+            updated.bind(now).bind(study).execute(&mut *tx).await?;
+        }
         sqlx::query(
             "UPDATE job SET state = CASE generation WHEN ?1 THEN 'done' ELSE 'due' END, attempts = 0
-             WHERE study_uid = ?2 AND state = 'running'",
+             WHERE study_uid = ?2 AND role = ?3 AND state = 'running'",
         )
         .bind(job.generation)
         .bind(study)
+        .bind(&role)
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
@@ -203,9 +238,10 @@ impl Store {
     ///
     /// The database fails.
     pub async fn retry(&self, job: &Job, after: Duration) -> Result<(), StoreError> {
-        sqlx::query("UPDATE job SET state = 'due', due_ms = ? WHERE study_uid = ? AND state = 'running'")
+        sqlx::query("UPDATE job SET state = 'due', due_ms = ? WHERE study_uid = ? AND role = ? AND state = 'running'")
             .bind(now_ms() + duration_ms(after))
             .bind(job.study.as_str())
+            .bind(job.role.to_string())
             .execute(&self.write)
             .await?;
         Ok(())
@@ -218,9 +254,11 @@ impl Store {
     /// The database fails; the next start returns it, and counts the attempt.
     pub async fn abandon(&self, job: &Job) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE job SET state = 'due', attempts = max(attempts - 1, 0) WHERE study_uid = ? AND state = 'running'",
+            "UPDATE job SET state = 'due', attempts = max(attempts - 1, 0)
+             WHERE study_uid = ? AND role = ? AND state = 'running'",
         )
         .bind(job.study.as_str())
+        .bind(job.role.to_string())
         .execute(&self.write)
         .await?;
         Ok(())
@@ -232,12 +270,31 @@ impl Store {
     ///
     /// The database fails.
     pub async fn queue(&self) -> Result<Queue, StoreError> {
-        let mut connection = self.read.acquire().await?;
-        Ok(Queue { waiting: count(&mut connection, "due").await?, running: count(&mut connection, "running").await? })
+        let rows = sqlx::query(
+            "SELECT role = 'production' AS production, state, count(*) AS n
+             FROM job WHERE state <> 'done' AND role IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
+        );
+        let mut queue = Queue::default();
+        for row in rows.bind(self.roles()).fetch_all(&self.read).await? {
+            let count = match (row.try_get("production")?, row.try_get("state")?) {
+                (true, "due") => &mut queue.waiting,
+                (true, _) => &mut queue.running,
+                (false, "due") => &mut queue.shadows_waiting,
+                (false, _) => &mut queue.shadows_running,
+            };
+            *count = u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0);
+        }
+        Ok(queue)
+    }
+
+    /// The roles that this process serves, as a JSON array.
+    pub(super) fn roles(&self) -> String {
+        serde_json::Value::from_iter(self.policy.roles.iter().map(ToString::to_string)).to_string()
     }
 }
 
-async fn count(connection: &mut SqliteConnection, state: &str) -> Result<u64, StoreError> {
-    let row = sqlx::query("SELECT count(*) AS n FROM job WHERE state = ?").bind(state).fetch_one(connection).await?;
-    Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or(0))
+/// A row's object.
+pub(super) fn object(row: &SqliteRow) -> Result<(SopInstanceUid, Digest), StoreError> {
+    let uid = row.try_get::<String, _>("sop_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;
+    Ok((uid, row.try_get::<String, _>("digest")?.parse()?))
 }

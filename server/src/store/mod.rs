@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! <data_dir>/lock           held by the one process that may use the folder
-//! <data_dir>/uvid.sqlite    studies, instances, jobs, runs
+//! <data_dir>/uvid.sqlite    studies, instances; jobs and runs by role
 //! <data_dir>/objects/       files by the SHA-256 of their bytes; uploads in progress in objects/incoming
 //! ```
 //!
@@ -12,8 +12,11 @@
 //! - A result and the end of its job are one transaction.
 
 mod accept;
+mod archive;
 mod jobs;
 mod objects;
+mod requeue;
+mod role;
 mod studies;
 
 use std::fs::File;
@@ -28,9 +31,11 @@ use uvid_datasets::dicom;
 use crate::config::{Config, seconds};
 
 pub use accept::{Accepted, Kept, Refusal, Refused, accept, accept_all};
-pub use jobs::{Job, Outcome, Queue};
+pub use archive::{Archive, KeptRun, Pair};
+pub use jobs::{Job, Outcome, Queue, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
-pub use studies::{Filter, Instance, Run, Study, StudyState};
+pub use role::Role;
+pub use studies::{Filter, Instance, Run, Shadow, Study, StudyState};
 
 /// Why the store does not do what it was asked to.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +53,18 @@ pub enum StoreError {
         path: PathBuf,
         /// Why.
         error: std::io::Error,
+    },
+    /// The database was made by another version of this program.
+    #[error(
+        "{folder} has a database of schema {found}, this program reads {known}; `uvid serve` brings an older one up to date"
+    )]
+    Schema {
+        /// Which folder.
+        folder: PathBuf,
+        /// The schema's number there.
+        found: i64,
+        /// The one that this program makes.
+        known: i64,
     },
     /// Another process uses the folder.
     #[error("{0} is in use by another uvid process")]
@@ -73,6 +90,8 @@ impl StoreError {
 /// What the store lives by.
 #[derive(Debug, Clone)]
 pub struct Policy {
+    /// Who scores every study, production first: what arrives makes a job due for each.
+    pub roles: Vec<Role>,
     /// Without a new image for so long, a study is due.
     pub quiet: Duration,
     /// Objects of one study.
@@ -86,8 +105,10 @@ pub struct Policy {
 }
 
 impl From<&Config> for Policy {
+    /// Without shadows: their names are known when their packages have been read.
     fn from(config: &Config) -> Self {
         Self {
+            roles: vec![Role::Production],
             quiet: seconds(config.jobs.quiet_seconds),
             study_instances_max: config.store.study_instances_max,
             free_bytes_min: config.store.free_bytes_min,
@@ -96,6 +117,9 @@ impl From<&Config> for Policy {
         }
     }
 }
+
+/// The schema of the database, step by step.
+static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 /// The durable state of a server. Cheap to clone: all clones are one store.
 #[derive(Debug, Clone)]
@@ -129,7 +153,7 @@ impl Store {
             .foreign_keys(true)
             .busy_timeout(Duration::from_secs(10));
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-        sqlx::migrate!("./migrations").run(&write).await?;
+        MIGRATIONS.run(&write).await?;
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;

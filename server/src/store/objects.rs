@@ -89,9 +89,14 @@ impl ObjectStore {
             }
         }
         sync_folder(root)?;
+        Ok(Self::at(root))
+    }
+
+    /// A folder that is there, or is not: nothing is touched.
+    pub(super) fn at(root: &Path) -> Self {
         // No two starts count from the same number, so that what stayed there has no upload's name.
         let next = AtomicU64::new(super::now_ms().unsigned_abs());
-        Ok(Self { root: root.into(), incoming: incoming.into(), next: next.into(), whole: Arc::default() })
+        Self { root: root.into(), incoming: root.join("incoming").into(), next: next.into(), whole: Arc::default() }
     }
 
     /// Begins an upload.

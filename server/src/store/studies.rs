@@ -1,11 +1,13 @@
 //! What the API asks of the store. Only reads.
+//!
+//! Invariant: a study's state, report and runs are those of production; a shadow's come by [`Store::shadows`] alone.
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Outcome, Store, StoreError, from_ms};
+use super::{Digest, Outcome, Role, Store, StoreError, from_ms};
 
 /// Where a study stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -52,6 +54,19 @@ pub struct Run {
     pub report: String,
 }
 
+/// What a shadow says of a study.
+#[derive(Debug, Clone)]
+pub struct Shadow {
+    /// Whose it is.
+    pub role: Role,
+    /// Where its job stands.
+    pub state: StudyState,
+    /// Whether this process has the model; otherwise a waiting job waits until one has.
+    pub served: bool,
+    /// Its runs, latest first.
+    pub runs: Vec<Run>,
+}
+
 /// An object of a study.
 #[derive(Debug, Clone)]
 pub struct Instance {
@@ -91,8 +106,8 @@ const STUDIES: &str = "
                (SELECT count(*) FROM instance i WHERE i.study_uid = s.study_uid) AS instances,
                CASE j.state WHEN 'due' THEN 'waiting' WHEN 'running' THEN 'running' ELSE r.outcome END AS state
         FROM study s
-        JOIN job j ON j.study_uid = s.study_uid
-        LEFT JOIN run r ON r.study_uid = s.study_uid AND r.superseded_ms IS NULL
+        JOIN job j ON j.study_uid = s.study_uid AND j.role = 'production'
+        LEFT JOIN run r ON r.study_uid = s.study_uid AND r.role = 'production' AND r.superseded_ms IS NULL
     )
     WHERE (?1 IS NULL OR state = ?1) AND (?2 IS NULL OR study_uid = ?2)
     ORDER BY received_ms DESC, study_uid LIMIT ?3 OFFSET ?4";
@@ -100,8 +115,8 @@ const STUDIES: &str = "
 /// How many studies are in a state, or in all.
 const COUNT: &str = "
     SELECT count(*) AS n FROM study s
-    JOIN job j ON j.study_uid = s.study_uid
-    LEFT JOIN run r ON r.study_uid = s.study_uid AND r.superseded_ms IS NULL
+    JOIN job j ON j.study_uid = s.study_uid AND j.role = 'production'
+    LEFT JOIN run r ON r.study_uid = s.study_uid AND r.role = 'production' AND r.superseded_ms IS NULL
     WHERE ?1 IS NULL
        OR CASE j.state WHEN 'due' THEN 'waiting' WHEN 'running' THEN 'running' ELSE r.outcome END = ?1";
 
@@ -158,14 +173,33 @@ impl Store {
     pub async fn contents(&self, uid: &StudyInstanceUid) -> Result<(Vec<Instance>, Vec<Run>), StoreError> {
         let mut tx = self.read.begin().await?;
         let instances = instances(&mut tx, uid).await?;
-        let runs = sqlx::query(
-            "SELECT outcome, input_digest, instances, finished_ms, superseded_ms, report FROM run
-             WHERE study_uid = ? ORDER BY run_id DESC",
+        let runs = runs(&mut tx, uid, &Role::Production).await?;
+        Ok((instances, runs))
+    }
+
+    /// What shadows say of a study, by name.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn shadows(&self, uid: &StudyInstanceUid) -> Result<Vec<Shadow>, StoreError> {
+        let mut tx = self.read.begin().await?;
+        let jobs = sqlx::query(
+            "SELECT j.role, CASE j.state WHEN 'due' THEN 'waiting' WHEN 'running' THEN 'running' ELSE r.outcome END AS state
+             FROM job j LEFT JOIN run r ON r.study_uid = j.study_uid AND r.role = j.role AND r.superseded_ms IS NULL
+             WHERE j.study_uid = ? AND j.role <> 'production' ORDER BY j.role",
         )
         .bind(uid.as_str())
         .fetch_all(&mut *tx)
         .await?;
-        Ok((instances, runs.iter().map(run).collect::<Result<_, _>>()?))
+        let mut shadows = Vec::new();
+        for job in jobs {
+            let role = job.try_get::<String, _>("role")?.parse()?;
+            let runs = runs(&mut tx, uid, &role).await?;
+            let served = self.policy.roles.contains(&role);
+            shadows.push(Shadow { role, state: state(&job)?, served, runs });
+        }
+        Ok(shadows)
     }
 
     /// The bytes' digest of one object of a study.
@@ -208,10 +242,26 @@ async fn instances(connection: &mut SqliteConnection, uid: &StudyInstanceUid) ->
         .collect()
 }
 
+async fn runs(connection: &mut SqliteConnection, uid: &StudyInstanceUid, role: &Role) -> Result<Vec<Run>, StoreError> {
+    let rows = sqlx::query(
+        "SELECT outcome, input_digest, instances, finished_ms, superseded_ms, report FROM run
+         WHERE study_uid = ? AND role = ? ORDER BY run_id DESC",
+    )
+    .bind(uid.as_str())
+    .bind(role.to_string())
+    .fetch_all(connection)
+    .await?;
+    rows.iter().map(run).collect()
+}
+
+fn state(row: &SqliteRow) -> Result<StudyState, StoreError> {
+    StudyState::parse(row.try_get::<Option<&str>, _>("state")?.ok_or(StoreError::Invalid("state"))?)
+}
+
 fn study(row: &SqliteRow) -> Result<Study, StoreError> {
     Ok(Study {
         uid: row.try_get::<String, _>("study_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?,
-        state: StudyState::parse(row.try_get::<Option<&str>, _>("state")?.ok_or(StoreError::Invalid("state"))?)?,
+        state: state(row)?,
         received: from_ms(row.try_get("received_ms")?)?,
         updated: from_ms(row.try_get("updated_ms")?)?,
         instances: u32::try_from(row.try_get::<i64, _>("instances")?).unwrap_or(u32::MAX),

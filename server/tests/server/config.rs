@@ -47,7 +47,9 @@ fn the_last_layer_that_has_a_value_decides_and_is_named() {
 #[test]
 fn what_is_printed_is_a_configuration_and_says_who_set_it() {
     let site = "[calibration]\nscale = 1.5\nthresholds = [-1.0, 0.0, 1.0]\nby = \"A\"\nreason = \"B\"";
-    for file in ["", site] {
+    let points = "shadows = [\"a\", \"/b\"]\n[[operating_points]]\nname = \"dense\"\nthreshold = 0.4\nby = \"A\"\nreason = \"B\"\n\
+                  [[operating_points]]\nname = \"very dense\"\nthreshold = 1\nby = \"A, \\\"B\\\"\"\nreason = \"C\"";
+    for file in ["", site, points] {
         let loaded = load(file, &[("UVID_JOBS__QUIET_SECONDS", "9")], Flags::default()).unwrap();
         let text = loaded.to_toml().unwrap();
         assert!(text.contains("quiet_seconds = 9.0  # environment variable UVID_JOBS__QUIET_SECONDS\n"), "{text}");
@@ -82,8 +84,39 @@ fn mistakes_are_named_with_their_place() {
     check("[log]\nfilter = \"uvid=loud\"", &[], none(), &["log.filter", "is no filter", "FILE"]);
     check("[store]\nidentify_bytes_max = 4096", &[], none(), &["store.identify_bytes_max", "the least is 4194304"]);
     check("[jobs]\nattempts_max = 0", &[], none(), &["jobs.attempts_max", "the least is 1"]);
+    let point = |rest: &str| format!("[[operating_points]]\nname = \"dense\"\n{rest}");
+    let signed = "by = \"A\"\nreason = \"B\"\n";
+    let misspelt = format!("thresold = 1\n{signed}");
+    check(&point(&misspelt), &[], none(), &["FILE", "`operating_points.thresold`", "threshold, by, reason"]);
+    check(&point(signed), &[], none(), &["operating_points", "threshold", "FILE"]);
+    check(
+        &point("threshold = 1\nby = \"\"\nreason = \"B\""),
+        &[],
+        none(),
+        &["operating_points", "must say who", "FILE"],
+    );
+    let once = point(&format!("threshold = 1\n{signed}"));
+    check(&format!("{once}{once}"), &[], none(), &["operating_points", "sets \"dense\" twice"]);
+    let unsigned = "[calibration]\nscale = 1.0\nthresholds = [1.0, 2.0, 3.0]\nby = \" \"\nreason = \"B\"";
+    check(unsigned, &[], none(), &["calibration", "must say who"]);
+    check("shadows = [\"density-v0\"]", &[], none(), &["shadows", "is the production model", "FILE"]);
     let missing = Flags { config: Some("/nonexistent/uvid.toml".into()), ..none() };
     check("", &[], missing, &["/nonexistent/uvid.toml", "cannot be read"]);
+}
+
+#[test]
+fn lists_can_be_set_in_the_environment_and_by_flags() {
+    let points = r#"[{name="dense", threshold=0.4, by="Dr P", reason="200 exams"}]"#;
+    let environment = [("UVID_OPERATING_POINTS", points), ("UVID_SHADOWS", "[one, \"/two\"]")];
+    for (environment, flags) in [
+        (&environment[..], Flags::default()),
+        (&[], set(&[&format!("operating_points={points}"), "shadows=[one, /two]"])),
+    ] {
+        let config = load("", environment, flags).unwrap().config;
+        assert_eq!(config.shadows, ["one", "/two"]);
+        let point = &config.site().operating_points[0];
+        assert_eq!((point.name.as_str(), point.threshold, point.by.as_str()), ("dense", 0.4, "Dr P"));
+    }
 }
 
 #[test]

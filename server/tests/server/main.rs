@@ -1,7 +1,7 @@
 //! The server, asked over HTTP as its clients do, and killed.
 //!
 //! `support`: an in-process server, a real one, and requests to both. `stow`: what STOW-RS takes and refuses. `rest`:
-//! what the API answers. `store`: the durable queue. `crash`: `kill -9`. `sockets`: slow and oversized
+//! what the API answers. `store`: the durable queue. `roles`: production and shadows. `crash`: `kill -9`. `sockets`: slow and oversized
 //! requests. `privacy`: no identity where none belongs. `config`: layers and sources. `openapi`: the committed description is the true one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
@@ -11,6 +11,7 @@ mod crash;
 mod openapi;
 mod privacy;
 mod rest;
+mod roles;
 mod sockets;
 mod store;
 mod stow;

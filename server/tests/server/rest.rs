@@ -170,9 +170,9 @@ async fn the_operator_is_told() {
     let metrics = String::from_utf8(server.get("/metrics").await.body).unwrap();
     for line in [
         "uvid_instances_received_total{result=\"new\"}",
-        "uvid_studies_total{outcome=\"scored\"}",
-        "uvid_jobs{state=\"waiting\"} ",
-        "uvid_stage_seconds_bucket{stage=\"predict\",le=\"+Inf\"}",
+        "uvid_studies_total{role=\"production\",outcome=\"scored\"}",
+        "uvid_jobs{role=\"production\",state=\"waiting\"} ",
+        "uvid_stage_seconds_bucket{role=\"production\",stage=\"predict\",le=\"+Inf\"}",
         "uvid_http_requests_total{route=\"/api/v1/studies/{study}\",method=\"GET\",status=\"200\"}",
         "uvid_info{",
     ] {

@@ -23,7 +23,7 @@ use uvid_server::http::{App, router};
 use uvid_server::pipeline;
 use uvid_server::report::json::ReportJson;
 use uvid_server::store::{Policy, Store};
-use uvid_server::{jobs, metrics};
+use uvid_server::{commands, jobs, metrics};
 
 /// For whatever must happen soon.
 pub(crate) const SOON: Duration = Duration::from_secs(60);
@@ -81,6 +81,24 @@ fn timeless(mut report: Value) -> Value {
     report
 }
 
+/// A copy of the bundled package under another name, with another threshold and a recipe that gives other numbers.
+pub(crate) fn other_package(folder: &Path, name: &str) -> String {
+    let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../model/packages/density-v0"));
+    let package = folder.join(name);
+    std::fs::create_dir_all(package.join("golden")).unwrap();
+    let manifest = std::fs::read_to_string(source.join("package.toml")).unwrap();
+    for line in manifest.lines().skip_while(|line| *line != "[files]").skip(1) {
+        let file = line.split('"').nth(1).unwrap();
+        std::fs::copy(source.join(file), package.join(file)).unwrap();
+    }
+    let altered = manifest
+        .replace("name = \"density-v0\"", &format!("name = \"{name}\""))
+        .replace("threshold = 0.5", "threshold = 0.4")
+        .replace("stretch_percentiles = [2.0, 99.5]", "stretch_percentiles = [1.0, 99.0]");
+    std::fs::write(package.join("package.toml"), altered).unwrap();
+    package.display().to_string()
+}
+
 /// A configuration for tests: small waits, any disk.
 pub(crate) fn config(folder: &Path) -> Config {
     let mut config = Config { data_dir: folder.join("data"), ..Config::default() };
@@ -107,8 +125,11 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         change(&mut config);
-        let store = Store::open(&config.data_dir, Policy::from(&config)).await.unwrap();
-        let load = || Predictor::load(&Package::bundled().unwrap(), &uvid_model::Site::default());
+        let (packages, site) = (commands::packages(&config).unwrap(), config.site());
+        let roles = packages.iter().map(|(role, _)| role.clone()).collect();
+        let policy = Policy { roles, ..Policy::from(&config) };
+        let store = Store::open(&config.data_dir, policy).await.unwrap();
+        let load = move || commands::models(&packages, &site);
         let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();
         loaded.await.unwrap().unwrap();
         let stop = CancellationToken::new();
@@ -137,6 +158,20 @@ impl Server {
     /// STOW-RS as most clients do it.
     pub(crate) async fn stow(&self, files: &[&[u8]]) -> Answer {
         self.post("/dicom-web/studies", MULTIPART, multipart(files)).await
+    }
+
+    /// What the only shadow says of a study, once it has reached an end.
+    pub(crate) async fn shadow_ended(&self, study: &str) -> Value {
+        let start = Instant::now();
+        loop {
+            let answer = self.get(&format!("/api/v1/studies/{study}/shadows")).await.ok();
+            let shadow = &answer["shadows"][0];
+            if !["waiting", "running"].contains(&shadow["state"].as_str().unwrap()) {
+                return shadow.clone();
+            }
+            assert!(start.elapsed() < SOON, "{answer}");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// The study once it has reached an end.

@@ -1,0 +1,302 @@
+//! `uvid model compare`: two models over the same exams.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use uvid_model::Site;
+
+use super::progress::{bar, spinner};
+use super::{EXIT_CODES, Ended, sources};
+use crate::compare::{Comparison, ComparisonJson, PairedOutputJson};
+use crate::config::{self, Config, Flags};
+use crate::pipeline;
+use crate::report::DISCLAIMER;
+use crate::report::json::{PackageJson, ReportJson};
+use crate::store::Archive;
+
+/// Compare two models over the same exams: paired differences of every output that both give, and of their flags.
+///
+/// Of files: both packages score each exam, as they are (what this site has set is left out). With --stored: what the
+/// server's production model and its shadows have said of the same studies, as it is stored; the server may run.
+///
+/// A difference says that two models do not agree, not which of them is right.
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXIT_CODES, after_long_help = format!("\
+Examples:
+  uvid model compare density-v0 my-package/ exams/              as a table
+  uvid model compare density-v0 my-package/ exams/ --format csv
+  uvid model compare --stored                                   production against every shadow
+  uvid model compare --stored --shadow my-model --data-dir /var/lib/uvid --format json
+
+{EXIT_CODES}"))]
+pub struct Args {
+    /// The first model: the bundled package's name, or a package's folder.
+    #[arg(required_unless_present = "stored", value_name = "A")]
+    a: Option<String>,
+    /// The second.
+    #[arg(required_unless_present = "stored", value_name = "B")]
+    b: Option<String>,
+    /// DICOM files, folders (searched through) or .zip archives.
+    #[arg(required_unless_present = "stored")]
+    paths: Vec<PathBuf>,
+    /// Compare what a server has stored: production (A) and its shadows (B).
+    #[arg(long, conflicts_with_all = ["a", "b", "paths"])]
+    stored: bool,
+    /// Only the shadow of this name.
+    #[arg(long, value_name = "NAME", requires = "stored")]
+    shadow: Option<String>,
+    /// The server's data folder [default: that of the configuration].
+    #[arg(long, value_name = "FOLDER", requires = "stored")]
+    data_dir: Option<String>,
+    /// How the result is printed.
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    format: Format,
+    /// The configuration whose limits and data folder are used [default: ./uvid.toml, then /etc/uvid/uvid.toml].
+    #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
+    config: Option<PathBuf>,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// For people.
+    Table,
+    /// An array of comparisons.
+    Json,
+    /// One row for each output.
+    Csv,
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// A package, path, configuration or data folder cannot be used.
+pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let flags = Flags { config: args.config.clone(), data_dir: args.data_dir.clone(), ..Flags::default() };
+    let config = config::load(&flags)?.config;
+    let (comparisons, ended) = match (&args.a, &args.b) {
+        (Some(a), Some(b)) => of_files(a, b, &args.paths, &config)?,
+        _ => (of_stored(args.shadow.as_deref(), &config)?, Ended::Well),
+    };
+    let out = &mut std::io::stdout().lock();
+    match args.format {
+        Format::Table => comparisons.iter().try_for_each(|c| out.write_all(table(c).as_bytes()))?,
+        Format::Json => {
+            serde_json::to_writer_pretty(&mut *out, &comparisons)?;
+            writeln!(out)?;
+        }
+        Format::Csv => csv(out, &comparisons)?,
+    }
+    Ok(ended)
+}
+
+/// Both packages score each exam.
+fn of_files(a: &str, b: &str, paths: &[PathBuf], config: &Config) -> anyhow::Result<(Vec<ComparisonJson>, Ended)> {
+    let models = (super::predictor(a, &Site::default())?, super::predictor(b, &Site::default())?);
+    let limits = config.limits();
+    let search = spinner("looking for DICOM");
+    let found = sources::find(paths, &limits.dicom, || search.inc(1))?;
+    search.finish_and_clear();
+    anyhow::ensure!(!found.studies.is_empty(), "no DICOM file found that can be read");
+    let mut ended = if found.unreadable.is_empty() { Ended::Well } else { Ended::NotAll };
+    for file in &found.unreadable {
+        eprintln!("{}: {}", file.name, file.problem);
+    }
+    let progress = bar("scoring twice", found.studies.len(), "studies");
+    let mut comparison = Comparison::new(models.0.id().into(), models.1.id().into());
+    for sources in found.studies.values() {
+        let reports =
+            (pipeline::score(sources, &models.0, &limits)?.0, pipeline::score(sources, &models.1, &limits)?.0);
+        if !(reports.0.is_whole() && reports.1.is_whole()) {
+            ended = Ended::NotAll;
+        }
+        comparison.add(&ReportJson::from(&reports.0), &ReportJson::from(&reports.1));
+        progress.inc(1);
+    }
+    progress.finish_and_clear();
+    Ok((vec![comparison.finish()], ended))
+}
+
+/// What production and its shadows have said; one comparison for each two packages that met.
+fn of_stored(shadow: Option<&str>, config: &Config) -> anyhow::Result<Vec<ComparisonJson>> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let cannot = || format!("the data folder {} cannot be read", config.data_dir.display());
+        let archive = Archive::open(&config.data_dir).await.with_context(cannot)?;
+        let mut comparisons: BTreeMap<[String; 4], Comparison> = BTreeMap::new();
+        for role in archive.shadows().await? {
+            if shadow.is_some_and(|name| role.to_string() != format!("shadow:{name}")) {
+                continue;
+            }
+            for pair in archive.pairs(&role).await? {
+                let read = |text: &str| serde_json::from_str::<ReportJson>(text).context("a stored report is none");
+                let [production, shadow] = archive.reports(pair).await?;
+                let (a, b) = (read(&production)?, read(&shadow)?);
+                let digests = |p: &PackageJson| (p.digest.clone(), p.recipe_digest.clone());
+                let ((a1, a2), (b1, b2)) = (digests(&a.package), digests(&b.package));
+                let new = || Comparison::new(a.package.clone(), b.package.clone());
+                comparisons.entry([b1, b2, a1, a2]).or_insert_with(new).add(&a, &b);
+            }
+        }
+        let which = shadow.map_or("no shadow".to_owned(), |name| format!("the shadow {name} does not exist there, or"));
+        anyhow::ensure!(
+            !comparisons.is_empty(),
+            "{which} has scored the same objects of a study as production in {}; `shadows` in `uvid config` names them",
+            config.data_dir.display()
+        );
+        Ok(comparisons.into_values().map(Comparison::finish).collect())
+    })
+}
+
+fn table(c: &ComparisonJson) -> String {
+    let mut out = String::new();
+    // Writing to a String cannot fail.
+    let _ = write_table(&mut out, c);
+    out
+}
+
+fn write_table(out: &mut String, c: &ComparisonJson) -> std::fmt::Result {
+    for (letter, package) in [("A", &c.a), ("B", &c.b)] {
+        writeln!(out, "{letter}  {} {}  package sha256:{}", package.name, package.version, package.digest)?;
+        writeln!(out, "   recipe sha256:{}", package.recipe_digest)?;
+        if let Some(who) = &package.recalibrated {
+            writeln!(out, "   calibrated at this site by {who}")?;
+        }
+    }
+    writeln!(
+        out,
+        "\n{} exams scored by both, {} by A alone, {} by B alone, {} by neither\n",
+        c.exams, c.only_a, c.only_b, c.neither
+    )?;
+    writeln!(
+        out,
+        "  {:<7}{:<18}{:>6}{:>11}{:>11}{:>11}  {:<24}{:>10}  {:<24}{:>9}{:>10}",
+        "level",
+        "output",
+        "n",
+        "mean A",
+        "mean B",
+        "B - A",
+        "95 % interval",
+        "SD",
+        "limits of agreement",
+        "Spearman",
+        "largest"
+    )?;
+    for o in &c.outputs {
+        write_output(out, o)?;
+    }
+    if !c.operating_points.is_empty() {
+        writeln!(
+            out,
+            "\n  {:<7}{:<18}{:>12}{:>12}{:>8}{:>8}{:>8}{:>9}",
+            "level", "operating point", "threshold A", "threshold B", "both", "only A", "only B", "neither"
+        )?;
+    }
+    for p in &c.operating_points {
+        writeln!(
+            out,
+            "  {:<7}{:<18}{:>12}{:>12}{:>8}{:>8}{:>8}{:>9}",
+            p.level, p.point, p.threshold_a, p.threshold_b, p.both, p.only_a, p.only_b, p.neither
+        )?;
+    }
+    writeln!(out, "\n  {}\n  {DISCLAIMER}\n", c.how.replace("null", "-"))
+}
+
+fn write_output(out: &mut String, o: &PairedOutputJson) -> std::fmt::Result {
+    let one = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
+    let two = |ends: Option<[f64; 2]>| ends.map_or("-".to_owned(), |[low, high]| format!("{low:+.4} to {high:+.4}"));
+    writeln!(
+        out,
+        "  {:<7}{:<18}{:>6}{:>11.4}{:>11.4}{:>+11.4}  {:<24}{:>10}  {:<24}{:>9}{:>10.4}  {} {}",
+        o.level,
+        o.output,
+        o.n,
+        o.mean_a,
+        o.mean_b,
+        o.mean_difference,
+        two(o.interval),
+        one(o.sd),
+        two(o.limits_of_agreement),
+        one(o.spearman),
+        o.largest.difference,
+        o.largest.study,
+        o.largest.item
+    )
+}
+
+/// One row for each output, and one for each operating point.
+fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> anyhow::Result<()> {
+    let mut csv = csv::Writer::from_writer(out);
+    csv.write_record([
+        "package_a",
+        "recipe_a",
+        "package_b",
+        "recipe_b",
+        "level",
+        "name",
+        "kind",
+        "n",
+        "exams",
+        "mean_a",
+        "mean_b",
+        "mean_difference",
+        "interval_low",
+        "interval_high",
+        "sd",
+        "limits_low",
+        "limits_high",
+        "largest_difference",
+        "largest_study",
+        "largest_item",
+        "spearman",
+        "threshold_a",
+        "threshold_b",
+        "both",
+        "only_a",
+        "only_b",
+        "neither",
+    ])?;
+    let one = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
+    for c in comparisons {
+        let models =
+            || [&c.a.digest, &c.a.recipe_digest, &c.b.digest, &c.b.recipe_digest].map(Clone::clone).into_iter();
+        for o in &c.outputs {
+            let end = |ends: Option<[f64; 2]>, i: usize| one(ends.map(|ends| ends[i]));
+            let values = [
+                o.level.to_owned(),
+                o.output.clone(),
+                o.kind.to_owned(),
+                o.n.to_string(),
+                o.exams.to_string(),
+                o.mean_a.to_string(),
+                o.mean_b.to_string(),
+                o.mean_difference.to_string(),
+                end(o.interval, 0),
+                end(o.interval, 1),
+                one(o.sd),
+                end(o.limits_of_agreement, 0),
+                end(o.limits_of_agreement, 1),
+                o.largest.difference.to_string(),
+                o.largest.study.clone(),
+                o.largest.item.clone(),
+                one(o.spearman),
+            ];
+            csv.write_record(models().chain(values).chain(std::iter::repeat_n(String::new(), 6)))?;
+        }
+        for p in &c.operating_points {
+            let n = p.both + p.only_a + p.only_b + p.neither;
+            let head = [p.level.to_owned(), p.point.clone(), "flag".to_owned(), n.to_string(), c.exams.to_string()];
+            let counts = [p.both, p.only_a, p.only_b, p.neither].map(|count| count.to_string());
+            let thresholds = [p.threshold_a.to_string(), p.threshold_b.to_string()];
+            let empty = std::iter::repeat_n(String::new(), 12);
+            csv.write_record(models().chain(head).chain(empty).chain(thresholds).chain(counts))?;
+        }
+    }
+    Ok(csv.flush()?)
+}
