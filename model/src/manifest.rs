@@ -12,6 +12,7 @@ use uvid_exam::{Acquisition, Intent, Rules, Slot};
 use crate::density;
 use crate::gmic;
 use crate::package::hex;
+use crate::timm;
 
 /// A package's card, recipe and list of files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -156,6 +157,8 @@ pub enum Recipe {
     Density(density::Recipe),
     /// NYU's globally-aware multiple instance classifier.
     Gmic(gmic::Recipe),
+    /// A classifier of single images with timm's names.
+    Timm(timm::Recipe),
 }
 
 /// What an output means, for whoever reads it.

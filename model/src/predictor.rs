@@ -9,6 +9,7 @@ use crate::gmic::Gmic;
 use crate::in_force::InForce;
 use crate::manifest::{Level, Manifest, Recipe, Site};
 use crate::package::{Package, PackageError};
+use crate::timm::Timm;
 
 /// Why a package cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -66,6 +67,7 @@ impl Predictor {
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
             Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
+            Recipe::Timm(recipe) => Box::new(Timm::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),
