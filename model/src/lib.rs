@@ -23,6 +23,7 @@ mod package;
 mod predictor;
 pub mod regions;
 pub mod resample;
+pub mod timm;
 
 pub use architecture::{Prepared, PreparedImage};
 pub use combine::{Combination, Combine};

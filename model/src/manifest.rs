@@ -13,6 +13,7 @@ use crate::density;
 use crate::gmic;
 use crate::mirai;
 use crate::package::hex;
+use crate::timm;
 
 /// A package's card, recipe and list of files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -187,6 +188,8 @@ pub enum Recipe {
     Gmic(gmic::Recipe),
     /// Mirai: the risk of cancer in the years to come, from all four views.
     Mirai(mirai::Recipe),
+    /// A classifier of single images with timm's names.
+    Timm(timm::Recipe),
 }
 
 /// What an output means, for whoever reads it.

@@ -10,6 +10,7 @@ use crate::in_force::InForce;
 use crate::manifest::{Level, Manifest, Recipe, Site};
 use crate::mirai::{Mirai, RiskFactorError, RiskFactors};
 use crate::package::{Package, PackageError};
+use crate::timm::Timm;
 
 /// Why a package cannot be loaded.
 #[derive(Debug, thiserror::Error)]
@@ -68,6 +69,7 @@ impl Predictor {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
             Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
             Recipe::Mirai(recipe) => Box::new(Mirai::load(package, recipe)?),
+            Recipe::Timm(recipe) => Box::new(Timm::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),

@@ -101,6 +101,16 @@ impl Mask {
         (label, sizes)
     }
 
+    /// The share of the image's border that is true, without so many rows at the top and bottom. There must be more.
+    pub fn border_share(&self, rows_left_out: usize) -> f64 {
+        let (first, last) = (rows_left_out, self.rows - 1 - rows_left_out);
+        let row = |r: usize| &self.values[r * self.columns..(r + 1) * self.columns];
+        let ends = row(first).iter().chain(row(last)).filter(|m| **m).count();
+        let ends_of = |r: usize| usize::from(row(r)[0]) + usize::from(row(r)[self.columns - 1]);
+        let sides = (first..=last).map(ends_of).sum::<usize>();
+        (ends + sides) as f64 / (2 * self.columns + 2 * (last + 1 - first)) as f64
+    }
+
     /// What remains after `n` erosions with the four-neighbour cross: pixels further than `n` from background.
     pub fn eroded(&self, n: u16) -> Self {
         let distance = self.distance_to(false, true);

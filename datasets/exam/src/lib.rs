@@ -18,13 +18,12 @@ mod scores;
 mod slot;
 mod uid;
 mod view;
+mod window;
 
 pub use assemble::{Assembly, Exam, Rules};
 pub use fate::{Because, Fate};
 pub use kind::{Acquisition, Implant, Intent};
-pub use mammogram::{
-    Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing, Window, WindowFunction,
-};
+pub use mammogram::{Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing};
 pub use patient::{BirthDate, Patient, PatientId, PatientName, SeriesDescription};
 pub use reason::Reason;
 pub use received::{Content, Listed, Received};
@@ -35,3 +34,4 @@ pub use scores::{
 pub use slot::{Slot, Slots};
 pub use uid::{InvalidUid, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 pub use view::{Laterality, View, ViewModifier};
+pub use window::{Window, WindowFunction};

@@ -13,7 +13,7 @@ use time::PrimitiveDateTime;
 
 use crate::{
     Acquisition, Implant, Intent, Laterality, Patient, SeriesDescription, SeriesInstanceUid, SopClassUid,
-    SopInstanceUid, StudyInstanceUid, View, ViewModifier,
+    SopInstanceUid, StudyInstanceUid, View, ViewModifier, Window,
 };
 
 /// Why pixels are no image.
@@ -148,44 +148,6 @@ pub struct Rescale {
 impl Rescale {
     /// What holds where the file says nothing.
     pub const IDENTITY: Self = Self { slope: 1.0, intercept: 0.0 };
-}
-
-/// VOI LUT Function (0028,1056).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowFunction {
-    /// PS3.3 C.11.2.1.2.1, with centre - 0.5 and width - 1.
-    Linear,
-    /// PS3.3 C.11.2.1.3.2, as one would expect.
-    LinearExact,
-    /// PS3.3 C.11.2.1.3.1.
-    Sigmoid,
-}
-
-/// One value of interest transformation that the file offers for display. A model uses none unless its recipe says so.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Window {
-    /// Window Center (0028,1050), Width (0028,1051), in rescaled values.
-    Function {
-        /// Centre.
-        center: f64,
-        /// Width; at least 1 for LINEAR, above 0 for the others.
-        width: f64,
-        /// The curve.
-        function: WindowFunction,
-        /// Window Center & Width Explanation (0028,1055).
-        explanation: Option<String>,
-    },
-    /// An item of the VOI LUT Sequence (0028,3010).
-    Table {
-        /// The rescaled value that the first entry belongs to.
-        first: i32,
-        /// Bits of each entry.
-        bits: u16,
-        /// The entries.
-        entries: Vec<u16>,
-        /// LUT Explanation (0028,3003).
-        explanation: Option<String>,
-    },
 }
 
 /// Where something lies in the image.

@@ -1,13 +1,10 @@
-//! What the file offers for display, and the step from a mammogram to what a reader sees.
-//!
-//! Order (PS3.4 N.2): stored values, modality rescale, value of interest, and only then the inversion that
-//! MONOCHROME1 or Presentation LUT Shape INVERSE asks for. Windows are in rescaled values of the file, so
-//! [`display`] goes back from pixels (larger = brighter) to stored values first.
+//! What the file offers for display, and the step from a mammogram to what a reader sees. The curves themselves are
+//! [`Window::apply`].
 //!
 //! Invariant: nothing here feeds a model unless its recipe asks for it by name.
 
 use dicom_dictionary_std::tags;
-use uvid_exam::{Mammogram, Pixels, Rescale, Window, WindowFunction};
+use uvid_exam::{Mammogram, Window, WindowFunction};
 
 use super::element::DataSet;
 use super::record::Record;
@@ -19,24 +16,12 @@ use super::record::Record;
 pub fn display(image: &Mammogram, window: Option<usize>) -> Vec<u8> {
     let pixels = &image.pixels;
     let curve = match window.and_then(|index| image.windows.get(index)) {
-        Some(window) => windowed(pixels, image.rescale, window),
+        Some(window) => image.seen_through(window).into_iter().map(to_byte).collect(),
         None => spread(image),
     };
     let padded = |pixel: &u16| image.padding.as_ref().is_some_and(|range| range.contains(pixel));
     let shown = |pixel: &u16| if padded(pixel) { 0 } else { curve.get(usize::from(*pixel)).copied().unwrap_or(255) };
     pixels.values().iter().map(shown).collect()
-}
-
-/// What each pixel value is shown as.
-fn windowed(pixels: &Pixels, rescale: Rescale, window: &Window) -> Vec<u8> {
-    // Pixels are inverted where the photometric interpretation is, or the slope is negative, but not both.
-    let invert = pixels.inverted() != (rescale.slope < 0.0);
-    let show = |pixel: u16| {
-        let modality = rescale.slope * f64::from(pixels.stored(pixel)) + rescale.intercept;
-        let y = interest(window, modality);
-        to_byte(if invert { 1.0 - y } else { y })
-    };
-    (0..=pixels.max()).map(show).collect()
 }
 
 fn spread(image: &Mammogram) -> Vec<u8> {
@@ -50,54 +35,6 @@ fn spread(image: &Mammogram) -> Vec<u8> {
 fn to_byte(y: f64) -> u8 {
     // A cast of a float saturates, and takes NaN to 0.
     (y * 255.0).round() as u8
-}
-
-/// A rescaled value through a window, 0 to 1.
-fn interest(window: &Window, x: f64) -> f64 {
-    match window {
-        Window::Function { center, width, function, .. } => function_of(*function, *center, *width, x),
-        Window::Table { first, bits, entries, .. } => {
-            // PS3.3 C.11.2.1.1: values below the first one mapped get the first entry, those above the last, the last.
-            let last = entries.len().saturating_sub(1);
-            let index = (x.round() - f64::from(*first)).clamp(0.0, last as f64) as usize;
-            let full = f64::from(u16::MAX >> (16 - (*bits).clamp(1, 16)));
-            (f64::from(entries.get(index).copied().unwrap_or_default()) / full).min(1.0)
-        }
-    }
-}
-
-/// With ymin = 0 and ymax = 1:
-///
-/// PS3.3 C.11.2.1.2.1 LINEAR: "if (x <= c - 0.5 - (w-1)/2), then y = ymin; else if (x > c - 0.5 + (w-1)/2), then
-/// y = ymax; else y = ((x - (c - 0.5)) / (w-1) + 0.5) * (ymax - ymin) + ymin".
-///
-/// PS3.3 C.11.2.1.3.1 SIGMOID: "y = (ymax - ymin) / (1 + exp(-4 * (x - c) / w)) + ymin".
-///
-/// PS3.3 C.11.2.1.3.2 LINEAR_EXACT: "if (x <= c - w/2), then y = ymin; else if (x > c + w/2), then y = ymax; else
-/// y = ((x - c) / w + 0.5) * (ymax - ymin) + ymin".
-fn function_of(function: WindowFunction, c: f64, w: f64, x: f64) -> f64 {
-    match function {
-        WindowFunction::Linear => {
-            if x <= c - 0.5 - (w - 1.0) / 2.0 {
-                0.0
-            } else if x > c - 0.5 + (w - 1.0) / 2.0 {
-                1.0
-            } else {
-                (x - (c - 0.5)) / (w - 1.0) + 0.5
-            }
-        }
-        WindowFunction::LinearExact => {
-            if x <= c - w / 2.0 {
-                0.0
-            } else if x > c + w / 2.0 {
-                1.0
-            } else {
-                (x - c) / w + 0.5
-            }
-        }
-        // libm, so that a picture has the same bytes on every machine.
-        WindowFunction::Sigmoid => 1.0 / (1.0 + libm::exp(-4.0 * (x - c) / w)),
-    }
 }
 
 /// Everything the file offers: the items of the VOI LUT Sequence first, then the windows, each in the file's order.

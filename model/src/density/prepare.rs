@@ -154,20 +154,11 @@ fn gate(mask: &Mask, recipe: &Recipe) -> Result<(), NoBreast> {
     if !(least..=most).contains(&share) {
         return Err(NoBreast::Share(share));
     }
-    if border_share(mask, recipe.border_rows) > recipe.gate.border_share_max {
+    if mask.border_share(recipe.border_rows) > recipe.gate.border_share_max {
         Err(NoBreast::BrightBorder)
     } else {
         Ok(())
     }
-}
-
-/// The share of the image's border that is mask; rows that are never mask are left out.
-fn border_share(mask: &Mask, border_rows: usize) -> f64 {
-    let (first, last) = (border_rows, mask.rows - 1 - border_rows);
-    let row = |r: usize| &mask.values[r * mask.columns..(r + 1) * mask.columns];
-    let ends = row(first).iter().chain(row(last)).filter(|m| **m).count();
-    let sides = (first..=last).map(|r| usize::from(row(r)[0]) + usize::from(row(r)[mask.columns - 1])).sum::<usize>();
-    (ends + sides) as f64 / (2 * mask.columns + 2 * (last + 1 - first)) as f64
 }
 
 /// Step 8.
