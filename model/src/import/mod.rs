@@ -8,6 +8,7 @@
 //! the package names each file that it was made from, by SHA-256.
 
 mod gmic;
+mod mirai;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use uvid_exam::Slot;
 use uvid_kernels::Weights;
 
 pub use gmic::gmic;
+pub use mirai::mirai;
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Limits};
 use crate::golden::{self, Image};
@@ -93,6 +95,11 @@ impl Source {
         ImportError::Checkpoint { file: self.name.clone(), error }
     }
 
+    /// What the file holds is not what it should.
+    fn odd(&self, problem: &str) -> ImportError {
+        ImportError::Files(format!("{}: {problem}", self.name))
+    }
+
     fn misfit(&self, error: impl Into<LoadError>) -> ImportError {
         ImportError::Weights { file: self.name.clone(), error: error.into() }
     }
@@ -165,6 +172,10 @@ impl Draft {
         self.files.insert(file.to_owned(), bytes);
         self.made_from(source);
         Ok(())
+    }
+
+    fn note(&mut self, line: String) {
+        self.summary.push(line);
     }
 
     fn made_from(&mut self, source: &Source) {

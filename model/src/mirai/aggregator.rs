@@ -99,16 +99,21 @@ struct Tables {
 impl Aggregator {
     /// Takes the weights by the names under which they were published.
     pub fn new(weights: Weights, recipe: &AggregatorRecipe) -> Result<Self, LoadError> {
-        let rows = |name: &str| dim(&weights, &format!("transformer.{name}_embed.weight"), 0);
+        let rows = |name: &str, published| dim(&weights, &format!("transformer.{name}_embed.weight"), 0, published);
         let tables = Tables {
-            views: rows("view")?,
-            times: rows("time")?,
-            sides: rows("side")?,
-            width: dim(&weights, "transformer.view_embed.weight", 1)?,
+            views: rows("view", 3),
+            times: rows("time", 11),
+            sides: rows("side", 3),
+            width: dim(&weights, "transformer.view_embed.weight", 1, 32),
         };
-        let encoder = dim(&weights, "projection_layer.weight", 1)?;
+        let encoder = dim(&weights, "projection_layer.weight", 1, 512);
         let graph = network(encoder, tables, recipe)?;
         Ok(Self { network: Reference::new(graph, weights)?, tables, recipe: recipe.clone() })
+    }
+
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        self.network.graph().parameters().iter().map(|p| p.name.clone()).collect()
     }
 
     /// Reads the four views: `hidden` is (4, width of the encoder), its rows in the order of `slots`, which does not

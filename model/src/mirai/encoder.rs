@@ -4,7 +4,7 @@
 //! aggregator takes the channels alone.
 
 use candle_core::Tensor;
-use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights, WeightsError};
+use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights};
 
 use crate::gmic::network::basic;
 use crate::predictor::LoadError;
@@ -16,8 +16,14 @@ pub struct Encoder(Reference);
 impl Encoder {
     /// Takes the weights by the names under which they were published; `size` is rows and columns of the input.
     pub fn new(weights: Weights, size: [usize; 2]) -> Result<Self, LoadError> {
-        let graph = network(dim(&weights, "_model.downsampler.conv1.weight", 0)?, size)?;
+        let width = dim(&weights, "_model.downsampler.conv1.weight", 0, 64);
+        let graph = network(width, size)?;
         Ok(Self(Reference::new(graph, weights)?))
+    }
+
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        self.0.graph().parameters().iter().map(|p| p.name.clone()).collect()
     }
 
     /// The vector of each image: `x` is (N, 1, rows, columns), the result (N, 8 * width).
@@ -31,10 +37,11 @@ impl Encoder {
     }
 }
 
-/// A dimension of a tensor that must be there.
-pub(super) fn dim(weights: &Weights, name: &str, index: usize) -> Result<usize, WeightsError> {
+/// A dimension of a tensor; as published where the tensor is not there, so that everything that is missing is found
+/// together.
+pub(super) fn dim(weights: &Weights, name: &str, index: usize, published: usize) -> usize {
     let dims = weights.get(name).map(Tensor::dims);
-    dims.and_then(|dims| dims.get(index)).copied().ok_or_else(|| WeightsError::Missing(vec![name.to_owned()]))
+    dims.and_then(|dims| dims.get(index)).copied().unwrap_or(published)
 }
 
 fn network(width: usize, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {

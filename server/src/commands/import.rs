@@ -50,6 +50,20 @@ enum What {
         #[command(flatten)]
         into: Into,
     },
+    /// Mirai: the image encoder, the aggregator and the calibrator of release v0.8.0.
+    Mirai {
+        /// mgh_mammo_MIRAI_Base_May20_2019.p
+        #[arg(long, value_name = "FILE")]
+        encoder: PathBuf,
+        /// mgh_mammo_cancer_MIRAI_Transformer_Jan13_2020.p
+        #[arg(long, value_name = "FILE")]
+        aggregator: PathBuf,
+        /// calibrators/Mirai_calibrator_mar12_2022.p [default: its published constants]
+        #[arg(long, value_name = "FILE")]
+        calibrator: Option<PathBuf>,
+        #[command(flatten)]
+        into: Into,
+    },
 }
 
 /// Runs the command.
@@ -77,6 +91,10 @@ fn draft(what: &What, progress: impl FnMut(&str)) -> anyhow::Result<(Draft, &Int
         What::Gmic { checkpoints, into } => {
             let sources = checkpoints.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
             Ok((import::gmic(&sources, progress)?, into))
+        }
+        What::Mirai { encoder, aggregator, calibrator, into } => {
+            let calibrator = calibrator.as_deref().map(read).transpose()?;
+            Ok((import::mirai(&read(encoder)?, &read(aggregator)?, calibrator.as_ref(), progress)?, into))
         }
     }
 }
@@ -121,6 +139,7 @@ fn bar(what: &What) -> ProgressBar {
     }
     let files = match what {
         What::Gmic { checkpoints, .. } => checkpoints.len(),
+        What::Mirai { calibrator, .. } => 2 + usize::from(calibrator.is_some()),
     };
     // Each file, the golden cases, the writing.
     let bar = ProgressBar::new(files as u64 + 2);
