@@ -15,12 +15,17 @@ pub mod gmic;
 mod golden;
 mod in_force;
 mod manifest;
+pub mod nyu_bcc;
+pub mod nyu_density;
+pub mod nyu_window;
 mod package;
 mod predictor;
+pub mod random;
 pub mod regions;
 pub mod resample;
+mod resnet22;
 
-pub use architecture::{Prepared, PreparedImage};
+pub use architecture::{Prepared, PreparedImage, PreparedInput};
 pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{

@@ -11,6 +11,8 @@ use uvid_exam::{Acquisition, Intent, Rules, Slot};
 
 use crate::density;
 use crate::gmic;
+use crate::nyu_bcc;
+use crate::nyu_density;
 use crate::package::hex;
 
 /// A package's card, recipe and list of files.
@@ -156,6 +158,10 @@ pub enum Recipe {
     Density(density::Recipe),
     /// NYU's globally-aware multiple instance classifier.
     Gmic(gmic::Recipe),
+    /// NYU's classifier of four views (or one) with a ResNet-22 for each view.
+    NyuBcc(nyu_bcc::Recipe),
+    /// NYU's breast density by histograms.
+    NyuDensity(nyu_density::Recipe),
 }
 
 /// What an output means, for whoever reads it.

@@ -8,6 +8,8 @@ use crate::density::Density;
 use crate::gmic::Gmic;
 use crate::in_force::InForce;
 use crate::manifest::{Level, Manifest, Recipe, Site};
+use crate::nyu_bcc::NyuBcc;
+use crate::nyu_density::NyuDensity;
 use crate::package::{Package, PackageError};
 
 /// Why a package cannot be loaded.
@@ -66,6 +68,8 @@ impl Predictor {
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
             Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
             Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
+            Recipe::NyuBcc(recipe) => Box::new(NyuBcc::load(package, recipe)?),
+            Recipe::NyuDensity(recipe) => Box::new(NyuDensity::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),

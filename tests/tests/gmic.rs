@@ -7,11 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::recipe_weights;
 use super::support::{output, run, score, shared, stderr};
-
-#[allow(dead_code)]
-#[path = "../../model/tests/fixtures/recipe_weights.rs"]
-mod recipe_weights;
 
 /// Writes a package of one member into the folder.
 fn package(folder: &Path, manifest: &Value) {
@@ -55,12 +52,9 @@ magnification_max = 1.1
 architecture = "gmic"
 members = [{{ weights = "model_1.safetensors", top_share = 0.02 }}]
 window = [2944, 1920]
-crop_iterations = 100
-crop_buffer = 50
-crop_search_divisor = 3
+crop = {{ iterations = 100, buffer = 50, search_divisor = 3, air_share_min = 0.01 }}
 patches = 6
 patch_size = 256
-air_share_min = 0.01
 combine = {{ breast = "mean", exam = "max" }}
 
 [outputs.malignant]

@@ -3,6 +3,8 @@
 //! - `cli`: every subcommand, its formats and exit codes.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
+//! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
+//! - `packages`: what those tests make packages with.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -14,7 +16,13 @@
 mod cli;
 mod exam0;
 mod gmic;
+mod nyu_bcc;
+mod nyu_density;
+mod packages;
 mod peers;
 mod real_files;
+#[allow(dead_code)]
+#[path = "../../model/tests/fixtures/recipe_weights.rs"]
+mod recipe_weights;
 mod structure;
 mod support;

@@ -1,4 +1,4 @@
-//! Area averaging: the resampling of the density recipe.
+//! Area averaging: what the density recipe resamples by.
 //!
 //! Output cell i of n over the source interval [a, b) is the mean of the source over [a + L i, a + L (i+1)),
 //! L = (b - a) / n, cut at the image's edge; a sample's weight is the length of its overlap with the cell, and weights
