@@ -122,6 +122,11 @@ impl From<usize> for Padding {
 }
 
 impl Padding {
+    /// How many on all sides, if on all alike.
+    pub fn uniform(self) -> Option<usize> {
+        (self == Self::from(self.top)).then_some(self.top)
+    }
+
     /// TensorFlow's "SAME": as many places as `size / stride`, rounded up; what cannot be halved goes below and after.
     pub fn same(rows: usize, columns: usize, kernel: usize, stride: usize) -> Self {
         let total = |size: usize| match size % stride.max(1) {

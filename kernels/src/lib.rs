@@ -12,7 +12,7 @@ mod weights;
 
 pub use graph::{Builder, Features, Graph, GraphError, Map, Node, NodeId, Op, Padding, Parameter, Shape, Value};
 pub use reference::Reference;
-pub use weights::{Weights, WeightsError};
+pub use weights::{Misfit, Missing, Weights, WeightsError, WrongShape};
 
 /// The values that a network gives, by output name.
 pub type Outputs = std::collections::BTreeMap<String, candle_core::Tensor>;

@@ -92,7 +92,11 @@ impl Reference {
         match op {
             Op::Input(index) => Ok(inputs[*index].clone()),
             Op::Conv { weight, bias, stride, padding } => {
-                let y = pad(&x[0], *padding, 0.0)?.conv2d(self.parameter(weight)?, 0, *stride, 1, 1)?;
+                let weight = self.parameter(weight)?;
+                let y = match padding.uniform() {
+                    Some(n) => x[0].conv2d(weight, n, *stride, 1, 1)?,
+                    None => pad(&x[0], *padding, 0.0)?.conv2d(weight, 0, *stride, 1, 1)?,
+                };
                 self.biased(y, bias.as_ref())
             }
             Op::DepthwiseConv { weight, bias, stride, padding } => {

@@ -6,14 +6,14 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use uvid_exam::{Content, Exam, Mammogram, Output, Pixels, Received, Scores, Slot, Value};
 
 use crate::manifest::SlotName;
 use crate::package::{Package, PackageError};
 use crate::predictor::Predictor;
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Cases {
     tolerance: f64,
@@ -21,15 +21,19 @@ struct Cases {
     expected: Expected,
 }
 
-#[derive(Debug, Deserialize)]
+/// An image of a golden case.
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Image {
-    slot: SlotName,
-    file: String,
-    bits: u32,
+pub(crate) struct Image {
+    /// The view that it fills.
+    pub(crate) slot: SlotName,
+    /// The file in the package.
+    pub(crate) file: String,
+    /// Bits of a value.
+    pub(crate) bits: u32,
 }
 
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Expected {
     images: BTreeMap<String, Values>,
@@ -40,7 +44,7 @@ struct Expected {
 type Values = BTreeMap<String, Golden>;
 
 /// A value of a golden case: a number, compared within the tolerance, or a category, compared exactly.
-#[derive(Debug, Clone, PartialEq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Golden {
     /// A score, a probability, a ratio.
@@ -113,7 +117,7 @@ impl Predictor {
     pub fn verify(&self, package: &Package) -> Result<GoldenReport, PackageError> {
         let text = String::from_utf8_lossy(package.file("golden/cases.toml")?);
         let cases: Cases = toml::from_str(&text).map_err(|e| PackageError::Golden(format!("cases.toml: {e}")))?;
-        let scores = self.score_golden(package, &cases)?;
+        let scores = self.score_golden(package, &cases.images)?;
         let mut differences = Vec::new();
         let mut compare = |who: &str, expected: &Values, found: &[Output]| {
             for (name, expected) in expected {
@@ -135,9 +139,9 @@ impl Predictor {
         Ok(GoldenReport { tolerance: cases.tolerance, differences })
     }
 
-    fn score_golden(&self, package: &Package, cases: &Cases) -> Result<Scores, PackageError> {
+    fn score_golden(&self, package: &Package, images: &[Image]) -> Result<Scores, PackageError> {
         let failed = |e: String| PackageError::Golden(e);
-        let received = cases.images.iter().enumerate().map(|(i, image)| {
+        let received = images.iter().enumerate().map(|(i, image)| {
             let mammogram = mammogram(package.file(&image.file)?, image, i)?;
             Ok(Received { digest: [0; 32], content: Content::Mammogram(Box::new(mammogram)) })
         });
@@ -149,6 +153,24 @@ impl Predictor {
         let prepared = self.prepare(&exam).map_err(words)?;
         self.predict(&prepared).map_err(|reason| words(vec![reason]))
     }
+}
+
+/// The text of `golden/cases.toml` in which the package says of these images what it says now.
+pub(crate) fn record(
+    predictor: &Predictor,
+    package: &Package,
+    images: Vec<Image>,
+    tolerance: f64,
+) -> Result<String, PackageError> {
+    let scores = predictor.score_golden(package, &images)?;
+    let values = |outputs: &[Output]| outputs.iter().map(|o| (o.name.clone(), Golden::of(&o.value))).collect();
+    let expected = Expected {
+        images: scores.images.iter().map(|i| (i.slot.name().to_owned(), values(&i.outputs))).collect(),
+        breasts: scores.breasts.iter().map(|b| (b.laterality.letter().to_owned(), values(&b.outputs))).collect(),
+        exam: values(&scores.exam),
+    };
+    let text = toml::to_string_pretty(&Cases { tolerance, images, expected });
+    text.map_err(|e| PackageError::Golden(format!("cases.toml: {e}")))
 }
 
 /// A PNG as the mammogram of its slot.

@@ -9,15 +9,18 @@
 //! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
 
 mod architecture;
+pub mod checkpoint;
 mod combine;
 pub mod density;
 pub mod gmic;
 mod golden;
+pub mod import;
 mod in_force;
 mod manifest;
 pub mod nyu_bcc;
 pub mod nyu_density;
 pub mod nyu_window;
+pub mod outline;
 mod package;
 mod predictor;
 pub mod random;
@@ -30,7 +33,7 @@ pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{
     Calibration, Level, Manifest, OperatingPoint, OutputCalibration, OutputMeaning, Percentiles, Recipe, RelativeRisk,
-    Site, SiteCalibration, SiteOperatingPoint,
+    Site, SiteCalibration, SiteOperatingPoint, SourceFile,
 };
 pub use package::{Package, PackageError};
 pub use predictor::{BACKEND, LoadError, Predictor};

@@ -51,8 +51,21 @@ pub struct Manifest {
     /// Published relative risks of the categories that the model gives.
     #[serde(default)]
     pub relative_risks: Vec<RelativeRisk>,
+    /// The published files that an imported package was made from.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub sources: Vec<SourceFile>,
     /// Every other file of the package with its SHA-256, hexadecimal.
     pub files: BTreeMap<String, String>,
+}
+
+/// A file that a package was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SourceFile {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, hexadecimal.
+    pub sha256: String,
 }
 
 /// Which images a model takes; becomes [`Rules`].
@@ -90,6 +103,17 @@ pub enum SlotName {
     /// Right medio-lateral oblique.
     #[serde(rename = "R-MLO")]
     RightMlo,
+}
+
+impl From<Slot> for SlotName {
+    fn from(slot: Slot) -> Self {
+        match slot {
+            Slot::LeftCc => Self::LeftCc,
+            Slot::LeftMlo => Self::LeftMlo,
+            Slot::RightCc => Self::RightCc,
+            Slot::RightMlo => Self::RightMlo,
+        }
+    }
 }
 
 impl From<SlotName> for Slot {

@@ -82,6 +82,14 @@ impl Package {
         })
     }
 
+    /// A package of which `manifest` is the text of `package.toml`.
+    pub(crate) fn in_memory(manifest: &[u8], files: &BTreeMap<String, Vec<u8>>) -> Result<Self, PackageError> {
+        Self::from_files(manifest, |file| {
+            let missing = || PackageError::Io { file: file.to_owned(), error: std::io::ErrorKind::NotFound.into() };
+            files.get(file).cloned().ok_or_else(missing)
+        })
+    }
+
     /// Reads a package's folder.
     pub fn open(folder: &Path) -> Result<Self, PackageError> {
         let read = |file: &str| {

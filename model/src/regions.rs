@@ -50,17 +50,35 @@ impl Mask {
 
     /// The component with most pixels; the first met in raster order among equals. `None` if nothing is true.
     pub fn largest_component(&self) -> Option<Self> {
+        let (label, sizes) = self.labels();
+        // The last of the largest in reverse order is the first met.
+        let (best, _) = sizes.iter().enumerate().rev().max_by_key(|(_, size)| **size)?;
+        Some(self.with(label.iter().map(|l| *l as usize == best + 1).collect()))
+    }
+
+    /// The components, each as its pixels in raster order; in the raster order of their first pixels.
+    pub fn components(&self) -> Vec<Vec<usize>> {
+        let (label, sizes) = self.labels();
+        let mut components: Vec<Vec<usize>> = sizes.iter().map(|size| Vec::with_capacity(*size)).collect();
+        for (pixel, label) in label.iter().enumerate().filter(|(_, label)| **label > 0) {
+            components[*label as usize - 1].push(pixel);
+        }
+        components
+    }
+
+    /// For each pixel the number of its component, from 1, or 0; for each component its size.
+    fn labels(&self) -> (Vec<u32>, Vec<usize>) {
         let (values, columns) = (&self.values, self.columns);
         let mut label = vec![0u32; values.len()];
-        let (mut best, mut best_size, mut next) = (0, 0usize, 0);
+        let mut sizes = Vec::new();
         let mut stack = Vec::new();
         for seed in 0..values.len() {
             if !values[seed] || label[seed] != 0 {
                 continue;
             }
-            next += 1;
+            let number = sizes.len() as u32 + 1;
             let mut size = 0;
-            label[seed] = next;
+            label[seed] = number;
             stack.push(seed);
             while let Some(at) = stack.pop() {
                 size += 1;
@@ -73,16 +91,14 @@ impl Mask {
                 ];
                 for n in neighbours.into_iter().flatten() {
                     if values[n] && label[n] == 0 {
-                        label[n] = next;
+                        label[n] = number;
                         stack.push(n);
                     }
                 }
             }
-            if size > best_size {
-                (best, best_size) = (next, size);
-            }
+            sizes.push(size);
         }
-        (best != 0).then(|| self.with(label.iter().map(|l| *l == best).collect()))
+        (label, sizes)
     }
 
     /// What remains after `n` erosions with the four-neighbour cross: pixels further than `n` from background.

@@ -15,6 +15,7 @@ use uvid_kernels::Weights;
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::{Combination, Combine};
 use crate::nyu_window::{CropRecipe, best_centre, find, place, standardise};
+use crate::outline::{self, RegionRecipe};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use network::{Member, Reading};
@@ -35,6 +36,9 @@ pub struct Recipe {
     pub patch_size: usize,
     /// How a breast's views, and an exam's breasts, become one value.
     pub combine: Combine,
+    /// What of the saliency maps is reported as regions; none where absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub regions: Option<RegionRecipe>,
 }
 
 impl Recipe {
@@ -48,6 +52,7 @@ impl Recipe {
             ("window", [rows, columns].iter().all(|n| (256..=16384).contains(n))),
             ("patches", (1..=64).contains(&self.patches)),
             ("patch_size", (32..=rows.min(columns)).contains(&self.patch_size)),
+            ("regions.threshold", self.regions.is_none_or(|r| r.threshold.is_finite())),
         ];
         LoadError::unless_all(&sound)
     }
@@ -107,13 +112,15 @@ impl Architecture for Gmic {
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));
+            let heatmaps = heatmaps(&members, image);
+            let regions = |recipe| heatmaps.iter().flat_map(move |map| outline::regions(map, image.file_size, recipe));
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
                 file_size: image.file_size,
                 outputs: outputs(y)?,
-                heatmaps: heatmaps(&members, image),
-                regions: vec![],
+                regions: self.recipe.regions.map(|recipe| regions(recipe).collect()).unwrap_or_default(),
+                heatmaps,
             });
         }
         let breasts = self.recipe.combine.breasts(&views);

@@ -5,7 +5,7 @@
 //! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
 
 use candle_core::{DType, Device, Tensor};
-use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights, WeightsError};
+use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights};
 
 use super::{Recipe, patches};
 use crate::predictor::LoadError;
@@ -20,16 +20,18 @@ struct Widths {
 }
 
 impl Widths {
-    fn of(weights: &Weights) -> Result<Self, WeightsError> {
-        let out = |name: &str| match weights.get(name).map(Tensor::dims) {
-            Some([out, ..]) => Ok(*out),
-            Some([]) | None => Err(WeightsError::Missing(vec![name.to_owned()])),
+    /// As the checkpoint has them; as published where it lacks the tensor that tells, so that everything that it lacks
+    /// is found together.
+    fn of(weights: &Weights) -> Self {
+        let out = |name: &str, published| match weights.get(name).map(Tensor::dims) {
+            Some([out, ..]) => *out,
+            Some([]) | None => published,
         };
-        Ok(Self {
-            global: out("ds_net.first_conv.weight")?,
-            local: out("dn_resnet.conv1.weight")?,
-            attention: out("mil_attn_V.weight")?,
-        })
+        Self {
+            global: out("ds_net.first_conv.weight", 16),
+            local: out("dn_resnet.conv1.weight", 64),
+            attention: out("mil_attn_V.weight", 128),
+        }
     }
 }
 
@@ -130,22 +132,30 @@ pub struct Reading {
 impl Member {
     /// Loads a checkpoint; `top_share` of the saliency's cells make up `y_global`.
     pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64) -> Result<Self, LoadError> {
-        let widths = Widths::of(weights)?;
-        let graph = global(widths, recipe.window)?;
-        let saliency_size = match graph.nodes()[graph.outputs()["saliency"].index()].shape {
+        let widths = Widths::of(weights);
+        let (global, local) = (global(widths, recipe.window)?, local(widths, recipe)?);
+        // Both at once: whoever has the wrong file is told all that is missing.
+        weights.fit([&global, &local])?;
+        let saliency_size = match global.nodes()[global.outputs()["saliency"].index()].shape {
             Shape::Map { rows, columns, .. } => (rows, columns),
             Shape::Features { .. } => (1, 1),
         };
         let cells = saliency_size.0 * saliency_size.1;
         Ok(Self {
-            global: Reference::new(graph, weights.clone())?,
-            local: Reference::new(local(widths, recipe)?, weights.clone())?,
+            global: Reference::new(global, weights.clone())?,
+            local: Reference::new(local, weights.clone())?,
             window: recipe.window,
             patches: recipe.patches,
             patch_size: recipe.patch_size,
             top: ((cells as f64 * top_share).round_ties_even() as usize).clamp(1, cells),
             saliency_size,
         })
+    }
+
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        let graphs = [self.global.graph(), self.local.graph()];
+        graphs.iter().flat_map(|g| g.parameters()).map(|p| p.name.clone()).collect()
     }
 
     /// Runs one image: `x` is (1, 1, rows, columns) of the window, standardised.

@@ -105,6 +105,11 @@ impl PatchClassifier {
         Ok(Self { network, recipe: recipe.clone() })
     }
 
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        self.network.graph().parameters().iter().map(|p| p.name.clone()).collect()
+    }
+
     /// The heat maps of a picture, with the steps drawn from `random`: those of the rows first.
     pub fn maps(&self, picture: &Upright, random: &mut PythonRandom) -> Result<HeatMaps, NoHeatMaps> {
         let places = self.places(picture, random)?;

@@ -65,6 +65,12 @@ impl Classifier {
         Ok(Self { columns: columns.into_iter().collect(), heads })
     }
 
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        let graphs = self.columns.values().chain(self.heads.values()).map(Reference::graph);
+        graphs.flat_map(Graph::parameters).map(|p| p.name.clone()).collect()
+    }
+
     /// A view's vector: the channels of its column, averaged. `input` is (1, channels, rows, columns) of the window.
     pub fn vector(&self, slot: Slot, input: &Tensor) -> candle_core::Result<Vec<f32>> {
         self.vector_with_marks(slot, input, &[])?["vector"].flatten_all()?.to_vec1()

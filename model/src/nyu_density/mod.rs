@@ -48,24 +48,24 @@ impl NyuDensity {
         let all = VIEWS.iter().all(|view| required.iter().any(|r| Slot::from(*r) == *view));
         LoadError::unless_all(&[("bins", (2..=65536).contains(&recipe.bins)), ("input.required_views", all)])?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        let network = describe(&weights, recipe.bins)?;
-        Ok(Self { bins: recipe.bins, network: Reference::new(network, weights)? })
+        Ok(Self { bins: recipe.bins, network: network(&weights, recipe.bins)? })
     }
 }
 
-/// Histograms of all views to `probabilities` of the categories.
-fn describe(weights: &Weights, bins: usize) -> Result<Graph, LoadError> {
+/// The network with a checkpoint's weights: histograms of all views to `probabilities` of the categories.
+pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
     let hidden = match weights.get("fc1.weight").map(Tensor::dims) {
         Some([out, ..]) => *out,
         Some([]) | None => return Err(WeightsError::Missing(vec!["fc1.weight".into()]).into()),
     };
-    Ok(Graph::build(|b| {
+    let graph = Graph::build(|b| {
         let x = b.join_item(b.input_features(VIEWS.len(), bins));
         let x = b.relu(b.pp("fc1").linear(x, hidden, true));
         let x = b.pp("fc2").linear(x, CATEGORIES.len(), true);
         b.output("probabilities", b.softmax_over_channels(x, CATEGORIES.len())?);
         Ok(())
-    })?)
+    })?;
+    Ok(Reference::new(graph, weights.clone())?)
 }
 
 impl Architecture for NyuDensity {

@@ -2,6 +2,7 @@
 
 pub mod config;
 pub mod demo;
+mod import;
 pub mod model;
 pub mod phantom;
 pub mod score;

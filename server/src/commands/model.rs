@@ -33,6 +33,8 @@ enum Command {
         #[arg(default_value = "density-v0", value_name = "NAME|DIR")]
         model: String,
     },
+    /// Make a package of published checkpoints.
+    Import(super::import::Args),
     /// Check a package's digests and recompute its golden outputs.
     #[command(after_help = EXIT_CODES)]
     Verify {
@@ -44,10 +46,11 @@ enum Command {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
-    let out = &mut std::io::stdout().lock();
+    let out = &mut std::io::stdout();
     match &args.command {
         Command::List { folder } => list(out, folder.as_ref()),
         Command::Show { model } => show(out, &super::package(model)?),
+        Command::Import(args) => super::import::run(args),
         Command::Verify { model } => verify(out, &super::package(model)?),
     }
 }
@@ -95,8 +98,8 @@ fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
         )?;
     }
     let predictor = Predictor::load(package, &Site::default())?;
-    writeln!(out, "\nTakes\n  {:?}", predictor.rules())?;
-    writeln!(out, "\nRecipe\n  {:#?}", m.recipe)?;
+    section(out, "Takes", &m.input)?;
+    section(out, "Recipe", &m.recipe)?;
     writeln!(out, "\nDigests\n  package  sha256:{}", package.digest())?;
     writeln!(out, "  recipe   sha256:{}", predictor.id().recipe_digest)?;
     for (file, digest) in &m.files {
@@ -121,4 +124,13 @@ fn verify(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
         writeln!(out, "the package does not give its golden values: do not use it")?;
         Ok(Ended::Differs)
     }
+}
+
+/// A part of `package.toml`, as it stands there.
+fn section(out: &mut impl Write, title: &str, part: &impl serde::Serialize) -> anyhow::Result<()> {
+    writeln!(out, "\n{title}")?;
+    for line in toml::to_string(part)?.lines() {
+        writeln!(out, "  {line}")?;
+    }
+    Ok(())
 }
