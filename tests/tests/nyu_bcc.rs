@@ -88,7 +88,7 @@ fn view_wise_with_heat_maps_and_random_windows() {
     let recipe = |position: Option<usize>| {
         let augmentation = position.map_or(String::new(), |position| {
             format!(
-                "augmentation = {{ epochs = 2, seed = 0, crop_noise = [100, 100], size_noise = 100, \
+                "augmentation = {{ epochs = 1, seed = 0, crop_noise = [100, 100], size_noise = 100, \
                  exam_position = {position} }}"
             )
         });
@@ -123,9 +123,8 @@ fn view_wise_with_heat_maps_and_random_windows() {
         }
     }
 
-    // The same windows give the same score, others another.
-    let first = scored("first", Some(0), &[]);
-    assert_eq!(first["breasts"], scored("again", Some(0), &[])["breasts"]);
-    assert_ne!(first["breasts"], scored("second", Some(1), &[])["breasts"]);
+    // Other windows, another score.
+    let (first, second) = (scored("first", Some(0), &[]), scored("second", Some(1), &[]));
+    assert_ne!(first["breasts"], second["breasts"]);
     assert_ne!(first["breasts"], plain["breasts"]);
 }

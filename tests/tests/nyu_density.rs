@@ -1,7 +1,7 @@
 //! NYU's histogram model of breast density: its published weights, four published images, its published output.
 
 use uvid_datasets::phantom::{Wrap, encode};
-use uvid_exam::Slot;
+use uvid_exam::{Laterality, Slot};
 use uvid_model::checkpoint::{Checkpoint, Limits};
 
 use super::packages;
@@ -23,7 +23,11 @@ fn dicom_in_the_published_probabilities_out() {
         let picture = image::open(checkpoint.with_file_name(format!("{slot}.png"))).expect("PNG").into_luma8();
         let mut wrap = Wrap::new(slot, picture.height() as usize, picture.width() as usize, 100);
         wrap.padding = None;
-        let pixels: Vec<u16> = picture.into_raw().into_iter().map(u16::from).collect();
+        let mut pixels: Vec<u16> = picture.into_raw().into_iter().map(u16::from).collect();
+        // The published pictures all have the chest wall on the left; files of right breasts have not.
+        if slot.laterality() == Laterality::Right {
+            pixels.chunks_exact_mut(wrap.columns).for_each(<[u16]>::reverse);
+        }
         std::fs::write(exam.join(format!("{slot}.dcm")), encode(&pixels, &wrap).expect("encodes")).expect("written");
     }
     let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();

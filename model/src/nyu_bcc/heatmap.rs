@@ -152,7 +152,7 @@ fn standardise(pixels: &[u16]) -> Vec<f32> {
 /// At each pixel the mean of the values of the patches that cover it. Every pixel is covered.
 fn average(picture: &Upright, places: &[(usize, usize)], size: usize, value: impl Fn(usize) -> f32) -> Upright<f32> {
     let (rows, columns) = (picture.rows, picture.columns);
-    let (mut sums, mut counts) = (vec![0f32; rows * columns], vec![0u16; rows * columns]);
+    let (mut sums, mut counts) = (vec![0f32; rows * columns], vec![0u32; rows * columns]);
     for (patch, (row, column)) in places.iter().enumerate() {
         let value = value(patch);
         for r in *row..row + size {
@@ -161,7 +161,7 @@ fn average(picture: &Upright, places: &[(usize, usize)], size: usize, value: imp
             counts[line].iter_mut().for_each(|n| *n += 1);
         }
     }
-    let pixels = sums.iter().zip(counts).map(|(sum, n)| sum / f32::from(n.max(1))).collect();
+    let pixels = sums.iter().zip(counts).map(|(sum, n)| sum / n.max(1) as f32).collect();
     Upright { rows, columns, pixels }
 }
 

@@ -1,4 +1,4 @@
-//! BCC, NYU's breast cancer classifier (Wu et al., IEEE TMI 39, 2019; arXiv 1903.08297).
+//! BCC, NYU's breast cancer classifier (Wu et al., IEEE TMI 39, 2020; arXiv 1903.08297).
 //!
 //! The view-wise model looks at four views at once and gives, for each breast, the probability of a benign and of a
 //! malignant finding; the image-wise model gives both for one image. The [window](crate::nyu_window) is 2677 x 1942

@@ -1,6 +1,6 @@
 //! NYU's breast density by histograms (Wu et al., arXiv 1711.03674; github.com/nyukat/breast_density_classifier).
 //!
-//! All the model knows of an exam is how many pixels of each view are how bright: a [histogram](histogram) of 50 bins
+//! All the model knows of an exam is how many pixels of each view are how bright: a [`histogram`] of 50 bins
 //! for each of L-CC, R-CC, L-MLO and R-MLO, 200 numbers, two linear layers. It answers for the exam alone.
 //!
 //! The histogram reaches from an image's smallest to its largest value, so stored values `v` and `a v + b` (a > 0) say
@@ -19,6 +19,7 @@ use uvid_kernels::{Graph, Reference, Weights, WeightsError};
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::package::Package;
 use crate::predictor::LoadError;
+use crate::regions::right_half_is_fuller;
 
 /// The recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,7 +71,8 @@ pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
 
 impl Architecture for NyuDensity {
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let shares = histogram::shares(&image.without_padding(), self.bins).ok_or_else(|| Reason::NoBreastFound {
+        let pixels = upright(image.without_padding().into_owned(), image.pixels.columns());
+        let shares = histogram::shares(&pixels, self.bins).ok_or_else(|| Reason::NoBreastFound {
             slot: slot.to_string(),
             detail: "every pixel has the same value".to_owned(),
         })?;
@@ -109,6 +111,16 @@ impl Architecture for NyuDensity {
             exam: outputs(&probabilities)?,
         })
     }
+}
+
+/// The pixels with the chest wall on the left, as the authors' images have it. A histogram does not care; the rounding
+/// of sums does, and with it the pixels on the edges of bins.
+fn upright(mut pixels: Vec<u16>, columns: usize) -> Vec<u16> {
+    let air = pixels.iter().copied().min().unwrap_or(0);
+    if right_half_is_fuller(&pixels, columns, |v| *v > air) {
+        pixels.chunks_exact_mut(columns).for_each(<[u16]>::reverse);
+    }
+    pixels
 }
 
 /// The most probable category, the lower among equals, and the network's probabilities: nobody has calibrated them, so
