@@ -6,6 +6,21 @@ use uvid_exam::{
 };
 
 use crate::mirai::RiskFactors;
+use crate::nyu_window::Upright;
+
+/// What is handed from preparation to the network.
+#[derive(Debug, Clone, PartialEq)]
+pub enum PreparedInput {
+    /// The network's input itself, row-major.
+    Values(Vec<f32>),
+    /// The breast, from which windows are cut when the network runs: one, or many at random places.
+    Crop {
+        /// Its pixels.
+        upright: Upright,
+        /// Row and column around which windows lie.
+        centre: (i64, i64),
+    },
+}
 
 /// One image, turned into the network's input by the package's recipe.
 #[derive(Debug, Clone, PartialEq)]
@@ -18,10 +33,28 @@ pub struct PreparedImage {
     pub rows: usize,
     /// Columns of the input.
     pub columns: usize,
-    /// The input, row-major.
-    pub input: Vec<f32>,
-    /// From the input's (row, column) coordinates to those of the file.
+    /// The input.
+    pub input: PreparedInput,
+    /// From the input's (row, column) coordinates to those of the file; of no meaning for what is no picture.
     pub to_file: Affine,
+}
+
+impl PreparedImage {
+    /// The input of a network that takes it as it was prepared.
+    pub(crate) fn values(&self) -> Result<&[f32], Reason> {
+        match &self.input {
+            PreparedInput::Values(values) => Ok(values),
+            PreparedInput::Crop { .. } => Err(Reason::ModelFailed("it was prepared for another network".into())),
+        }
+    }
+
+    /// The breast and the centre of windows, for a network that cuts its own.
+    pub(crate) fn crop(&self) -> Result<(&Upright, (i64, i64)), Reason> {
+        match &self.input {
+            PreparedInput::Crop { upright, centre } => Ok((upright, *centre)),
+            PreparedInput::Values(_) => Err(Reason::ModelFailed("it was prepared for another network".into())),
+        }
+    }
 }
 
 /// An exam, prepared for one package.

@@ -18,14 +18,19 @@ pub mod import;
 mod in_force;
 mod manifest;
 pub mod mirai;
+pub mod nyu_bcc;
+pub mod nyu_density;
+pub mod nyu_window;
 pub mod outline;
 mod package;
 mod predictor;
+pub mod random;
 pub mod regions;
 pub mod resample;
+mod resnet22;
 pub mod timm;
 
-pub use architecture::{Prepared, PreparedImage};
+pub use architecture::{Prepared, PreparedImage, PreparedInput};
 pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{

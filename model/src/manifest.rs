@@ -12,6 +12,8 @@ use uvid_exam::{Acquisition, Intent, Rules, Slot};
 use crate::density;
 use crate::gmic;
 use crate::mirai;
+use crate::nyu_bcc;
+use crate::nyu_density;
 use crate::package::hex;
 use crate::timm;
 
@@ -190,6 +192,10 @@ pub enum Recipe {
     Mirai(mirai::Recipe),
     /// A classifier of single images with timm's names.
     Timm(timm::Recipe),
+    /// NYU's classifier of four views (or one) with a ResNet-22 for each view.
+    NyuBcc(nyu_bcc::Recipe),
+    /// NYU's breast density by histograms.
+    NyuDensity(nyu_density::Recipe),
 }
 
 /// What an output means, for whoever reads it.

@@ -9,6 +9,8 @@ use crate::gmic::Gmic;
 use crate::in_force::InForce;
 use crate::manifest::{Level, Manifest, Recipe, Site};
 use crate::mirai::{Mirai, RiskFactorError, RiskFactors};
+use crate::nyu_bcc::NyuBcc;
+use crate::nyu_density::NyuDensity;
 use crate::package::{Package, PackageError};
 use crate::timm::Timm;
 
@@ -70,6 +72,8 @@ impl Predictor {
             Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
             Recipe::Mirai(recipe) => Box::new(Mirai::load(package, recipe)?),
             Recipe::Timm(recipe) => Box::new(Timm::load(package, recipe)?),
+            Recipe::NyuBcc(recipe) => Box::new(NyuBcc::load(package, recipe)?),
+            Recipe::NyuDensity(recipe) => Box::new(NyuDensity::load(package, recipe)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),

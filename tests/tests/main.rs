@@ -4,6 +4,8 @@
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
+//! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
+//! - `packages`: what those tests make packages with.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -16,7 +18,13 @@ mod cli;
 mod exam0;
 mod gmic;
 mod mirai;
+mod nyu_bcc;
+mod nyu_density;
+mod packages;
 mod peers;
 mod real_files;
+#[allow(dead_code)]
+#[path = "../../model/tests/fixtures/recipe_weights.rs"]
+mod recipe_weights;
 mod structure;
 mod support;

@@ -16,7 +16,7 @@ use uvid_kernels::{Reference, Weights};
 pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
 pub use reading::{CELL, Map, Reader};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, Readings};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings};
 use crate::manifest::{Calibration, SiteCalibration};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -131,7 +131,7 @@ impl Architecture for Density {
             rows: self.recipe.input_size[0],
             columns: self.recipe.input_size[1],
             to_file: input.geometry.canvas_to_image().then(&image.to_file),
-            input: input.values,
+            input: PreparedInput::Values(input.values),
         })
     }
 
@@ -140,11 +140,11 @@ impl Architecture for Density {
         let mut maps = Vec::new();
         // One image at a time: the sums are then the same whatever else is in the batch.
         for (slot, image) in &exam.images {
-            let x =
-                Tensor::from_slice(&image.input, (1, 1, image.rows, image.columns), &Device::Cpu).map_err(failed)?;
+            let input = image.values()?;
+            let x = Tensor::from_slice(input, (1, 1, image.rows, image.columns), &Device::Cpu).map_err(failed)?;
             let outputs = self.network.run(&[x]).map_err(failed)?;
             let values = outputs["map"].flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(failed)?;
-            let map = Map::new(&image.input, (image.rows, image.columns), values);
+            let map = Map::new(input, (image.rows, image.columns), values);
             maps.push((*slot, image, map.ok_or_else(|| Reason::ModelFailed("the map is of another size".into()))?));
         }
         self.read(&maps)

@@ -1,21 +1,20 @@
 //! GMIC, the globally-aware multiple instance classifier (Shen et al., arXiv 2002.07613).
 //!
-//! One image gives the probability of a benign and of a malignant finding, with a saliency map of each. [`crop`] finds
-//! the breast, [`window`] cuts the 2944 x 1920 pixels that the network sees, [`network`] describes the global and the
+//! One image gives the probability of a benign and of a malignant finding, with a saliency map of each. The
+//! [window](crate::nyu_window) of 2944 x 1920 pixels is what the network sees; [`network`] describes the global and the
 //! local network, [`patches`] chooses the six patches that the local one looks at.
 
-pub mod crop;
 pub mod network;
 pub mod patches;
-pub mod window;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::Weights;
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::{Combination, Combine};
+use crate::nyu_window::{CropRecipe, best_centre, find, place, standardise};
 use crate::outline::{self, RegionRecipe};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -29,21 +28,14 @@ pub struct Recipe {
     pub members: Vec<MemberRecipe>,
     /// Rows and columns that the network sees.
     pub window: [usize; 2],
-    /// Erosions and dilations with which the breast is found.
-    pub crop_iterations: u16,
-    /// Pixels kept around the breast.
-    pub crop_buffer: usize,
-    /// Share of the rows, from the top, where the nipple is not looked for: 1 over this.
-    pub crop_search_divisor: usize,
+    /// How the breast is found.
+    pub crop: CropRecipe,
     /// Patches that the local network looks at.
     pub patches: usize,
     /// Rows and columns of a patch.
     pub patch_size: usize,
     /// How a breast's views, and an exam's breasts, become one value.
     pub combine: Combine,
-    /// An image with a smaller share of pixels that are exactly air (its smallest value) is refused: the breast is
-    /// found as what lies above air.
-    pub air_share_min: f64,
     /// What of the saliency maps is reported as regions; none where absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub regions: Option<RegionRecipe>,
@@ -54,13 +46,12 @@ impl Recipe {
     fn check(&self) -> Result<(), LoadError> {
         let [rows, columns] = self.window;
         let share = |s: f64| (0.0..=1.0).contains(&s);
+        self.crop.check()?;
         let sound = [
             ("members", !self.members.is_empty() && self.members.iter().all(|m| share(m.top_share))),
             ("window", [rows, columns].iter().all(|n| (256..=16384).contains(n))),
-            ("crop_search_divisor", self.crop_search_divisor > 0),
             ("patches", (1..=64).contains(&self.patches)),
             ("patch_size", (32..=rows.min(columns)).contains(&self.patch_size)),
-            ("air_share_min", share(self.air_share_min)),
             ("regions.threshold", self.regions.is_none_or(|r| r.threshold.is_finite())),
         ];
         LoadError::unless_all(&sound)
@@ -97,15 +88,19 @@ impl Gmic {
 
 impl Architecture for Gmic {
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let window = window::prepare(image, slot, &self.recipe)
-            .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;
+        let breast = find(image, slot, &self.recipe.crop)?;
+        let [rows, columns] = self.recipe.window;
+        let centre = best_centre(&breast.upright, &breast.crop, slot.view(), self.recipe.window);
+        let size = (breast.upright.rows, breast.upright.columns);
+        let corner = place(size, centre, slot.view(), self.recipe.window);
+        let in_crop = Affine::scale_then_move(1.0, 1.0, corner.0 as f64, corner.1 as f64);
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
-            rows: self.recipe.window[0],
-            columns: self.recipe.window[1],
-            to_file: window.to_image.then(&image.to_file),
-            input: window::standardise(&window.pixels),
+            rows,
+            columns,
+            to_file: in_crop.then(&breast.to_image).then(&image.to_file),
+            input: PreparedInput::Values(standardise(&breast.upright.window(corner, self.recipe.window))),
         })
     }
 
@@ -113,7 +108,7 @@ impl Architecture for Gmic {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
         for (slot, image) in &exam.images {
-            let members = self.run(image).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, image.values()?).map_err(|e| Reason::ModelFailed(e.to_string()))?;
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));
@@ -138,8 +133,8 @@ impl Architecture for Gmic {
 }
 
 impl Gmic {
-    fn run(&self, image: &PreparedImage) -> candle_core::Result<Vec<Reading>> {
-        let x = Tensor::from_slice(&image.input, (1, 1, image.rows, image.columns), &Device::Cpu)?;
+    fn run(&self, image: &PreparedImage, values: &[f32]) -> candle_core::Result<Vec<Reading>> {
+        let x = Tensor::from_slice(values, (1, 1, image.rows, image.columns), &Device::Cpu)?;
         self.members.iter().map(|member| member.run(&x)).collect()
     }
 }

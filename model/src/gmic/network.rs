@@ -9,6 +9,7 @@ use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights};
 
 use super::{Recipe, patches};
 use crate::predictor::LoadError;
+use crate::resnet22::resnet22;
 
 /// Channels, as the checkpoint has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,37 +38,14 @@ impl Widths {
 /// The global network: outputs `saliency` (2 maps) and `global` (the largest value of each channel).
 fn global(widths: Widths, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
     Graph::build(|b| {
-        let net = b.pp("ds_net");
         let x = b.input_maps(1, 1, rows, columns);
-        let first = net.pp("first_conv");
-        let x = first.mark(first.conv(x, widths.global, 7, 2, 3, false)?);
-        // Neither norm nor activation between convolution and pool.
-        let mut x = net.pp("first_pool").mark(b.max_pool(x, 3, 2, 0)?);
-        let layers = net.pp("layer_list");
-        for layer in 0..5 {
-            let (b, stride) = (layers.pp(layer), if layer == 0 { 1 } else { 2 });
-            let out = widths.global << layer;
-            x = pre_activation(&b.pp(0), x, out, stride, true)?;
-            x = b.mark(pre_activation(&b.pp(1), x, out, 1, false)?);
-        }
-        let x = net.pp("relu").mark(b.relu(net.pp("final_bn").batch_norm(x)));
+        let x = resnet22(&b.pp("ds_net"), x, widths.global, 3)?;
         let last = b.pp("left_postprocess_net").pp("gn_conv_last");
         let saliency = last.mark(last.conv(x, 2, 1, 1, 0, false)?);
         b.output("saliency", b.sigmoid(saliency));
         b.output("global", b.max_over_map(x));
         Ok(())
     })
-}
-
-/// A "V2" block: norm and activation before each convolution, none after the sum. The shortcut's convolution, where
-/// there is one, reads the activated tensor; the bare shortcut is the raw input.
-fn pre_activation(b: &Builder<'_>, x: Map, out: usize, stride: usize, down: bool) -> Result<Map, GraphError> {
-    let a = b.relu(b.pp("bn1").batch_norm(x));
-    let shortcut = if down { b.pp("downsample").pp(0).conv(a, out, 1, stride, 0, false)? } else { x };
-    let y = b.pp("conv1").conv(a, out, 3, stride, 1, false)?;
-    let y = b.relu(b.pp("bn2").batch_norm(y));
-    let y = b.pp("conv2").conv(y, out, 3, 1, 1, false)?;
-    b.add(y, shortcut)
 }
 
 /// The local network and the fusion: inputs are K patches and the global vector; outputs `attention`, `local` (the

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
 use uvid_kernels::Weights;
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::manifest::SlotName;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -114,14 +114,16 @@ impl Mirai {
         Known::of(factors, given).ok_or_else(|| Reason::ModelFailed("the risk factors are another model's".into()))
     }
 
-    fn run(&self, exam: &Prepared, known: &Known) -> candle_core::Result<Reading> {
+    fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Reason> {
+        let failed = |e: candle_core::Error| Reason::ModelFailed(e.to_string());
         let encode = |image: &PreparedImage| {
-            let x = Tensor::from_slice(&image.input, (1, 1, image.rows, image.columns), &Device::Cpu)?;
-            self.encoder.run(&x)
+            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu);
+            x.and_then(|x| self.encoder.run(&x)).map_err(failed)
         };
         // One view after the other: a view's maps take half a gigabyte.
-        let vectors = exam.images.values().map(encode).collect::<candle_core::Result<Vec<_>>>()?;
-        self.aggregator.run(&Tensor::cat(&vectors, 0)?, Slot::ALL, known)
+        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Reason>>()?;
+        let hidden = Tensor::cat(&vectors, 0).map_err(failed)?;
+        self.aggregator.run(&hidden, Slot::ALL, known).map_err(failed)
     }
 }
 
@@ -135,7 +137,7 @@ impl Architecture for Mirai {
             file_size: image.file_size,
             rows,
             columns,
-            input: input.values,
+            input: PreparedInput::Values(input.values),
             to_file: input.to_image.then(&image.to_file),
         })
     }
@@ -149,7 +151,7 @@ impl Architecture for Mirai {
             return Err(Reason::ViewMissing(slot.laterality(), slot.view()));
         }
         let known = self.known(exam)?;
-        let reading = self.run(exam, &known).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+        let reading = self.run(exam, &known)?;
         let mut readings = Readings { images: vec![], breasts: vec![], exam: self.outputs(&reading)? };
         if let Some(given) = &exam.risk_factors {
             let given = given.record().map(|(key, text)| (format!("given_{key}"), text));

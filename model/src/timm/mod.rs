@@ -20,7 +20,7 @@ pub use breast::{Breast, Keep};
 pub use network::{Activation, Family, Member, Network, Reading};
 pub use prepare::{Brightness, ChestWall, Fallback, Filter, Input, Place, Preparation, Refused, Rounding};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::Combine;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -152,7 +152,7 @@ impl Architecture for Timm {
             rows: recipe.canvas[0],
             columns: recipe.canvas[1],
             to_file: input.to_image.then(&image.to_file),
-            input: input.values,
+            input: PreparedInput::Values(input.values),
         })
     }
 
@@ -161,14 +161,15 @@ impl Architecture for Timm {
         let mut views: Vec<(Slot, Vec<f64>)> = Vec::new();
         // One image at a time, one member after the other: what is held is the input and one network's maps.
         for (slot, image) in &exam.images {
-            let members = self.run(image).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let input = image.values()?;
+            let members = self.run(image, input).map_err(|e| Reason::ModelFailed(e.to_string()))?;
             let scores = self.recipe.scores(members.iter().map(|m| m.logits.as_slice()));
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
                 file_size: image.file_size,
                 outputs: self.outputs(|class| scores[class])?,
-                heatmaps: self.heatmaps(&members, image),
+                heatmaps: self.heatmaps(&members, image, input),
                 regions: vec![],
             });
             views.push((*slot, scores));
@@ -186,8 +187,8 @@ impl Architecture for Timm {
 }
 
 impl Timm {
-    fn run(&self, image: &PreparedImage) -> candle_core::Result<Vec<Reading>> {
-        let values = self.recipe.preparation.channels(&image.input);
+    fn run(&self, image: &PreparedImage, input: &[f32]) -> candle_core::Result<Vec<Reading>> {
+        let values = self.recipe.preparation.channels(input);
         let channels = self.recipe.preparation.mean.len();
         let x = Tensor::from_vec(values, (1, channels, image.rows, image.columns), &Device::Cpu)?;
         self.members.iter().map(|member| member.run(&x)).collect()
@@ -199,7 +200,7 @@ impl Timm {
 
     /// For networks whose logits are a mean over places: the scores that each place would give alone, NaN where all
     /// that is under it is 0.
-    fn heatmaps(&self, members: &[Reading], image: &PreparedImage) -> Vec<Heatmap> {
+    fn heatmaps(&self, members: &[Reading], image: &PreparedImage, input: &[f32]) -> Vec<Heatmap> {
         let maps: Vec<_> = members.iter().filter_map(|m| m.activation.as_ref()).collect();
         let Some(first) = maps.first() else { return vec![] };
         let (rows, columns) = (first.rows, first.columns);
@@ -207,7 +208,7 @@ impl Timm {
             let logits: Vec<Vec<f64>> = maps.iter().map(|m| m.logits.iter().map(|l| l[cell]).collect()).collect();
             self.recipe.scores(logits.iter().map(Vec::as_slice))
         };
-        let shown = shown(image, rows, columns);
+        let shown = shown(input, (image.rows, image.columns), rows, columns);
         let cells: Vec<Option<Vec<f64>>> = (0..rows * columns).map(|cell| shown[cell].then(|| scores(cell))).collect();
         let cell_to_input =
             Affine::scale_then_move(image.rows as f64 / rows as f64, image.columns as f64 / columns as f64, 0.0, 0.0);
@@ -223,11 +224,11 @@ impl Timm {
 }
 
 /// Which cells of a map of the input lie over anything but 0.
-fn shown(image: &PreparedImage, rows: usize, columns: usize) -> Vec<bool> {
+fn shown(input: &[f32], size: (usize, usize), rows: usize, columns: usize) -> Vec<bool> {
     let mut shown = vec![false; rows * columns];
-    for (i, _) in image.input.iter().enumerate().filter(|(_, v)| **v != 0.0) {
-        let (row, column) = (i / image.columns, i % image.columns);
-        shown[row * rows / image.rows * columns + column * columns / image.columns] = true;
+    for (i, _) in input.iter().enumerate().filter(|(_, v)| **v != 0.0) {
+        let (row, column) = (i / size.1, i % size.1);
+        shown[row * rows / size.0 * columns + column * columns / size.1] = true;
     }
     shown
 }

@@ -6,7 +6,7 @@
 
 use uvid_exam::Side;
 
-use super::Recipe;
+use super::CropRecipe;
 use crate::regions::{Bounds, Mask};
 
 /// What the crop found.
@@ -35,10 +35,16 @@ pub enum NoBreast {
 
 /// Finds the breast among the pixels above 0. `points_to` is the side of the image that the breast points to, away from
 /// the chest wall.
-pub fn crop(pixels: &[u16], rows: usize, columns: usize, points_to: Side, recipe: &Recipe) -> Result<Crop, NoBreast> {
+pub fn crop(
+    pixels: &[u16],
+    rows: usize,
+    columns: usize,
+    points_to: Side,
+    recipe: &CropRecipe,
+) -> Result<Crop, NoBreast> {
     let above = Mask { rows, columns, values: pixels.iter().map(|v| *v > 0).collect() };
-    let core = above.eroded(recipe.crop_iterations).largest_component().ok_or(NoBreast::Eroded)?;
-    let breast = core.dilated(recipe.crop_iterations);
+    let core = above.eroded(recipe.iterations).largest_component().ok_or(NoBreast::Eroded)?;
+    let breast = core.dilated(recipe.iterations);
     let tight = breast.bounds().ok_or(NoBreast::Eroded)?;
 
     let row = |r: usize| &breast.values[r * columns..(r + 1) * columns];
@@ -47,15 +53,15 @@ pub fn crop(pixels: &[u16], rows: usize, columns: usize, points_to: Side, recipe
     let last = lowest.iter().rposition(|m| *m).ok_or(NoBreast::Eroded)?;
 
     let mut bounds = tight;
-    bounds.top -= bounds.top.min(recipe.crop_buffer);
-    bounds.bottom += (rows - bounds.bottom).min(recipe.crop_buffer);
+    bounds.top -= bounds.top.min(recipe.buffer);
+    bounds.bottom += (rows - bounds.bottom).min(recipe.buffer);
     let (distance_from_starting_side, bottommost_columns) = match points_to {
         Side::Left => {
-            bounds.left -= bounds.left.min(recipe.crop_buffer);
+            bounds.left -= bounds.left.min(recipe.buffer);
             (columns - tight.right, (bounds.right - last, bounds.right - first))
         }
         Side::Right => {
-            bounds.right += (columns - bounds.right).min(recipe.crop_buffer);
+            bounds.right += (columns - bounds.right).min(recipe.buffer);
             (tight.left, (first - bounds.left, last - bounds.left))
         }
     };
@@ -68,8 +74,8 @@ pub fn crop(pixels: &[u16], rows: usize, columns: usize, points_to: Side, recipe
 }
 
 /// The rows and the column of the point furthest from the chest wall, below the top third of the crop.
-fn rightmost(breast: &Mask, b: Bounds, points_to: Side, recipe: &Recipe) -> Option<((usize, usize), usize)> {
-    let ignored = (b.bottom - b.top) / recipe.crop_search_divisor;
+fn rightmost(breast: &Mask, b: Bounds, points_to: Side, recipe: &CropRecipe) -> Option<((usize, usize), usize)> {
+    let ignored = (b.bottom - b.top) / recipe.search_divisor;
     let is_breast = |r: usize, c: usize| breast.values[(b.top + r) * breast.columns + b.left + c];
     let (height, width) = (b.bottom - b.top, b.right - b.left);
     let in_column = |c: &usize| (ignored..height).any(|r| is_breast(r, *c));

@@ -1,12 +1,8 @@
-//! Resampling: area averages and bilinear interpolation.
+//! Area averaging: what the density recipe resamples by.
 //!
-//! Area averages, as in the density recipe: output cell i of n over the source interval [a, b) is the mean of the source over [a + L i, a + L (i+1)),
+//! Output cell i of n over the source interval [a, b) is the mean of the source over [a + L i, a + L (i+1)),
 //! L = (b - a) / n, cut at the image's edge; a sample's weight is the length of its overlap with the cell, and weights
 //! are divided by their sum. Rows first, then columns. The same formula serves when n is larger than the source.
-//!
-//! Bilinear, as OpenCV's `INTER_LINEAR` and torch's `interpolate` without aligned corners: output i of n lies at
-//! (i + 1/2) size / n - 1/2 of the source, held within its first and last sample, between the two next to it. It does
-//! not average when it reduces.
 
 /// A grey picture of f64 values, row-major.
 #[derive(Debug, Clone, PartialEq)]
@@ -78,32 +74,6 @@ pub fn area_average<T: Copy + Into<f64>>(
     Picture { rows, columns, values }
 }
 
-/// The two source samples beside each of `n` outputs, and how far the output is from the first to the second.
-fn between(size: usize, n: usize) -> Vec<(usize, usize, f64)> {
-    let place = |i: usize| {
-        let at = ((i as f64 + 0.5) * size as f64 / n as f64 - 0.5).max(0.0);
-        let first = (at.floor() as usize).min(size.saturating_sub(1));
-        (first, (first + 1).min(size.saturating_sub(1)), at - first as f64)
-    };
-    (0..n).map(place).collect()
-}
-
-/// Interpolates a source of `source_columns` columns, row-major and not empty, to `rows` x `columns`.
-pub fn bilinear<T: Copy + Into<f64>>(source: &[T], source_columns: usize, (rows, columns): (usize, usize)) -> Picture {
-    let source_rows = source.len() / source_columns.max(1);
-    let across = between(source_columns, columns);
-    let mut values = Vec::with_capacity(rows * columns);
-    for (above, below, down) in between(source_rows, rows) {
-        let line = |row: usize| &source[row * source_columns..(row + 1) * source_columns];
-        let (above, below) = (line(above), line(below));
-        values.extend(across.iter().map(|&(left, right, along)| {
-            let in_line = |line: &[T]| line[left].into() * (1.0 - along) + line[right].into() * along;
-            in_line(above) * (1.0 - down) + in_line(below) * down
-        }));
-    }
-    Picture { rows, columns, values }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,30 +93,6 @@ mod tests {
         check(&[1.0, 2.0, 3.0], 3, [(0.0, 1.0), (0.0, 3.0)], (1, 2), &[4.0 / 3.0, 8.0 / 3.0]);
         check(&[1.0, 3.0], 2, [(0.0, 1.0), (0.0, 2.0)], (1, 4), &[1.0, 1.0, 3.0, 3.0]);
         check(&[1.0, 3.0], 2, [(0.0, 1.0), (0.5, 1.5)], (1, 1), &[2.0]);
-    }
-
-    /// Expected: cv2.resize(a, (columns, rows), interpolation=cv2.INTER_LINEAR) of float32, OpenCV 5.0.0.
-    #[test]
-    fn interpolation_is_that_of_opencv() {
-        let source: Vec<f64> = (0..35).map(|i| f64::from(i * 37 % 23)).collect();
-        let check = |size: (usize, usize), expected: &[f64]| {
-            let found = bilinear(&source, 7, size);
-            assert_eq!(found.values.len(), size.0 * size.1);
-            for (f, e) in found.values.iter().zip(expected) {
-                assert!((f - e).abs() <= 1e-5, "{:?}, expected {expected:?}", found.values);
-            }
-        };
-        let reduced = [7.25, 7.79167, 12.16667, 11.75, 8.625, 15.875, 20.25, 7.375, 9.04167, 5.75, 10.125, 11.625];
-        check((3, 4), &reduced);
-        // The first two of eight rows of an enlargement.
-        check(
-            (8, 9),
-            &[
-                0.0, 9.33333, 10.0, 8.11111, 19.0, 12.0, 5.0, 5.66667, 15.0, 2.625, 11.95833, 12.625, 8.5, 11.5625,
-                12.38889, 7.625, 8.29167, 17.625,
-            ],
-        );
-        check((5, 7), &source);
     }
 
     proptest! {

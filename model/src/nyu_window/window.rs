@@ -1,0 +1,137 @@
+//! The part of the crop that a network sees: a window of fixed size, placed by the breast's outline.
+
+use uvid_exam::{Side, View};
+
+use super::crop::Crop;
+use crate::regions::right_half_is_fuller;
+
+/// A picture of the crop with the chest wall on the left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upright<T = u16> {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// Row-major.
+    pub pixels: Vec<T>,
+}
+
+impl<T: Copy + Default> Upright<T> {
+    /// The `size` (rows, columns) pixels from `corner` (row, column) on, row-major; 0 where that leaves the picture.
+    pub fn window(&self, corner: (i64, i64), size: [usize; 2]) -> Vec<T> {
+        let mut out = vec![T::default(); size[0] * size[1]];
+        let (rows, columns) = (seen(corner.0, size[0], self.rows), seen(corner.1, size[1], self.columns));
+        if columns.is_empty() {
+            return out;
+        }
+        for row in rows {
+            let start = ((row as i64 - corner.0) as usize) * size[1] + (columns.start as i64 - corner.1) as usize;
+            let line = &self.pixels[row * self.columns..][columns.clone()];
+            out[start..start + line.len()].copy_from_slice(line);
+        }
+        out
+    }
+}
+
+/// Which of `size` pixels a window of `n` from `corner` on covers.
+fn seen(corner: i64, n: usize, size: usize) -> std::ops::Range<usize> {
+    let within = |at: i64| at.clamp(0, size as i64) as usize;
+    within(corner)..within(corner + n as i64)
+}
+
+/// Away from the half of the image that holds more pixels above air: the chest wall is there.
+pub fn points_to(pixels: &[u16], columns: usize) -> Side {
+    if right_half_is_fuller(pixels, columns, |v| *v > 0) { Side::Left } else { Side::Right }
+}
+
+/// The cropped pixels with the chest wall on the left.
+pub fn upright(pixels: &[u16], columns: usize, crop: &Crop, points_to: Side) -> Upright {
+    let b = crop.bounds;
+    let mut out = Vec::with_capacity((b.bottom - b.top) * (b.right - b.left));
+    for row in pixels.chunks_exact(columns).take(b.bottom).skip(b.top) {
+        let row = &row[b.left..b.right];
+        match points_to {
+            Side::Right => out.extend_from_slice(row),
+            Side::Left => out.extend(row.iter().rev()),
+        }
+    }
+    Upright { rows: b.bottom - b.top, columns: b.right - b.left, pixels: out }
+}
+
+/// The centre (row, column) of a window of `window` rows and columns; may lie outside the crop, even below 0.
+pub fn best_centre(image: &Upright, crop: &Crop, view: View, window: [usize; 2]) -> (i64, i64) {
+    let (half_rows, half_columns) = ((window[0] / 2) as i64, (window[1] / 2) as i64);
+    let column = crop.rightmost.1 as i64 - half_columns - 1;
+    if view == View::MedioLateralOblique {
+        let from = image.columns.saturating_sub(window[1]);
+        let last = image.pixels.chunks_exact(image.columns).rposition(|row| row[from..].iter().any(|v| *v > 0));
+        let bottom = last.map_or(crop.bottommost.0, |row| row.min(crop.bottommost.0));
+        return (bottom as i64 - half_rows - 1, column);
+    }
+    (best_row(image, column, window), column)
+}
+
+/// Among the rows where the window fits, the one whose window holds most pixels above air; nearest to the middle, then
+/// the smallest, among equals.
+fn best_row(image: &Upright, column: i64, window: [usize; 2]) -> i64 {
+    let (rows, middle) = (image.rows, (image.rows / 2) as i64);
+    let half = window[0] / 2;
+    if window[0] >= rows {
+        return middle;
+    }
+    // A window that begins left of the image is moved in, and cut where it leaves the image on the right.
+    let left = (column - (window[1] / 2) as i64).max(0) as usize;
+    let right = (left + window[1]).min(image.columns);
+    let left = left.min(right);
+    let mut above = vec![0u64; rows + 1];
+    for (i, row) in image.pixels.chunks_exact(image.columns).enumerate() {
+        above[i + 1] = above[i] + row[left..right].iter().filter(|v| **v > 0).count() as u64;
+    }
+    let count = |y: usize| above[y - half + window[0]] - above[y - half];
+    let last = rows - (window[0] - half);
+    let better = |best: usize, y: usize| {
+        let distance = |y: usize| (y as i64 - middle).abs();
+        let key = |y: usize| (std::cmp::Reverse(count(y)), distance(y), y);
+        if key(y) < key(best) { y } else { best }
+    };
+    (half..=last).fold(half, better) as i64
+}
+
+/// The corner (row, column) of the window around `centre` in a picture of `size` (rows, columns): moved inside where it
+/// fits. Where it does not, it begins with the first column, and with the first row of an MLO; a CC lies in its middle.
+pub fn place(size: (usize, usize), centre: (i64, i64), view: View, window: [usize; 2]) -> (i64, i64) {
+    let axis = |centre: i64, size: usize, window: usize| {
+        let room = size as i64 - window as i64;
+        if room < 0 { None } else { Some((centre - (window / 2) as i64).clamp(0, room)) }
+    };
+    let above = if view == View::MedioLateralOblique { 0 } else { window[0].saturating_sub(size.0) / 2 };
+    let row = axis(centre.0, size.0, window[0]).unwrap_or(-(above as i64));
+    (row, axis(centre.1, size.1, window[1]).unwrap_or(0))
+}
+
+/// Subtracts the mean and divides by the standard deviation (population, at least 1e-5) of all values; both are summed
+/// in f64 and applied in f32.
+pub fn standardise<T: Copy + Into<f64>>(values: &[T]) -> Vec<f32> {
+    let n = values.len() as f64;
+    let mean = values.iter().map(|v| (*v).into()).sum::<f64>() / n;
+    let variance = values.iter().map(|v| ((*v).into() - mean).powi(2)).sum::<f64>() / n;
+    let (mean, deviation) = (mean as f32, variance.sqrt().max(1e-5) as f32);
+    values.iter().map(|v| ((*v).into() as f32 - mean) / deviation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_window_shows_the_picture_and_0_around_it() {
+        let picture = Upright { rows: 2, columns: 3, pixels: vec![1u16, 2, 3, 4, 5, 6] };
+        let check = |corner, size, expected: &[u16]| assert_eq!(picture.window(corner, size), expected, "{corner:?}");
+        check((0, 0), [2, 3], &[1, 2, 3, 4, 5, 6]);
+        check((-1, 1), [2, 3], &[0, 0, 0, 2, 3, 0]);
+        check((1, -1), [2, 2], &[0, 4, 0, 0]);
+        check((5, 5), [1, 2], &[0, 0]);
+        check((0, -9), [1, 2], &[0, 0]);
+        check((-9, 0), [1, 2], &[0, 0]);
+    }
+}

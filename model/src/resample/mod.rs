@@ -1,0 +1,10 @@
+//! The resamplings that recipes name: [`area`] averages what a cell covers, [`bilinear`] and [`cubic`] interpolate between
+//! pixels.
+
+pub mod area;
+pub mod bilinear;
+pub mod cubic;
+
+pub use area::{Picture, area_average};
+pub use bilinear::bilinear;
+pub use cubic::cubic;
