@@ -160,6 +160,11 @@ impl Weights {
         self.0.get(name)
     }
 
+    /// A dimension of a tensor, if there is such a tensor with so many.
+    pub fn dim(&self, name: &str, index: usize) -> Option<usize> {
+        self.get(name)?.dims().get(index).copied()
+    }
+
     /// All keys, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.keys().map(String::as_str)

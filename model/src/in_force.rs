@@ -76,10 +76,10 @@ impl InForce {
 
     fn derive(&self, outputs: &mut Vec<Output>, level: Level) -> Result<(), Reason> {
         let raw = |outputs: &[Output], name: &str| {
-            outputs.iter().find_map(|o| match o.value {
-                Value::Score(score) if o.name == name => Some(score),
-                _ => None,
-            })
+            outputs
+                .iter()
+                .filter(|o| o.name == name)
+                .find_map(|o| if let Value::Score(s) = o.value { Some(s) } else { None })
         };
         for calibration in self.calibrated.iter().filter(|c| c.levels.contains(&level)) {
             if let Some(score) = raw(outputs, &calibration.output) {

@@ -23,10 +23,7 @@ impl Widths {
     /// As the checkpoint has them; as published where it lacks the tensor that tells, so that everything that it lacks
     /// is found together.
     fn of(weights: &Weights) -> Self {
-        let out = |name: &str, published| match weights.get(name).map(Tensor::dims) {
-            Some([out, ..]) => *out,
-            Some([]) | None => published,
-        };
+        let out = |name: &str, published| weights.dim(name, 0).unwrap_or(published);
         Self {
             global: out("ds_net.first_conv.weight", 16),
             local: out("dn_resnet.conv1.weight", 64),

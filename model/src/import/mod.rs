@@ -9,6 +9,9 @@
 
 mod gmic;
 mod mirai;
+mod nyu_bcc;
+mod nyu_density;
+mod timm;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,9 @@ use uvid_kernels::Weights;
 
 pub use gmic::gmic;
 pub use mirai::mirai;
+pub use nyu_bcc::nyu_bcc;
+pub use nyu_density::nyu_density;
+pub use timm::{RSNA_2022_FIRST, timm};
 
 use crate::checkpoint::{Checkpoint, CheckpointError, Limits};
 use crate::golden::{self, Image};

@@ -11,7 +11,6 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Laterality, Slot, View};
 use uvid_kernels::{Builder, Features, Graph, GraphError, Outputs, Reference, Weights};
 
-use super::encoder::dim;
 use super::risk_factors::{Known, RiskFactor};
 use crate::predictor::LoadError;
 
@@ -99,14 +98,16 @@ struct Tables {
 impl Aggregator {
     /// Takes the weights by the names under which they were published.
     pub fn new(weights: Weights, recipe: &AggregatorRecipe) -> Result<Self, LoadError> {
-        let rows = |name: &str, published| dim(&weights, &format!("transformer.{name}_embed.weight"), 0, published);
+        // As published where they are not there, so that all that is missing is found together.
+        let rows =
+            |name: &str, published| weights.dim(&format!("transformer.{name}_embed.weight"), 0).unwrap_or(published);
         let tables = Tables {
             views: rows("view", 3),
             times: rows("time", 11),
             sides: rows("side", 3),
-            width: dim(&weights, "transformer.view_embed.weight", 1, 32),
+            width: weights.dim("transformer.view_embed.weight", 1).unwrap_or(32),
         };
-        let encoder = dim(&weights, "projection_layer.weight", 1, 512);
+        let encoder = weights.dim("projection_layer.weight", 1).unwrap_or(512);
         let graph = network(encoder, tables, recipe)?;
         Ok(Self { network: Reference::new(graph, weights)?, tables, recipe: recipe.clone() })
     }

@@ -16,7 +16,8 @@ pub struct Encoder(Reference);
 impl Encoder {
     /// Takes the weights by the names under which they were published; `size` is rows and columns of the input.
     pub fn new(weights: Weights, size: [usize; 2]) -> Result<Self, LoadError> {
-        let width = dim(&weights, "_model.downsampler.conv1.weight", 0, 64);
+        // As published where it is not there, so that all that is missing is found together.
+        let width = weights.dim("_model.downsampler.conv1.weight", 0).unwrap_or(64);
         let graph = network(width, size)?;
         Ok(Self(Reference::new(graph, weights)?))
     }
@@ -35,13 +36,6 @@ impl Encoder {
     pub fn run_with_marks(&self, x: &Tensor, marks: &[&str]) -> candle_core::Result<Outputs> {
         self.0.run_with_marks(std::slice::from_ref(x), marks)
     }
-}
-
-/// A dimension of a tensor; as published where the tensor is not there, so that everything that is missing is found
-/// together.
-pub(super) fn dim(weights: &Weights, name: &str, index: usize, published: usize) -> usize {
-    let dims = weights.get(name).map(Tensor::dims);
-    dims.and_then(|dims| dims.get(index)).copied().unwrap_or(published)
 }
 
 fn network(width: usize, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {

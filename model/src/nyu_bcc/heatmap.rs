@@ -13,7 +13,6 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use uvid_kernels::{Builder, Graph, GraphError, Map, Padding, Reference, Shape, Weights};
 
-use super::network::outputs_of;
 use crate::nyu_window::Upright;
 use crate::predictor::LoadError;
 use crate::random::PythonRandom;
@@ -97,9 +96,9 @@ impl PatchClassifier {
     /// Loads a checkpoint.
     pub fn new(weights: &Weights, recipe: &HeatmapRecipe) -> Result<Self, LoadError> {
         let widths = Widths {
-            stem: outputs_of(weights, "features.conv0.weight")?,
-            bottleneck: outputs_of(weights, "features.denseblock1.denselayer1.conv1.weight")?,
-            growth: outputs_of(weights, "features.denseblock1.denselayer1.conv2.weight")?,
+            stem: weights.dim("features.conv0.weight", 0).unwrap_or(64),
+            bottleneck: weights.dim("features.denseblock1.denselayer1.conv1.weight", 0).unwrap_or(128),
+            growth: weights.dim("features.denseblock1.denselayer1.conv2.weight", 0).unwrap_or(32),
         };
         let network = Reference::new(describe(widths, recipe.patch)?, weights.clone())?;
         Ok(Self { network, recipe: recipe.clone() })

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use uvid_exam::Slot;
-use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights, WeightsError};
+use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights};
 
 use super::{Model, Windows};
 use crate::predictor::LoadError;
@@ -48,21 +48,25 @@ pub fn head(slot: Slot) -> &'static str {
 impl Classifier {
     /// Loads a checkpoint whose columns take `channels` channels.
     pub fn new(weights: &Weights, model: Model, windows: &Windows, channels: usize) -> Result<Self, LoadError> {
-        let width = outputs_of(weights, "four_view_resnet.cc.first_conv.weight")?;
-        let column = |name: &'static str, window| -> Result<_, LoadError> {
-            Ok((name, Reference::new(describe_column(name, window, channels, width)?, weights.clone())?))
-        };
+        // As published where a tensor is not there, so that all that is missing is found together.
+        let width = weights.dim("four_view_resnet.cc.first_conv.weight", 0).unwrap_or(16);
+        let column = |name, window| Ok::<_, LoadError>((name, describe_column(name, window, channels, width)?));
         let columns = [column("cc", windows.cc)?, column("mlo", windows.mlo)?];
-        let head = |name: &'static str| -> Result<_, LoadError> {
-            let hidden = outputs_of(weights, &format!("fc1_{name}.weight"))?;
-            Ok((name, Reference::new(describe_head(name, model, width << 4, hidden)?, weights.clone())?))
+        let (names, published): (&[&'static str], _) = match model {
+            Model::ViewWise => (&["cc", "mlo"], 512),
+            Model::ImageWise => (&["lcc", "rcc", "lmlo", "rmlo"], 256),
         };
-        let names: &[&'static str] = match model {
-            Model::ViewWise => &["cc", "mlo"],
-            Model::ImageWise => &["lcc", "rcc", "lmlo", "rmlo"],
+        let head = |name: &&'static str| {
+            let hidden = weights.dim(&format!("fc1_{name}.weight"), 0).unwrap_or(published);
+            Ok::<_, LoadError>((*name, describe_head(name, model, width << 4, hidden)?))
         };
-        let heads = names.iter().map(|name| head(name)).collect::<Result<_, _>>()?;
-        Ok(Self { columns: columns.into_iter().collect(), heads })
+        let heads = names.iter().map(head).collect::<Result<Vec<_>, _>>()?;
+        weights.fit(columns.iter().chain(&heads).map(|(_, graph)| graph))?;
+        let load = |(name, graph)| Ok::<_, LoadError>((name, Reference::new(graph, weights.clone())?));
+        Ok(Self {
+            columns: columns.into_iter().map(load).collect::<Result<_, _>>()?,
+            heads: heads.into_iter().map(load).collect::<Result<_, _>>()?,
+        })
     }
 
     /// The keys of the checkpoint that it uses.
@@ -92,14 +96,6 @@ impl Classifier {
 
 fn named<'a>(networks: &'a BTreeMap<&'static str, Reference>, name: &str) -> candle_core::Result<&'a Reference> {
     networks.get(name).ok_or_else(|| candle_core::Error::msg(format!("this model has no {name}")))
-}
-
-/// The first dimension of a weight.
-pub(super) fn outputs_of(weights: &Weights, name: &str) -> Result<usize, WeightsError> {
-    match weights.get(name).map(Tensor::dims) {
-        Some([out, ..]) => Ok(*out),
-        Some([]) | None => Err(WeightsError::Missing(vec![name.to_owned()])),
-    }
 }
 
 fn describe_column(name: &str, window: [usize; 2], channels: usize, width: usize) -> Result<Graph, GraphError> {

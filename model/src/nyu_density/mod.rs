@@ -14,7 +14,7 @@ pub mod histogram;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value};
-use uvid_kernels::{Graph, Reference, Weights, WeightsError};
+use uvid_kernels::{Graph, Reference, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::package::Package;
@@ -55,10 +55,7 @@ impl NyuDensity {
 
 /// The network with a checkpoint's weights: histograms of all views to `probabilities` of the categories.
 pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
-    let hidden = match weights.get("fc1.weight").map(Tensor::dims) {
-        Some([out, ..]) => *out,
-        Some([]) | None => return Err(WeightsError::Missing(vec!["fc1.weight".into()]).into()),
-    };
+    let hidden = weights.dim("fc1.weight", 0).unwrap_or(100);
     let graph = Graph::build(|b| {
         let x = b.join_item(b.input_features(VIEWS.len(), bins));
         let x = b.relu(b.pp("fc1").linear(x, hidden, true));

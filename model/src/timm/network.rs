@@ -101,6 +101,11 @@ pub struct Activation {
 }
 
 impl Member {
+    /// The keys of the checkpoint that it uses.
+    pub fn parameters(&self) -> Vec<String> {
+        self.network.graph().parameters().iter().map(|p| p.name.clone()).collect()
+    }
+
     /// Loads a checkpoint for an input of these channels, rows and columns.
     pub fn new(
         weights: &Weights,

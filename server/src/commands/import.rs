@@ -64,6 +64,40 @@ enum What {
         #[command(flatten)]
         into: Into,
     },
+    /// NYU breast cancer classifier: sample_image_model.p, or another of its four.
+    NyuBcc {
+        /// The classifier; whether it scores exams or images, and sees heat maps, its tensors tell.
+        #[arg(value_name = "FILE")]
+        classifier: PathBuf,
+        /// sample_patch_model.p, which draws the heat maps that a three-channel classifier sees.
+        #[arg(long, value_name = "FILE")]
+        patches: Option<PathBuf>,
+        /// Average over the authors' ten random windows of each view, as their published tables do; ten times the time.
+        #[arg(long)]
+        augmented: bool,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// NYU breast density by histograms: histogram_model.p in its PyTorch form.
+    NyuDensity {
+        /// The checkpoint.
+        #[arg(value_name = "FILE")]
+        checkpoint: PathBuf,
+        #[command(flatten)]
+        into: Into,
+    },
+    /// A classifier with timm's names (ConvNeXt, EfficientNet): a card and the folds of one training.
+    Timm {
+        /// The checkpoints: safetensors, or what timm's training script saves.
+        #[arg(required = true, value_name = "FILE")]
+        checkpoints: Vec<PathBuf>,
+        /// A package.toml without members and files, which states network, preparation and outputs [default: the first
+        /// place of RSNA 2022; `uvid model timm-card` prints it].
+        #[arg(long, value_name = "FILE")]
+        card: Option<PathBuf>,
+        #[command(flatten)]
+        into: Into,
+    },
 }
 
 /// Runs the command.
@@ -95,6 +129,19 @@ fn draft(what: &What, progress: impl FnMut(&str)) -> anyhow::Result<(Draft, &Int
         What::Mirai { encoder, aggregator, calibrator, into } => {
             let calibrator = calibrator.as_deref().map(read).transpose()?;
             Ok((import::mirai(&read(encoder)?, &read(aggregator)?, calibrator.as_ref(), progress)?, into))
+        }
+        What::NyuBcc { classifier, patches, augmented, into } => {
+            let patches = patches.as_deref().map(read).transpose()?;
+            Ok((import::nyu_bcc(&read(classifier)?, patches.as_ref(), *augmented, progress)?, into))
+        }
+        What::NyuDensity { checkpoint, into } => Ok((import::nyu_density(&read(checkpoint)?, progress)?, into)),
+        What::Timm { checkpoints, card, into } => {
+            let card = match card {
+                Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
+                None => import::RSNA_2022_FIRST.to_owned(),
+            };
+            let sources = checkpoints.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
+            Ok((import::timm(&card, &sources, progress)?, into))
         }
     }
 }
@@ -140,6 +187,9 @@ fn bar(what: &What) -> ProgressBar {
     let files = match what {
         What::Gmic { checkpoints, .. } => checkpoints.len(),
         What::Mirai { calibrator, .. } => 2 + usize::from(calibrator.is_some()),
+        What::NyuBcc { patches, .. } => 1 + usize::from(patches.is_some()),
+        What::NyuDensity { .. } => 1,
+        What::Timm { checkpoints, .. } => checkpoints.len(),
     };
     // Each file, the golden cases, the writing.
     let bar = ProgressBar::new(files as u64 + 2);

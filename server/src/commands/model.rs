@@ -35,6 +35,8 @@ enum Command {
     },
     /// Make a package of published checkpoints.
     Import(super::import::Args),
+    /// Print the card of the first place of RSNA 2022, to begin a card of your own for `import timm` with.
+    TimmCard,
     /// Check a package's digests and recompute its golden outputs.
     #[command(after_help = EXIT_CODES)]
     Verify {
@@ -52,6 +54,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         Command::List { folder } => list(out, folder.as_ref()),
         Command::Show { model } => show(out, &super::package(model)?),
         Command::Import(args) => super::import::run(args),
+        Command::TimmCard => {
+            write!(out, "{}", uvid_model::import::RSNA_2022_FIRST)?;
+            Ok(Ended::Well)
+        }
         Command::Verify { model } => verify(out, &super::package(model)?),
         Command::Compare(args) => compare::run(args),
     }

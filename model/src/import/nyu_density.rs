@@ -1,0 +1,23 @@
+//! NYU's breast density by histograms: one small checkpoint.
+
+use super::{Draft, ImportError, Source};
+use crate::manifest::Recipe;
+use crate::nyu_density::network;
+
+/// Makes a package of `histogram_model.p`, its PyTorch form.
+///
+/// # Errors
+///
+/// The file is another model's.
+pub fn nyu_density(checkpoint: &Source, mut progress: impl FnMut(&str)) -> Result<Draft, ImportError> {
+    let mut draft = Draft::new(include_str!("../../cards/nyu-density.toml"))?;
+    let Recipe::NyuDensity(recipe) = draft.manifest.recipe.clone() else {
+        return Err(ImportError::Card("nyu-density.toml is of another architecture".into()));
+    };
+    progress(&checkpoint.name);
+    let weights = checkpoint.weights()?;
+    let loaded = network(&weights, recipe.bins).map_err(|e| checkpoint.misfit(e))?;
+    let names: Vec<String> = loaded.graph().parameters().iter().map(|p| p.name.clone()).collect();
+    draft.take(checkpoint, &recipe.weights, &weights, &names)?;
+    Ok(draft)
+}
