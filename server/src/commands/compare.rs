@@ -202,32 +202,47 @@ fn write_table(out: &mut String, c: &ComparisonJson) -> std::fmt::Result {
         writeln!(
             out,
             "  {:<7}{:<18}{:>12}{:>12}{:>8}{:>8}{:>8}{:>9}",
-            p.level, p.point, p.threshold_a, p.threshold_b, p.both, p.only_a, p.only_b, p.neither
+            p.level.name(),
+            p.point,
+            p.threshold_a,
+            p.threshold_b,
+            p.both,
+            p.only_a,
+            p.only_b,
+            p.neither
         )?;
     }
-    writeln!(out, "\n  {}\n  {DISCLAIMER}\n", c.how.replace("null", "-"))
+    writeln!(out, "\n  {}\n  {DISCLAIMER}\n", c.how.replace(". ", ".\n  "))
 }
 
 fn write_output(out: &mut String, o: &PairedOutputJson) -> std::fmt::Result {
-    let one = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
-    let two = |ends: Option<[f64; 2]>| ends.map_or("-".to_owned(), |[low, high]| format!("{low:+.4} to {high:+.4}"));
+    let one = |value: Option<f64>| value.map_or("-".to_owned(), short);
+    let two = |ends: Option<[f64; 2]>| {
+        ends.map_or("-".to_owned(), |[low, high]| format!("{} to {}", short(low), short(high)))
+    };
     writeln!(
         out,
-        "  {:<7}{:<18}{:>6}{:>11.4}{:>11.4}{:>+11.4}  {:<24}{:>10}  {:<24}{:>9}{:>10.4}  {} {}",
-        o.level,
+        "  {:<7}{:<18}{:>6}{:>11}{:>11}{:>11}  {:<24}{:>10}  {:<24}{:>9}{:>10}  {} {}",
+        o.level.name(),
         o.output,
         o.n,
-        o.mean_a,
-        o.mean_b,
-        o.mean_difference,
+        short(o.mean_a),
+        short(o.mean_b),
+        short(o.mean_difference),
         two(o.interval),
         one(o.sd),
         two(o.limits_of_agreement),
         one(o.spearman),
-        o.largest.difference,
+        short(o.largest.difference),
         o.largest.study,
         o.largest.item
     )
+}
+
+/// A number in ten characters at most, with three digits that mean something or more.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if size == 0.0 || (0.01..1e4).contains(&size) { format!("{value:.4}") } else { format!("{value:.2e}") }
 }
 
 /// One row for each output, and one for each operating point.
@@ -269,7 +284,7 @@ fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> anyhow:
         for o in &c.outputs {
             let end = |ends: Option<[f64; 2]>, i: usize| one(ends.map(|ends| ends[i]));
             let values = [
-                o.level.to_owned(),
+                o.level.name().to_owned(),
                 o.output.clone(),
                 o.kind.to_owned(),
                 o.n.to_string(),
@@ -291,7 +306,8 @@ fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> anyhow:
         }
         for p in &c.operating_points {
             let n = p.both + p.only_a + p.only_b + p.neither;
-            let head = [p.level.to_owned(), p.point.clone(), "flag".to_owned(), n.to_string(), c.exams.to_string()];
+            let head =
+                [p.level.name().to_owned(), p.point.clone(), "flag".to_owned(), n.to_string(), c.exams.to_string()];
             let counts = [p.both, p.only_a, p.only_b, p.neither].map(|count| count.to_string());
             let thresholds = [p.threshold_a.to_string(), p.threshold_b.to_string()];
             let empty = std::iter::repeat_n(String::new(), 12);
