@@ -10,9 +10,32 @@ use crate::paired::{Differences, Pair};
 use crate::report::json::{FlagJson, OutputJson, PackageJson, ReportJson, State, ValueJson};
 
 /// What is said of every comparison.
-pub const HOW: &str = "Differences are B - A. The 95 % interval of the mean difference is t's with standard errors \
-clustered by exam; limits of agreement are mean +/- 1.96 SD; Spearman's correlation gives equal values the mean of their \
-ranks. null: not defined for so few or such equal values.";
+pub const HOW: &str = "Differences are B - A. Interval: 95 % of the mean difference, by t with standard errors clustered \
+by exam. Limits of agreement: mean +/- 1.96 SD. Equal values share the mean of their ranks. Where there are too few \
+values, or all are the same, there is no number.";
+
+/// What a value belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Level {
+    /// The exam.
+    Exam,
+    /// A breast.
+    Breast,
+    /// An image.
+    Image,
+}
+
+impl Level {
+    /// As in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exam => "exam",
+            Self::Breast => "breast",
+            Self::Image => "image",
+        }
+    }
+}
 
 /// A comparison, ready to be printed.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -40,8 +63,8 @@ pub struct ComparisonJson {
 /// An output that both models give at the same level.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PairedOutputJson {
-    /// `exam`, `breast` or `image`.
-    pub level: &'static str,
+    /// What its values belong to.
+    pub level: Level,
     /// Its name.
     pub output: String,
     /// `score`, `probability`, `risk` or `percentile`.
@@ -84,8 +107,8 @@ pub struct LargestJson {
 pub struct PairedPointJson {
     /// Its name.
     pub point: String,
-    /// `exam` or `breast`.
-    pub level: &'static str,
+    /// The exam, or each breast.
+    pub level: Level,
     /// The first's threshold.
     pub threshold_a: f64,
     /// The second's.
@@ -101,7 +124,7 @@ pub struct PairedPointJson {
 }
 
 /// An output: level, name, kind.
-type Key = (&'static str, String, &'static str);
+type Key = (Level, String, &'static str);
 
 /// A value: of which item, and how much.
 type Valued = (Key, String, f64);
@@ -157,7 +180,7 @@ impl Comparison {
         for first in &a.flags {
             let same = |f: &&FlagJson| (&f.point, &f.laterality) == (&first.point, &first.laterality);
             let Some(second) = b.flags.iter().find(same) else { continue };
-            let level = if first.laterality.is_some() { "breast" } else { "exam" };
+            let level = if first.laterality.is_some() { Level::Breast } else { Level::Exam };
             let points = &mut self.result.operating_points;
             let place = points.iter().position(|p| p.point == first.point && p.level == level).unwrap_or_else(|| {
                 points.push(PairedPointJson {
@@ -210,14 +233,14 @@ impl Comparison {
 
 /// Every number that a report holds.
 fn values(report: &ReportJson) -> Vec<Valued> {
-    let exam = report.exam.iter().filter_map(|o| valued("exam", "", o));
+    let exam = report.exam.iter().filter_map(|o| valued(Level::Exam, "", o));
     let breasts =
-        report.breasts.iter().flat_map(|b| b.outputs.iter().filter_map(|o| valued("breast", &b.laterality, o)));
-    let images = report.images.iter().flat_map(|i| i.outputs.iter().filter_map(|o| valued("image", &i.slot, o)));
+        report.breasts.iter().flat_map(|b| b.outputs.iter().filter_map(|o| valued(Level::Breast, &b.laterality, o)));
+    let images = report.images.iter().flat_map(|i| i.outputs.iter().filter_map(|o| valued(Level::Image, &i.slot, o)));
     exam.chain(breasts).chain(images).collect()
 }
 
-fn valued(level: &'static str, item: &str, output: &OutputJson) -> Option<Valued> {
+fn valued(level: Level, item: &str, output: &OutputJson) -> Option<Valued> {
     let name = output.name.clone();
     let (name, kind, value) = match &output.value {
         ValueJson::Score { value } => (name, "score", *value),

@@ -262,6 +262,8 @@ fn help_teaches() {
         (vec!["score", "--help"], "Examples:"),
         (vec!["phantom", "--help"], "Examples:"),
         (vec!["serve", "--help"], "127.0.0.1:8642"),
+        (vec!["rescore", "--help"], "bit for bit"),
+        (vec!["model", "compare", "--help"], "--stored"),
         (vec!["model", "show"], "never be used for a decision"),
         (vec!["model", "list"], "density-v0"),
         (vec!["config"], "listen"),

@@ -6,6 +6,7 @@
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
 //! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
 //! - `packages`: what those tests make packages with.
+//! - `models`: several models at once: shadows, results made again, differences, costs.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -21,6 +22,7 @@ mod mirai;
 mod nyu_bcc;
 mod nyu_density;
 mod packages;
+mod models;
 mod peers;
 mod real_files;
 #[allow(dead_code)]

@@ -98,9 +98,15 @@ pub(crate) struct Server {
 
 impl Server {
     pub(crate) fn start(data: &Path) -> Self {
+        Self::with(data, &[])
+    }
+
+    /// With settings, each as `--set` takes it.
+    pub(crate) fn with(data: &Path, settings: &[&str]) -> Self {
         let mut process = uvid()
             .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
+            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
@@ -145,6 +151,20 @@ impl Server {
         let status = answer.status().as_u16();
         let text = answer.body_mut().read_to_string().expect("body");
         (status, serde_json::from_str(&text).unwrap_or(Value::Null))
+    }
+
+    /// Waits until the only shadow has said something of a study.
+    pub(crate) fn shadow_report(&self, study: &str) -> Value {
+        let start = Instant::now();
+        while start.elapsed() < PATIENCE {
+            let answer = self.get(&format!("/api/v1/studies/{study}/shadows")).unwrap_or_default();
+            let report = &answer["shadows"][0]["runs"][0]["report"];
+            if report.is_object() {
+                return report.clone();
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("no shadow has a report of {study} after {PATIENCE:?}");
     }
 
     /// Waits until a study has its report.

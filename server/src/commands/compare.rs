@@ -1,8 +1,7 @@
 //! `uvid model compare`: two models over the same exams.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::io::Write as _;
+use std::io::Write;
 use std::path::PathBuf;
 
 use anyhow::Context;
@@ -11,10 +10,10 @@ use uvid_model::Site;
 
 use super::progress::{bar, spinner};
 use super::{EXIT_CODES, Ended, sources};
-use crate::compare::{Comparison, ComparisonJson, PairedOutputJson};
+use crate::compare::{Comparison, ComparisonJson};
 use crate::config::{self, Config, Flags};
 use crate::pipeline;
-use crate::report::DISCLAIMER;
+use crate::report::comparison;
 use crate::report::json::{PackageJson, ReportJson};
 use crate::store::Archive;
 
@@ -85,12 +84,12 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     };
     let out = &mut std::io::stdout().lock();
     match args.format {
-        Format::Table => comparisons.iter().try_for_each(|c| out.write_all(table(c).as_bytes()))?,
+        Format::Table => comparisons.iter().try_for_each(|c| out.write_all(comparison::table(c).as_bytes()))?,
         Format::Json => {
             serde_json::to_writer_pretty(&mut *out, &comparisons)?;
             writeln!(out)?;
         }
-        Format::Csv => csv(out, &comparisons)?,
+        Format::Csv => comparison::csv(out, &comparisons)?,
     }
     Ok(ended)
 }
@@ -151,152 +150,4 @@ fn of_stored(shadow: Option<&str>, config: &Config) -> anyhow::Result<Vec<Compar
         );
         Ok(comparisons.into_values().map(Comparison::finish).collect())
     })
-}
-
-fn table(c: &ComparisonJson) -> String {
-    let mut out = String::new();
-    // Writing to a String cannot fail.
-    let _ = write_table(&mut out, c);
-    out
-}
-
-fn write_table(out: &mut String, c: &ComparisonJson) -> std::fmt::Result {
-    for (letter, package) in [("A", &c.a), ("B", &c.b)] {
-        writeln!(out, "{letter}  {} {}  package sha256:{}", package.name, package.version, package.digest)?;
-        writeln!(out, "   recipe sha256:{}", package.recipe_digest)?;
-        if let Some(who) = &package.recalibrated {
-            writeln!(out, "   calibrated at this site by {who}")?;
-        }
-    }
-    writeln!(
-        out,
-        "\n{} exams scored by both, {} by A alone, {} by B alone, {} by neither\n",
-        c.exams, c.only_a, c.only_b, c.neither
-    )?;
-    writeln!(
-        out,
-        "  {:<7}{:<18}{:>6}{:>11}{:>11}{:>11}  {:<24}{:>10}  {:<24}{:>9}{:>10}",
-        "level",
-        "output",
-        "n",
-        "mean A",
-        "mean B",
-        "B - A",
-        "95 % interval",
-        "SD",
-        "limits of agreement",
-        "Spearman",
-        "largest"
-    )?;
-    for o in &c.outputs {
-        write_output(out, o)?;
-    }
-    if !c.operating_points.is_empty() {
-        writeln!(
-            out,
-            "\n  {:<7}{:<18}{:>12}{:>12}{:>8}{:>8}{:>8}{:>9}",
-            "level", "operating point", "threshold A", "threshold B", "both", "only A", "only B", "neither"
-        )?;
-    }
-    for p in &c.operating_points {
-        writeln!(
-            out,
-            "  {:<7}{:<18}{:>12}{:>12}{:>8}{:>8}{:>8}{:>9}",
-            p.level, p.point, p.threshold_a, p.threshold_b, p.both, p.only_a, p.only_b, p.neither
-        )?;
-    }
-    writeln!(out, "\n  {}\n  {DISCLAIMER}\n", c.how.replace("null", "-"))
-}
-
-fn write_output(out: &mut String, o: &PairedOutputJson) -> std::fmt::Result {
-    let one = |value: Option<f64>| value.map_or("-".to_owned(), |v| format!("{v:.4}"));
-    let two = |ends: Option<[f64; 2]>| ends.map_or("-".to_owned(), |[low, high]| format!("{low:+.4} to {high:+.4}"));
-    writeln!(
-        out,
-        "  {:<7}{:<18}{:>6}{:>11.4}{:>11.4}{:>+11.4}  {:<24}{:>10}  {:<24}{:>9}{:>10.4}  {} {}",
-        o.level,
-        o.output,
-        o.n,
-        o.mean_a,
-        o.mean_b,
-        o.mean_difference,
-        two(o.interval),
-        one(o.sd),
-        two(o.limits_of_agreement),
-        one(o.spearman),
-        o.largest.difference,
-        o.largest.study,
-        o.largest.item
-    )
-}
-
-/// One row for each output, and one for each operating point.
-fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> anyhow::Result<()> {
-    let mut csv = csv::Writer::from_writer(out);
-    csv.write_record([
-        "package_a",
-        "recipe_a",
-        "package_b",
-        "recipe_b",
-        "level",
-        "name",
-        "kind",
-        "n",
-        "exams",
-        "mean_a",
-        "mean_b",
-        "mean_difference",
-        "interval_low",
-        "interval_high",
-        "sd",
-        "limits_low",
-        "limits_high",
-        "largest_difference",
-        "largest_study",
-        "largest_item",
-        "spearman",
-        "threshold_a",
-        "threshold_b",
-        "both",
-        "only_a",
-        "only_b",
-        "neither",
-    ])?;
-    let one = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
-    for c in comparisons {
-        let models =
-            || [&c.a.digest, &c.a.recipe_digest, &c.b.digest, &c.b.recipe_digest].map(Clone::clone).into_iter();
-        for o in &c.outputs {
-            let end = |ends: Option<[f64; 2]>, i: usize| one(ends.map(|ends| ends[i]));
-            let values = [
-                o.level.to_owned(),
-                o.output.clone(),
-                o.kind.to_owned(),
-                o.n.to_string(),
-                o.exams.to_string(),
-                o.mean_a.to_string(),
-                o.mean_b.to_string(),
-                o.mean_difference.to_string(),
-                end(o.interval, 0),
-                end(o.interval, 1),
-                one(o.sd),
-                end(o.limits_of_agreement, 0),
-                end(o.limits_of_agreement, 1),
-                o.largest.difference.to_string(),
-                o.largest.study.clone(),
-                o.largest.item.clone(),
-                one(o.spearman),
-            ];
-            csv.write_record(models().chain(values).chain(std::iter::repeat_n(String::new(), 6)))?;
-        }
-        for p in &c.operating_points {
-            let n = p.both + p.only_a + p.only_b + p.neither;
-            let head = [p.level.to_owned(), p.point.clone(), "flag".to_owned(), n.to_string(), c.exams.to_string()];
-            let counts = [p.both, p.only_a, p.only_b, p.neither].map(|count| count.to_string());
-            let thresholds = [p.threshold_a.to_string(), p.threshold_b.to_string()];
-            let empty = std::iter::repeat_n(String::new(), 12);
-            csv.write_record(models().chain(head).chain(empty).chain(thresholds).chain(counts))?;
-        }
-    }
-    Ok(csv.flush()?)
 }

@@ -220,6 +220,7 @@ impl RunJson {
         let old = if self.superseded { " (superseded)" } else { "" };
         let said = match (&self.reason, self.differing) {
             (Some(reason), _) => format!("cannot be checked: {reason}"),
+            (None, Some(1)) => "differs in 1 value".to_owned(),
             (None, Some(count)) => format!("differs in {count} values"),
             (None, None) => self.verdict.to_owned(),
         };

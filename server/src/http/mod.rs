@@ -3,7 +3,7 @@
 //! | route | what |
 //! |---|---|
 //! | `/` | a page that lists studies |
-//! | `/api/v1/...` | the REST API; `/api/v1/openapi.json` describes it |
+//! | `/api/v1/...` | the REST API; what shadows say only under `.../shadows`; `/api/v1/openapi.json` describes it |
 //! | `/dicom-web/studies[/{study}]` | STOW-RS |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever operates the server |
 //!

@@ -3,6 +3,7 @@
 //! Invariant: a report of an exam without scores says why, in codes; every form says that the result is for research
 //! and integration, not for diagnosis.
 
+pub mod comparison;
 pub mod csv;
 pub mod json;
 pub mod overlay;
