@@ -1,4 +1,4 @@
-//! The resamplings that recipes name: [`area`] averages what a cell covers, [`cubic`] interpolates between pixels.
+//! The resamplings that recipes name: [`area`] averages what a cell covers, [`cubic()`] interpolates between pixels.
 
 pub mod area;
 pub mod cubic;
