@@ -117,12 +117,12 @@ impl PatchClassifier {
         Ok(HeatMaps { malignant: map(0), benign: map(1) })
     }
 
-    /// Where the patches lie (row, column), row by row.
+    /// Where the patches lie (row, column), column by column.
     pub fn places(&self, picture: &Upright, random: &mut PythonRandom) -> Result<Vec<(usize, usize)>, NoHeatMaps> {
         let too_small = || NoHeatMaps::TooSmall(picture.rows, picture.columns);
         let rows = starts(&steps(picture.rows, &self.recipe, random).ok_or_else(too_small)?);
         let columns = starts(&steps(picture.columns, &self.recipe, random).ok_or_else(too_small)?);
-        Ok(rows.iter().flat_map(|r| columns.iter().map(move |c| (*r, *c))).collect())
+        Ok(columns.iter().flat_map(|c| rows.iter().map(move |r| (*r, *c))).collect())
     }
 
     /// The probabilities of the four classes for each patch: malignant, benign, and two for what is neither.

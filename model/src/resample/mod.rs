@@ -1,5 +1,5 @@
-//! The resamplings that recipes name: [`area`] averages what a cell covers, [`bilinear`] and [`cubic`] interpolate between
-//! pixels.
+//! The resamplings that recipes name: [`area`] averages what a cell covers, [`bilinear()`] and [`cubic()`] interpolate
+//! between pixels.
 
 pub mod area;
 pub mod bilinear;
