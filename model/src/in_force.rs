@@ -97,3 +97,117 @@ impl InForce {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::{OutputCalibration, Percentiles, SiteOperatingPoint};
+    use crate::package::Package;
+    use uvid_exam::{BreastScores, RawScore};
+
+    fn manifest() -> Manifest {
+        let mut manifest = Package::bundled().expect("bundled").manifest().clone();
+        manifest.calibrated = vec![OutputCalibration {
+            output: "malignant".into(),
+            gives: "p_malignant".into(),
+            levels: vec![Level::Exam],
+            slope: 2.0,
+            intercept: -1.0,
+            source: "a test".into(),
+        }];
+        manifest.percentiles = vec![Percentiles {
+            output: "malignant".into(),
+            gives: "malignant_percentile".into(),
+            levels: vec![Level::Exam, Level::Breast],
+            scores: vec![0.0, 0.5, 1.0],
+            source: "a test".into(),
+        }];
+        let point = |name: &str, output: &str, level, threshold| OperatingPoint {
+            name: name.into(),
+            output: output.into(),
+            level,
+            threshold,
+            sensitivity: 0.8,
+            specificity: 0.9,
+            source: "a test".into(),
+        };
+        manifest.operating_points = vec![
+            point("recall", "malignant", Level::Breast, 0.5),
+            point("urgent", "p_malignant", Level::Exam, 0.9),
+            point("of another model", "elsewhere", Level::Exam, 0.1),
+        ];
+        manifest
+    }
+
+    fn readings() -> Readings {
+        let outputs = |score: f64| vec![crate::architecture::raw("malignant", score).expect("finite")];
+        let breast = |laterality, score| BreastScores { laterality, outputs: outputs(score) };
+        let breasts = vec![breast(Laterality::Left, 0.25), breast(Laterality::Right, 0.5)];
+        Readings { images: vec![], breasts, exam: outputs(0.5) }
+    }
+
+    fn names(outputs: &[Output]) -> Vec<&str> {
+        outputs.iter().map(|o| o.name.as_str()).collect()
+    }
+
+    #[test]
+    fn what_is_derived_stands_beside_the_raw_score_at_its_level() {
+        let mut readings = readings();
+        let flags = InForce::new(&manifest(), &Site::default()).expect("sound").apply(&mut readings).expect("applies");
+        assert_eq!(names(&readings.exam), ["malignant", "p_malignant", "malignant_percentile"]);
+        assert_eq!(names(&readings.breasts[0].outputs), ["malignant", "malignant_percentile"]);
+        assert_eq!(readings.exam[0].value, Value::Score(RawScore::new(0.5).expect("finite")));
+        // 2 * 0.5 - 1 = 0.
+        assert_eq!(readings.exam[1].value, Value::Probability(Probability::new(0.5).expect("probability")));
+        assert_eq!(readings.exam[2].value.number(), Some(50.0));
+        assert_eq!(readings.breasts[0].outputs[1].value.number(), Some(25.0));
+
+        let flags: Vec<_> = flags.iter().map(|f| (f.point.as_str(), f.laterality, f.flagged)).collect();
+        let (left, right) = (Some(Laterality::Left), Some(Laterality::Right));
+        assert_eq!(flags, [("recall", left, false), ("recall", right, true), ("urgent", None, false)]);
+    }
+
+    #[test]
+    fn a_site_sets_a_threshold_and_is_named() {
+        let set = |name: &str, threshold| Site {
+            operating_points: vec![SiteOperatingPoint {
+                name: name.into(),
+                threshold,
+                by: "Dr A".into(),
+                reason: "local audit".into(),
+            }],
+            ..Site::default()
+        };
+        let flags =
+            InForce::new(&manifest(), &set("urgent", 0.4)).expect("known").apply(&mut readings()).expect("applies");
+        let urgent = flags.iter().find(|f| f.point == "urgent").expect("flag");
+        assert_eq!(
+            (urgent.threshold, urgent.flagged, urgent.set_by.as_deref()),
+            (0.4, true, Some("Dr A: local audit"))
+        );
+        assert!(flags.iter().filter(|f| f.point == "recall").all(|f| f.set_by.is_none()));
+        let site = set("urgent", 0.4);
+        assert_ne!(manifest().recipe_digest(&site), manifest().recipe_digest(&Site::default()));
+
+        let check = |site: Site, expected: &str| {
+            let error = InForce::new(&manifest(), &site).expect_err("refused").to_string();
+            assert!(error.contains(expected), "{error}");
+        };
+        check(set("urgnt", 0.4), "recall, urgent");
+        check(set("urgent", f64::NAN), "no number");
+    }
+
+    #[test]
+    fn numbers_that_calibrate_nothing_are_refused() {
+        let check = |change: fn(&mut Manifest), key: &str| {
+            let mut manifest = manifest();
+            change(&mut manifest);
+            let error = InForce::new(&manifest, &Site::default()).expect_err("refused").to_string();
+            assert!(error.contains(key), "{error}");
+        };
+        check(|m| m.calibrated[0].slope = 0.0, "calibrated");
+        check(|m| m.calibrated[0].intercept = f64::NAN, "calibrated");
+        check(|m| m.percentiles[0].scores = vec![0.0], "percentiles");
+        check(|m| m.percentiles[0].scores = vec![1.0, 0.0], "percentiles");
+    }
+}

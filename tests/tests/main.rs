@@ -6,6 +6,7 @@
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
 //! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
 //! - `packages`: what those tests make packages with.
+//! - `import`: published checkpoints of the others become packages.
 //! - `models`: several models at once: shadows, results made again, differences, costs.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
@@ -18,11 +19,12 @@
 mod cli;
 mod exam0;
 mod gmic;
+mod import;
 mod mirai;
+mod models;
 mod nyu_bcc;
 mod nyu_density;
 mod packages;
-mod models;
 mod peers;
 mod real_files;
 #[allow(dead_code)]

@@ -2,21 +2,19 @@
 
 use uvid_datasets::phantom::{Wrap, encode};
 use uvid_exam::{Laterality, Slot};
-use uvid_model::checkpoint::{Checkpoint, Limits};
 
-use super::packages;
-use super::support::{output, score, shared};
+use super::support::{output, run, score, shared, stderr, stdout};
 
 #[test]
 fn dicom_in_the_published_probabilities_out() {
     let Some(checkpoint) = shared("data/density/histogram_model.p") else { return };
-    let bytes = std::fs::read(&checkpoint).expect("readable");
-    let weights = Checkpoint::read(&bytes, &Limits::default()).expect("a checkpoint").weights().expect("weights");
     let folder = tempfile::tempdir().expect("folder");
     let (package, exam) = (folder.path().join("package"), folder.path().join("exam"));
-    let recipe = "architecture = \"nyu-density\"\nweights = \"histogram.safetensors\"\nbins = 50";
-    let outputs = ["density", "p_a", "p_b", "p_c", "p_d"];
-    packages::write(&package, recipe, &Slot::ALL, &outputs, &[("histogram.safetensors", &weights)]);
+    let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
+    let imported = run(&["model", "import", "nyu-density", &text(&checkpoint), "-o", &text(&package)]);
+    assert!(imported.status.success(), "{}", stderr(&imported));
+    let verified = run(&["model", "verify", &text(&package)]);
+    assert!(verified.status.success(), "{}", stdout(&verified));
 
     std::fs::create_dir(&exam).expect("folder");
     for slot in Slot::ALL {
@@ -30,7 +28,6 @@ fn dicom_in_the_published_probabilities_out() {
         }
         std::fs::write(exam.join(format!("{slot}.dcm")), encode(&pixels, &wrap).expect("encodes")).expect("written");
     }
-    let text = |path: &std::path::Path| path.to_str().expect("UTF-8").to_owned();
     let report = score(&[&text(&exam), "--model", &text(&package)]).remove(0);
     assert_eq!(report["state"], "scored", "{}", report["reasons"]);
     let published = [("p_a", 0.081_944_4), ("p_b", 0.783_04), ("p_c", 0.133_503), ("p_d", 0.001_512_65)];
