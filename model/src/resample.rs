@@ -1,8 +1,9 @@
 //! Resampling: area averages and bilinear interpolation.
 //!
-//! Area averages, as in the density recipe: output cell i of n over the source interval [a, b) is the mean of the source over [a + L i, a + L (i+1)),
-//! L = (b - a) / n, cut at the image's edge; a sample's weight is the length of its overlap with the cell, and weights
-//! are divided by their sum. Rows first, then columns. The same formula serves when n is larger than the source.
+//! Area averages: output cell i of n over the source interval [a, b) is the mean of the source over
+//! [a + L i, a + L (i+1)), L = (b - a) / n, cut at the image's edge; a sample's weight is the length of its overlap with
+//! the cell, and weights are divided by their sum. Rows first, then columns. The same formula serves when n is larger
+//! than the source.
 //!
 //! Bilinear, as OpenCV's `INTER_LINEAR` and torch's `interpolate` without aligned corners: output i of n lies at
 //! (i + 1/2) size / n - 1/2 of the source, held within its first and last sample, between the two next to it. It does

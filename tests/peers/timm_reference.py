@@ -69,7 +69,8 @@ def report(name, model, layers, rows, columns, gain=1.0):
         flat = y.double().flatten()
         at = [int(fnv1a64(f"{layer}.{i}") % flat.numel()) for i in range(4)]
         mean, rms = float(flat.mean()), float(flat.square().mean().sqrt())
-        print(f"  {layer} {tuple(y.shape[1:])}: mean {mean:.6g}, rms {rms:.6g}, at {at}: {[float(f'{flat[i]:.6g}') for i in at]}")
+        values = [float(f"{flat[i]:.6g}") for i in at]
+        print(f"  {layer} {tuple(y.shape[1:])}: mean {mean:.6g}, rms {rms:.6g}, at {at}: {values}")
 
 
 if __name__ == "__main__":
@@ -87,3 +88,5 @@ if __name__ == "__main__":
         report(name, timm.create_model(name, num_classes=1), stages, 256, 192)
     for name in ["tf_efficientnetv2_s", "efficientnetv2_rw_s", "tf_efficientnetv2_b0"]:
         report(name, timm.create_model(name, num_classes=1), blocks, 256, 192)
+    # The size at which the RSNA 2022 winner's folds are run.
+    report("convnext_small", timm.create_model("convnext_small", num_classes=1), stages, 2048, 1024)

@@ -7,10 +7,10 @@
 //! | conv_head, bn2 | / 32 | 1 x 1 |
 //! | classifier | 1 | mean, linear |
 //!
-//! All variants have these strides; kind, kernel, expansion and squeeze of a block are read from the names and shapes of
-//! its tensors ([`Block`]). Every norm is a batch norm, followed by SiLU except at the end of a block. What the weights
-//! do not tell is their origin ([`Origin`]). The score is a linear layer of a mean, so the same layer applied at every
-//! place (output `activation`) is its exact class activation map.
+//! All variants have these strides; kind, kernel, expansion and squeeze of a block are read from the names and shapes
+//! of its tensors ([`Block`]). Every norm is a batch norm, followed by SiLU except at the end of a block. What the
+//! weights do not tell is their origin ([`Origin`]). The score is a linear layer of a mean, so the same layer applied
+//! at every place (output `activation`) is its exact class activation map.
 
 use uvid_kernels::{Builder, Features, Graph, GraphError, Map, Padding, Shape, Weights, WeightsError};
 
