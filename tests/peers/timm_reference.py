@@ -63,7 +63,7 @@ def report(name, model, layers, rows, columns, gain=1.0):
             model.get_submodule(layer).register_forward_hook(keep)
         logits = model(image(rows, columns))[0]
         exact = model.double()(image(rows, columns).double())[0]
-    print(f"{name} {rows} x {columns}, gain {gain}: logits {[float(f'{v:.8g}') for v in logits]}")
+    print(f"{name} {rows} x {columns}, gain {gain}: logits {[float(f'{v:.7g}') for v in logits]}")
     print(f"  off from f64 by {float((logits.double() - exact).abs().max()):.1e}")
     for layer, y in seen.items():
         flat = y.double().flatten()
