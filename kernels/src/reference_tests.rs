@@ -151,7 +151,8 @@ proptest! {
         prop_assume!([p.top, p.bottom, p.left, p.right].iter().all(|n| *n < k));
         let pooled = |p: Padding, of: &dyn Fn(Vec<f64>) -> f64| -> Vec<f64> {
             let at = |plane, at| of(under(plane, w, k, at).into_iter().map(|(_, v)| v).collect());
-            x.chunks(h * w).flat_map(|plane| corners((h, w), k, stride, p).into_iter().map(move |c| at(plane, c))).collect()
+            let corners = corners((h, w), k, stride, p);
+            x.chunks(h * w).flat_map(|plane| corners.iter().map(move |c| at(plane, *c))).collect()
         };
         let input = [tensor(&x, &[1, 2, h, w])];
         let (found, _) =
@@ -172,7 +173,9 @@ proptest! {
     }
 
     #[test]
-    fn batch_norm_uses_the_stored_statistics(n in 1usize..3, c in 1usize..5, h in 1usize..4, w in 1usize..4, seed: u64) {
+    fn batch_norm_uses_the_stored_statistics(
+        n in 1usize..3, c in 1usize..5, h in 1usize..4, w in 1usize..4, seed: u64,
+    ) {
         let x = noise(seed, n * c * h * w);
         let (found, weights) = run(
             |b| { b.output("y", b.pp("bn").batch_norm(b.input_maps(1, c, h, w))); Ok(()) },
@@ -244,7 +247,8 @@ proptest! {
         let (x, f) = (noise(seed, n * c * h * w), noise(!seed, n * c));
         let channel = |i: usize| i / (h * w) % c;
         let maps = [tensor(&x, &[n, c, h, w])];
-        let (found, weights) = run(|b| { b.output("y", b.scale_channels(b.input_maps(1, c, h, w), "gamma")); Ok(()) }, &maps);
+        let (found, weights) =
+            run(|b| { b.output("y", b.scale_channels(b.input_maps(1, c, h, w), "gamma")); Ok(()) }, &maps);
         let gamma = double(&values(&weights, "gamma"));
         assert_close(&found, &x.iter().enumerate().map(|(i, v)| f64::from(*v) * gamma[channel(i)]).collect::<Vec<_>>());
 
@@ -298,8 +302,9 @@ proptest! {
         let (found, weights) =
             run(|b| { b.output("y", b.table(b.input_features(1, rows), "t", c)); Ok(()) }, &[tensor(&x, &[n, rows])]);
         let t = double(&values(&weights, "t"));
-        let weighed = |v: &[f32], ch: usize| double(v).iter().enumerate().map(|(r, x)| x * t[r * c + ch]).sum::<f64>();
-        assert_close(&found, &x.chunks(rows).flat_map(|v| (0..c).map(move |ch| (v, ch))).map(|(v, ch)| weighed(v, ch)).collect::<Vec<_>>());
+        let weighed = |v: &[f64], ch: usize| v.iter().enumerate().map(|(r, x)| x * t[r * c + ch]).sum::<f64>();
+        let sums = |v: &[f32]| (0..c).map(|ch| weighed(&double(v), ch)).collect::<Vec<f64>>();
+        assert_close(&found, &x.chunks(rows).flat_map(sums).collect::<Vec<_>>());
     }
 
     #[test]

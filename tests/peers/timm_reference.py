@@ -63,13 +63,14 @@ def report(name, model, layers, rows, columns, gain=1.0):
             model.get_submodule(layer).register_forward_hook(keep)
         logits = model(image(rows, columns))[0]
         exact = model.double()(image(rows, columns).double())[0]
-    print(f"{name} {rows} x {columns}, gain {gain}: logits {[float(f'{v:.8g}') for v in logits]}")
+    print(f"{name} {rows} x {columns}, gain {gain}: logits {[float(f'{v:.7g}') for v in logits]}")
     print(f"  off from f64 by {float((logits.double() - exact).abs().max()):.1e}")
     for layer, y in seen.items():
         flat = y.double().flatten()
         at = [int(fnv1a64(f"{layer}.{i}") % flat.numel()) for i in range(4)]
         mean, rms = float(flat.mean()), float(flat.square().mean().sqrt())
-        print(f"  {layer} {tuple(y.shape[1:])}: mean {mean:.6g}, rms {rms:.6g}, at {at}: {[float(f'{flat[i]:.6g}') for i in at]}")
+        values = [float(f"{flat[i]:.6g}") for i in at]
+        print(f"  {layer} {tuple(y.shape[1:])}: mean {mean:.6g}, rms {rms:.6g}, at {at}: {values}")
 
 
 if __name__ == "__main__":
@@ -78,12 +79,19 @@ if __name__ == "__main__":
     blocks = ["bn1"] + [f"blocks.{i}" for i in range(6)] + ["bn2"]
     narrow = ConvNeXt(depths=(1, 1, 2, 1), dims=(8, 16, 24, 32), num_classes=2, in_chans=3)
     report("narrow convnext", narrow, stages, 100, 75)
+    # As the RSNA 2022 winner pools.
+    most = ConvNeXt(depths=(1, 1, 2, 1), dims=(8, 16, 24, 32), num_classes=2, in_chans=3, global_pool="max")
+    report("narrow convnext, global_pool max", most, stages, 100, 75)
     v2 = dict(num_classes=2, channel_multiplier=0.25, depth_multiplier=0.34)
     for name in ["tf_efficientnetv2_s", "efficientnetv2_rw_s"]:
         report(f"narrow {name}", timm.create_model(name, **v2), blocks, 101, 76)
+    most = timm.create_model("tf_efficientnetv2_s", global_pool="max", **v2)
+    report("narrow tf_efficientnetv2_s, global_pool max", most, blocks, 101, 76)
     b0 = _gen_efficientnet("tf_efficientnet_b0", channel_multiplier=0.25, num_classes=2, pad_type="same", bn_eps=1e-3)
     report("narrow tf_efficientnet_b0", b0, blocks, 101, 76)
     for name in ["convnext_small", "convnext_base"]:
         report(name, timm.create_model(name, num_classes=1), stages, 256, 192)
     for name in ["tf_efficientnetv2_s", "efficientnetv2_rw_s", "tf_efficientnetv2_b0"]:
         report(name, timm.create_model(name, num_classes=1), blocks, 256, 192)
+    # The size at which the RSNA 2022 winner's folds are run.
+    report("convnext_small", timm.create_model("convnext_small", num_classes=1), stages, 2048, 1024)

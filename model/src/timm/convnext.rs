@@ -42,7 +42,7 @@ pub(super) fn describe(
             here.mark(x);
         }
         let head = b.pp("head");
-        let pooled = head.pp("norm").layer_norm(b.mean_over_map(x), EPS);
+        let pooled = head.pp("norm").layer_norm(network.pool.of(b, x), EPS);
         b.output("logits", head.pp("fc").linear(pooled, classes, true));
         Ok(())
     })

@@ -7,14 +7,14 @@
 //! | conv_head, bn2 | / 32 | 1 x 1 |
 //! | classifier | 1 | mean, linear |
 //!
-//! All variants have these strides; kind, kernel, expansion and squeeze of a block are read from the names and shapes of
-//! its tensors ([`Block`]). Every norm is a batch norm, followed by SiLU except at the end of a block. What the weights
-//! do not tell is their origin ([`Origin`]). The score is a linear layer of a mean, so the same layer applied at every
-//! place (output `activation`) is its exact class activation map.
+//! All variants have these strides; kind, kernel, expansion and squeeze of a block are read from the names and shapes
+//! of its tensors ([`Block`]). Every norm is a batch norm, followed by SiLU except at the end of a block. What the
+//! weights do not tell is their origin ([`Origin`]). The score is a linear layer of a mean, so the same layer applied
+//! at every place (output `activation`) is its exact class activation map.
 
 use uvid_kernels::{Builder, Features, Graph, GraphError, Map, Padding, Shape, Weights, WeightsError};
 
-use super::Network;
+use super::{Network, Pool};
 
 /// Of the first block of each stage.
 const STRIDES: [usize; 7] = [1, 2, 2, 2, 1, 2, 1];
@@ -103,11 +103,12 @@ impl Plan {
         })
     }
 
-    /// The network for an input of these channels, rows and columns; its outputs are `logits` and `activation`.
+    /// The network for an input of these channels, rows and columns; its outputs are `logits` and, where these are a mean
+    /// over places, `activation`.
     pub(super) fn describe(
         &self,
         origin: Origin,
-        widths: &[usize],
+        network: &Network,
         classes: usize,
         channels: usize,
         [rows, columns]: [usize; 2],
@@ -117,7 +118,7 @@ impl Plan {
             let x = origin.conv(&b.pp("conv_stem"), x, self.stem, 3, 2)?;
             let bn1 = b.pp("bn1");
             let mut x = bn1.mark(origin.activated_norm(&bn1, x));
-            for (s, ((blocks, width), stride)) in self.stages.iter().zip(widths).zip(STRIDES).enumerate() {
+            for (s, ((blocks, width), stride)) in self.stages.iter().zip(&network.widths).zip(STRIDES).enumerate() {
                 let stage = b.pp("blocks").pp(s);
                 for (i, block) in blocks.iter().enumerate() {
                     x = block.describe(&stage.pp(i), origin, x, *width, if i == 0 { stride } else { 1 })?;
@@ -128,8 +129,10 @@ impl Plan {
             let bn2 = b.pp("bn2");
             let x = bn2.mark(origin.activated_norm(&bn2, x));
             let classifier = b.pp("classifier");
-            b.output("activation", classifier.linear(x, classes, true));
-            b.output("logits", classifier.linear(b.mean_over_map(x), classes, true));
+            if network.pool == Pool::Mean {
+                b.output("activation", classifier.linear(x, classes, true));
+            }
+            b.output("logits", classifier.linear(network.pool.of(b, x), classes, true));
             Ok(())
         })
     }

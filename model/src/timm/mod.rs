@@ -17,7 +17,7 @@ use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, R
 use uvid_kernels::Weights;
 
 pub use breast::{Breast, Keep};
-pub use network::{Activation, Family, Member, Network, Reading};
+pub use network::{Activation, Family, Member, Network, Pool, Reading};
 pub use prepare::{Brightness, ChestWall, Fallback, Filter, Input, Place, Preparation, Refused, Rounding};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
@@ -103,19 +103,19 @@ impl Recipe {
         LoadError::unless_all(&self.preparation.soundness())
     }
 
-    /// The scores of all classes, of what each member says.
-    fn scores<'a>(&self, members: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<f64> {
-        let mean = |of: &dyn Fn(&[f64]) -> Vec<f64>| {
-            let count = members.clone().count() as f64;
-            let values: Vec<Vec<f64>> = members.clone().map(of).collect();
-            let classes = values.first().map_or(0, Vec::len);
-            (0..classes).map(|c| values.iter().map(|v| v[c]).sum::<f64>() / count).collect::<Vec<f64>>()
-        };
+    /// The scores of all classes, of each member's logits.
+    fn scores(&self, members: &[Vec<f64>]) -> Vec<f64> {
         match self.average {
-            Average::Logits => self.scores.of(&mean(&<[f64]>::to_vec)),
-            Average::Scores => mean(&|logits| self.scores.of(logits)),
+            Average::Logits => self.scores.of(&mean(members)),
+            Average::Scores => mean(&members.iter().map(|logits| self.scores.of(logits)).collect::<Vec<_>>()),
         }
     }
+}
+
+/// Class by class.
+fn mean(members: &[Vec<f64>]) -> Vec<f64> {
+    let classes = members.first().map_or(0, Vec::len);
+    (0..classes).map(|class| members.iter().map(|m| m[class]).sum::<f64>() / members.len() as f64).collect()
 }
 
 /// The architecture, loaded.
@@ -163,7 +163,7 @@ impl Architecture for Timm {
         for (slot, image) in &exam.images {
             let input = image.values()?;
             let members = self.run(image, input).map_err(|e| Reason::ModelFailed(e.to_string()))?;
-            let scores = self.recipe.scores(members.iter().map(|m| m.logits.as_slice()));
+            let scores = self.recipe.scores(&members.iter().map(|m| m.logits.clone()).collect::<Vec<_>>());
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
@@ -206,7 +206,7 @@ impl Timm {
         let (rows, columns) = (first.rows, first.columns);
         let scores = |cell: usize| {
             let logits: Vec<Vec<f64>> = maps.iter().map(|m| m.logits.iter().map(|l| l[cell]).collect()).collect();
-            self.recipe.scores(logits.iter().map(Vec::as_slice))
+            self.recipe.scores(&logits)
         };
         let shown = shown(input, (image.rows, image.columns), rows, columns);
         let cells: Vec<Option<Vec<f64>>> = (0..rows * columns).map(|cell| shown[cell].then(|| scores(cell))).collect();
@@ -241,7 +241,7 @@ mod tests {
     fn members_become_one() {
         let check = |average, scores, expected: [f64; 2]| {
             let recipe = Recipe { average, scores, ..prepare::tests::recipe() };
-            let found = recipe.scores([&[0.0, 2.0][..], &[4.0, 2.0]].into_iter());
+            let found = recipe.scores(&[vec![0.0, 2.0], vec![4.0, 2.0]]);
             for (f, e) in found.iter().zip(expected) {
                 assert!((f - e).abs() <= 1e-12, "{found:?}, expected {expected:?}");
             }

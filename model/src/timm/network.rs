@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_kernels::{GraphError, Outputs, Reference, Weights, WeightsError};
+use uvid_kernels::{Builder, Features, GraphError, Map, Outputs, Reference, Weights, WeightsError};
 
 use super::convnext;
 use super::efficientnet::{Origin, Plan};
@@ -18,6 +18,29 @@ pub struct Network {
     pub depths: Vec<usize>,
     /// Channels of each stage.
     pub widths: Vec<usize>,
+    /// How the last map becomes a vector, timm's `global_pool`.
+    #[serde(default)]
+    pub pool: Pool,
+}
+
+/// How the last map becomes a vector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pool {
+    /// timm's `avg`, its default.
+    #[default]
+    Mean,
+    /// timm's `max`.
+    Max,
+}
+
+impl Pool {
+    pub(super) fn of(self, b: &Builder<'_>, x: Map) -> Features {
+        match self {
+            Self::Mean => b.mean_over_map(x),
+            Self::Max => b.max_over_map(x),
+        }
+    }
 }
 
 /// What a network is built of.
@@ -125,7 +148,7 @@ impl Member {
         };
         let size = [rows, columns];
         let efficientnet = |origin: Origin| -> Result<_, LoadError> {
-            Ok(Plan::of(weights, network)?.describe(origin, &network.widths, classes, channels, size)?)
+            Ok(Plan::of(weights, network)?.describe(origin, network, classes, channels, size)?)
         };
         let graph = match network.family {
             Family::Convnext => convnext::describe(network, classes, channels, size)?,

@@ -6,13 +6,18 @@ use uvid_exam::{Pixels, WindowFunction};
 use super::*;
 use crate::combine::{Combination, Combine};
 use crate::timm::breast::Keep;
-use crate::timm::{Average, Class, Family, Network, Recipe, ScoreFunction};
+use crate::timm::{Average, Class, Family, Network, Pool, Recipe, ScoreFunction};
 
 /// The recipe of the RSNA 2022 winner but for the breast box, which a detector found there.
 pub(in crate::timm) fn recipe() -> Recipe {
     Recipe {
         members: vec!["fold.safetensors".into()],
-        network: Network { family: Family::Convnext, depths: vec![3, 3, 27, 3], widths: vec![96, 192, 384, 768] },
+        network: Network {
+            family: Family::Convnext,
+            depths: vec![3, 3, 27, 3],
+            widths: vec![96, 192, 384, 768],
+            pool: Pool::Mean,
+        },
         preparation: preparation(),
         scores: ScoreFunction::Sigmoid,
         average: Average::Scores,
@@ -77,7 +82,6 @@ combine = { breast = "mean", exam = "max" }
 
 [preparation]
 window = { file = { tables = false, fallback = "min-max" } }
-breast = { work_size = 256, threshold = 0.05, share = [0.02, 0.9], border_share_max = 0.8, keep = { box = { margin = 0 } } }
 chest_wall = "as-stored"
 canvas = [2048, 1024]
 filter = "bilinear"
@@ -87,6 +91,13 @@ white = 255
 truncate = true
 mean = [123.675, 116.28, 103.53]
 std = [58.395, 57.12, 57.375]
+
+[preparation.breast]
+work_size = 256
+threshold = 0.05
+share = [0.02, 0.9]
+border_share_max = 0.8
+keep = { box = { margin = 0 } }
 "#;
     let read: Recipe = toml::from_str(text).expect("a recipe");
     read.check().expect("sound");
@@ -97,6 +108,11 @@ std = [58.395, 57.12, 57.375]
     expected.preparation.mean.clone_from(&read.preparation.mean);
     expected.preparation.std.clone_from(&read.preparation.std);
     assert_eq!(read, expected);
+    let plain = text
+        .replace("{ box = { margin = 0 } }", "\"whole\"")
+        .replace("{ file = { tables = false, fallback = \"min-max\" } }", "\"none\"");
+    let plain: Recipe = toml::from_str(&plain).expect("a recipe");
+    assert_eq!((plain.preparation.window, plain.preparation.breast.keep), (Brightness::None, Keep::Whole));
     assert!(toml::from_str::<Recipe>(&text.replace("truncate", "truncated")).is_err());
     assert!(toml::from_str::<Recipe>(&text.replace("margin", "border")).is_err());
 }
@@ -180,6 +196,21 @@ fn what_shows_no_breast_is_refused() {
 }
 
 #[test]
+fn a_box_from_a_small_picture_is_off_by_less_than_its_cells() {
+    let b = Bounds { top: 333, bottom: 777, left: 0, right: 301 };
+    let image = mammogram(1000, 700, rectangle(b));
+    for work_size in [1000, 256, 100, 50] {
+        let breast = Breast { work_size, ..preparation().breast };
+        let recipe = Preparation { window: Brightness::None, breast, canvas: [64, 64], ..preparation() };
+        let found = recipe.apply(&image).expect("a breast").bounds;
+        let cell = 1000usize.div_ceil(work_size);
+        let near = |a: usize, b: usize| a.abs_diff(b) < cell;
+        let edges = [(found.top, b.top), (found.bottom, b.bottom), (found.left, b.left), (found.right, b.right)];
+        assert!(edges.iter().all(|(a, b)| near(*a, *b)), "{work_size}: {found:?}");
+    }
+}
+
+#[test]
 fn values_are_whole_where_the_recipe_says_so() {
     let image = mammogram(100, 50, rectangle(Bounds { top: 10, bottom: 90, left: 0, right: 30 }));
     let recipe = Preparation { canvas: [64, 64], ..preparation() };
@@ -257,7 +288,8 @@ proptest! {
 
         // The corners lead back to those of the box.
         let (right, left) = ((left + width) as f64, left as f64);
-        let (first, last) = (input.to_image.apply(top as f64, left), input.to_image.apply((top + height) as f64, right));
+        let first = input.to_image.apply(top as f64, left);
+        let last = input.to_image.apply((top + height) as f64, right);
         let (mut x0, mut x1) = (expected.left as f64, expected.right as f64);
         if input.mirrored {
             std::mem::swap(&mut x0, &mut x1);
