@@ -7,11 +7,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
+use super::recipe_weights;
 use super::support::{output, run, score, shared, stderr};
-
-#[allow(dead_code)]
-#[path = "../../model/tests/fixtures/recipe_weights.rs"]
-mod recipe_weights;
 
 /// Writes a package of one member into the folder.
 fn package(folder: &Path, manifest: &Value) {

@@ -18,5 +18,8 @@ mod gmic;
 mod mirai;
 mod peers;
 mod real_files;
+#[allow(dead_code)]
+#[path = "../../model/tests/fixtures/recipe_weights.rs"]
+mod recipe_weights;
 mod structure;
 mod support;
