@@ -17,11 +17,8 @@ use uvid_model::mirai::prepare::{align, normalise};
 use uvid_model::mirai::resize::resize;
 use uvid_model::{Package, Predictor, Prepared, Site};
 
+use super::recipe_weights;
 use super::support::shared;
-
-#[allow(dead_code)]
-#[path = "../../model/tests/fixtures/recipe_weights.rs"]
-mod recipe_weights;
 
 const ROUTES: [(&str, Route); 2] = [("dcmtk", Route::Dcmtk), ("pydicom", Route::Pydicom)];
 
