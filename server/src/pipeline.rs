@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use uvid_datasets::dicom;
 use uvid_exam::{Assembly, Exam, Reason, Received, Rules, Scores, StudyInstanceUid};
 use uvid_model::Predictor;
+use uvid_model::mirai::RiskFactors;
 
 use crate::report::Report;
 pub use crate::store::accept_all;
@@ -96,6 +97,20 @@ struct Read {
 ///
 /// Bytes that were accepted are lost.
 pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -> Result<(Report, Option<Exam>), Lost> {
+    score_knowing(sources, predictor, limits, None)
+}
+
+/// The same, with what is known of the woman besides her images; the report says what was used.
+///
+/// # Errors
+///
+/// Bytes that were accepted are lost.
+pub fn score_knowing<S: Source>(
+    sources: &[S],
+    predictor: &Predictor,
+    limits: &Limits,
+    known: Option<&RiskFactors>,
+) -> Result<(Report, Option<Exam>), Lost> {
     let mut stages = Stages::default();
 
     let start = Instant::now();
@@ -110,7 +125,7 @@ pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -
     }
     stages.assemble = start.elapsed();
 
-    let outcome = predict(&assembly, &unreadable, predictor, &mut stages);
+    let outcome = predict(&assembly, &unreadable, predictor, known, &mut stages);
     Ok(report(study, assembly, unreadable, outcome, predictor, stages))
 }
 
@@ -147,12 +162,14 @@ fn predict(
     assembly: &Assembly,
     unreadable: &[Unreadable],
     predictor: &Predictor,
+    known: Option<&RiskFactors>,
     stages: &mut Stages,
 ) -> Result<Scores, Vec<Reason>> {
     let exam = assembly.exam.as_ref().map_err(|reasons| with_unreadable(reasons, assembly, unreadable))?;
 
     let start = Instant::now();
-    let prepared = predictor.prepare(exam)?;
+    let mut prepared = predictor.prepare(exam)?;
+    prepared.risk_factors = known.cloned();
     stages.prepare = start.elapsed();
 
     let start = Instant::now();

@@ -7,6 +7,8 @@ use anyhow::Context;
 use clap::{Args as ClapArgs, ValueEnum};
 use serde::Serialize;
 use uvid_exam::Exam;
+use uvid_model::Predictor;
+use uvid_model::mirai::RiskFactors;
 
 use super::progress::{bar, spinner};
 use super::timings::{Meter, Timing, TimingJson};
@@ -47,6 +49,10 @@ pub struct Args {
     /// The model: the name of the bundled package, or the folder of another one [default: density-v0].
     #[arg(long, value_name = "NAME|DIR")]
     pub model: Option<String>,
+    /// A risk factor that is known, for a package that takes it (a Mirai recipe with `risk_factors =
+    /// "known-where-given"`): `density=2`, `parous=yes`. Repeatable; for a single study, whose report names what was used.
+    #[arg(long = "risk-factor", value_name = "KEY=CLASS")]
+    pub risk_factors: Vec<String>,
     /// The configuration whose model, calibration and limits are used, as by `uvid serve` [default: ./uvid.toml, then
     /// /etc/uvid/uvid.toml, where they are].
     #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
@@ -70,6 +76,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let config = config::load(&flags)?.config;
     let limits = config.limits();
     let predictor = super::predictor(&config.model, &config.site())?;
+    let known = known(&predictor, &args.risk_factors)?;
     let search = spinner("looking for DICOM");
     let found = sources::find(&args.paths, &limits.dicom, || search.inc(1))?;
     search.finish_and_clear();
@@ -78,13 +85,18 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         "no DICOM file found ({} other files); try `uvid demo` for an exam to play with",
         found.not_dicom
     );
+    anyhow::ensure!(
+        known.is_none() || found.studies.len() == 1,
+        "risk factors are one woman's, and there are {} studies here",
+        found.studies.len()
+    );
     let mut printer = Printer::new(args.format, std::io::stdout().lock())?;
     let mut ended = Ended::Well;
     let progress = bar("scoring", found.studies.len(), "studies");
     let mut timed = Vec::new();
     for sources in found.studies.values() {
         let meter = args.timings.then(Meter::start);
-        let (report, exam) = pipeline::score(sources, &predictor, &limits)?;
+        let (report, exam) = pipeline::score_knowing(sources, &predictor, &limits, known.as_ref())?;
         let timing = meter.map(|meter| meter.stop(&report));
         if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
             write_heatmaps(folder, &report, exam)?;
@@ -114,6 +126,19 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         eprint!("{}", timings::table(predictor.id(), &timed));
     }
     Ok(ended)
+}
+
+/// What is known of the woman, as the package understands it.
+fn known(predictor: &Predictor, given: &[String]) -> anyhow::Result<Option<RiskFactors>> {
+    if given.is_empty() {
+        return Ok(None);
+    }
+    let pair = |text: &'_ String| -> anyhow::Result<(String, String)> {
+        let (key, class) = text.split_once('=').with_context(|| format!("--risk-factor {text}: not KEY=CLASS"))?;
+        Ok((key.to_owned(), class.to_owned()))
+    };
+    let pairs = given.iter().map(pair).collect::<anyhow::Result<Vec<_>>>()?;
+    Ok(Some(predictor.risk_factors(pairs.iter().map(|(key, class)| (key.as_str(), class.as_str())))?))
 }
 
 /// Writes `DIR/<study>/<view>_<map>.png` for every image of a report; returns the folder of the study.

@@ -66,7 +66,13 @@ fn write_report(out: &mut String, report: &Report) -> std::fmt::Result {
 
 /// One line for each image, breast and the exam: the probabilities, categories and scores under their names.
 fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Result {
-    let columns: Vec<&str> = scores.exam.iter().filter(|o| cell(o).is_some()).map(|o| o.name.as_str()).collect();
+    let levels = scores.breasts.iter().map(|b| &b.outputs).chain(scores.images.iter().map(|i| &i.outputs));
+    let mut columns: Vec<&str> = Vec::new();
+    for output in std::iter::once(&scores.exam).chain(levels).flatten().filter(|o| cell(o).is_some()) {
+        if !columns.contains(&output.name.as_str()) {
+            columns.push(&output.name);
+        }
+    }
     let width = |name: &str| name.len().max(8);
     write!(out, "  {:<16}", "Scores")?;
     for name in &columns {
@@ -88,7 +94,12 @@ fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Resul
         line(&format!("{} breast", breast.laterality), &breast.outputs)?;
     }
     line(&exam_label(scores.images.len()), &scores.exam)?;
-    if scores.exam.iter().any(|o| matches!(o.value, Value::Category(_))) {
+    for output in scores.exam.iter().filter(|o| is_given(o)) {
+        if let Value::Category(said) = &output.value {
+            writeln!(out, "    {}: {said}", output.name.replacen('_', " ", 1))?;
+        }
+    }
+    if scores.exam.iter().any(|o| !is_given(o) && matches!(o.value, Value::Category(_))) {
         writeln!(out, "    Letters are provisional until a site has checked their cuts: `uvid model show`.")?;
     }
     write_flags(out, scores)?;
@@ -115,8 +126,16 @@ fn exam_label(images: usize) -> String {
     if images == 4 { "exam".to_owned() } else { format!("exam, {images} of 4") }
 }
 
+/// Whether it repeats what whoever asked said, and the model did not.
+fn is_given(output: &Output) -> bool {
+    output.name.starts_with("given_")
+}
+
 /// What the table has room for.
 fn cell(output: &Output) -> Option<String> {
+    if is_given(output) {
+        return None;
+    }
     match &output.value {
         Value::Score(v) => Some(format!("{:.3}", v.get())),
         Value::Probability(p) | Value::Risk { probability: p, .. } => Some(format!("{:.4}", p.get())),
