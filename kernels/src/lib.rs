@@ -6,11 +6,15 @@
 //! from both; [`Reference`] is the readable one: candle's operations, f32, on the CPU. Every other executor is held to
 //! it by tests.
 
+mod builder;
 mod graph;
+mod op;
 mod reference;
 mod weights;
 
-pub use graph::{Builder, Features, Graph, GraphError, Map, Node, NodeId, Op, Padding, Parameter, Shape, Value};
+pub use builder::Builder;
+pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
+pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;
 pub use weights::{Misfit, Missing, Weights, WeightsError, WrongShape};
 

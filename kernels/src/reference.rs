@@ -6,7 +6,8 @@ use candle_core::{D, Device, Tensor};
 use rayon::prelude::*;
 
 use crate::Outputs;
-use crate::graph::{Graph, NodeId, Op, Padding, Parameter, Shape};
+use crate::graph::{Graph, NodeId, Shape};
+use crate::op::{Op, Padding, Parameter};
 use crate::weights::{Weights, WeightsError};
 
 /// A network with its weights.
