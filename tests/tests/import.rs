@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::support::{run, shared, stderr, stdout};
+use super::support::{output, run, score, shared, stderr, stdout};
 
 fn text(path: &Path) -> &str {
     path.to_str().expect("UTF-8")
@@ -51,6 +51,25 @@ fn mirai_is_the_same_from_every_container() {
         assert!(verified.status.success(), "{}", stdout(&verified));
     }
     assert!(written.windows(2).all(|pair| pair[0] == pair[1]), "one model, one set of weights");
+    known_risk_factors(folder.path());
+}
+
+/// What is known of the woman is refused as published, and used and recorded where the recipe says so.
+fn known_risk_factors(folder: &Path) {
+    let (package, exam) = (folder.join("0"), folder.join("exam"));
+    assert!(run(&["phantom", "--rows", "416", "--columns", "320", text(&exam)]).status.success());
+    let known = ["--model", text(&package), "--risk-factor", "density=2"];
+    let refused = run(&[&["score", text(&exam)], &known[..]].concat());
+    assert!(stderr(&refused).contains("takes no known risk factors"), "{}", stderr(&refused));
+
+    let manifest = std::fs::read_to_string(package.join("package.toml")).expect("written");
+    let open = manifest.replace("risk_factors = \"predicted\"", "risk_factors = \"known-where-given\"");
+    std::fs::write(package.join("package.toml"), open).expect("written");
+    let plain = score(&[text(&exam), "--model", text(&package)]).remove(0);
+    let informed = score(&[&[text(&exam)], &known[..]].concat()).remove(0);
+    assert_ne!(output(&informed["exam"], "risk_year_5"), output(&plain["exam"], "risk_year_5"));
+    let given = informed["exam"].as_array().expect("outputs").iter().find(|o| o["name"] == "given_density");
+    assert_eq!(given.expect("recorded")["value"], "class 2 of 0 to 3");
 }
 
 #[test]
