@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{DType, Device, Tensor};
 
-use crate::{Graph, Parameter};
+use crate::{Graph, Op, Parameter};
 
 /// Why weights do not serve a network.
 #[derive(Debug, thiserror::Error)]
@@ -19,6 +19,12 @@ pub enum WeightsError {
     /// A tensor holds a value that is no number.
     #[error("{0} holds a value that is no finite number")]
     NotFinite(String),
+    /// A variance is below 0.
+    #[error("{0} holds a variance below 0")]
+    Negative(String),
+    /// A tensor has a side of 0, or one that no network has.
+    #[error("{0} has the shape {1:?}")]
+    Size(String, Vec<usize>),
     /// The file is no safetensors file, or a tensor is of a kind that candle does not know.
     #[error("the weights cannot be read: {0}")]
     Read(#[from] candle_core::Error),
@@ -54,6 +60,10 @@ pub struct WrongShape {
     pub found: Vec<usize>,
 }
 
+/// The longest side of a tensor in a package.
+const SIDE_MAX: usize = 1 << 20;
+/// The missing names that are given similar ones; the others are named alone.
+const SUGGESTED_MAX: usize = 1000;
 /// The most similar names that are given for a missing one.
 const NEAREST_MAX: usize = 3;
 /// The names that are compared letter by letter with a missing one: those that share the longest ending, and as many
@@ -73,7 +83,11 @@ impl Misfit {
         let mut misfit = Self { missing: Vec::new(), shapes: Vec::new() };
         for p in parameters {
             match found.get(p.name.as_str()) {
-                None => misfit.missing.push(Missing { name: p.name.clone(), nearest: nearest(&p.name, &unused) }),
+                None => {
+                    let suggested = misfit.missing.len() < SUGGESTED_MAX;
+                    let nearest = if suggested { nearest(&p.name, &unused) } else { Vec::new() };
+                    misfit.missing.push(Missing { name: p.name.clone(), nearest });
+                }
                 Some(shape) if **shape != p.shape => misfit.shapes.push(WrongShape {
                     name: p.name.clone(),
                     expected: p.shape.clone(),
@@ -145,7 +159,17 @@ impl Weights {
     /// Reads the bytes of a safetensors file; floating-point tensors become f32, others are left out.
     pub fn from_safetensors(bytes: &[u8]) -> Result<Self, WeightsError> {
         let tensors = candle_core::safetensors::load_buffer(bytes, &Device::Cpu)?;
+        let odd = tensors.iter().find(|(_, t)| !t.dims().iter().all(|side| (1..=SIDE_MAX).contains(side)));
+        if let Some((name, tensor)) = odd {
+            return Err(WeightsError::Size(name.clone(), tensor.dims().to_vec()));
+        }
         Self::from_tensors(tensors)
+    }
+
+    /// Whether a key begins so.
+    pub fn any_under(&self, prefix: &str) -> bool {
+        let after = (std::ops::Bound::Included(prefix), std::ops::Bound::Unbounded);
+        self.0.range::<str, _>(after).next().is_some_and(|(name, _)| name.starts_with(prefix))
     }
 
     /// Takes named tensors; floating-point tensors become f32, others are left out.
@@ -187,6 +211,15 @@ impl Weights {
             let sum = tensor.to_dtype(DType::F64)?.sqr()?.sum_all()?.to_scalar::<f64>()?;
             if !sum.is_finite() {
                 return Err(WeightsError::NotFinite(p.name.clone()));
+            }
+        }
+        for node in graph.nodes() {
+            let Op::BatchNorm { var, eps, .. } = &node.op else { continue };
+            let Some(tensor) = self.get(&var.name) else { continue };
+            let least = tensor.to_dtype(DType::F64)?.flatten_all()?.min(0)?.to_scalar::<f64>()?;
+            // Its square root would be no number, and the activation after it would make a 0 of that.
+            if !(least + eps > 0.0) {
+                return Err(WeightsError::Negative(var.name.clone()));
             }
         }
         Ok(())

@@ -40,6 +40,14 @@ pub struct PreparedImage {
 }
 
 impl PreparedImage {
+    /// Whether all that the network sees are numbers: an activation would make a 0 of NaN.
+    pub(crate) fn is_finite(&self) -> bool {
+        match &self.input {
+            PreparedInput::Values(values) => values.iter().all(|v| v.is_finite()),
+            PreparedInput::Crop { .. } => true,
+        }
+    }
+
     /// The input of a network that takes it as it was prepared.
     pub(crate) fn values(&self) -> Result<&[f32], Reason> {
         match &self.input {

@@ -31,7 +31,8 @@ impl Combination {
             let values = values.iter().map(|v| v[class]);
             match self {
                 Self::Mean => values.clone().sum::<f64>() / values.count() as f64,
-                Self::Max => values.fold(f64::NAN, f64::max),
+                // f64::max would take the other for a NaN.
+                Self::Max => values.reduce(|a, b| if a.is_nan() || a > b { a } else { b }).unwrap_or(f64::NAN),
             }
         })
     }
@@ -72,5 +73,8 @@ mod tests {
         check(Max, Mean, [[0.4, 3.0], [0.9, 0.0]], [0.65, 1.5]);
         check(Mean, Max, [[(0.2 + 0.4) / 2.0, 2.0], [0.9, 0.0]], [0.9, 2.0]);
         assert!(Max.of::<1>(&[])[0].is_nan());
+        for values in [[[f64::NAN], [1.0]], [[1.0], [f64::NAN]]] {
+            assert!(Max.of(&values)[0].is_nan() && Mean.of(&values)[0].is_nan());
+        }
     }
 }

@@ -21,6 +21,9 @@ struct Cases {
     expected: Expected,
 }
 
+/// The most that a golden value may be off.
+const TOLERANCE_MAX: f64 = 1e-2;
+
 /// An image of a golden case.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -117,6 +120,10 @@ impl Predictor {
     pub fn verify(&self, package: &Package) -> Result<GoldenReport, PackageError> {
         let text = String::from_utf8_lossy(package.file("golden/cases.toml")?);
         let cases: Cases = toml::from_str(&text).map_err(|e| PackageError::Golden(format!("cases.toml: {e}")))?;
+        if !(0.0..=TOLERANCE_MAX).contains(&cases.tolerance) {
+            let problem = format!("cases.toml: a tolerance of {} is none within {TOLERANCE_MAX}", cases.tolerance);
+            return Err(PackageError::Golden(problem));
+        }
         let scores = self.score_golden(package, &cases.images)?;
         let mut differences = Vec::new();
         let mut compare = |who: &str, expected: &Values, found: &[Output]| {

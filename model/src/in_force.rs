@@ -24,6 +24,7 @@ impl InForce {
             let sound = c.slope.is_finite() && c.slope != 0.0 && c.intercept.is_finite();
             LoadError::unless_all(&[("calibrated", sound)])?;
         }
+        references(manifest)?;
         let rising = |p: &crate::manifest::Percentiles| {
             p.scores.len() > 1 && p.scores.iter().all(|v| v.is_finite()) && p.scores.is_sorted()
         };
@@ -33,13 +34,18 @@ impl InForce {
             if !set.threshold.is_finite() {
                 return Err(LoadError::OperatingPoint(format!("{}: its threshold is no number", set.name)));
             }
-            let Some((point, by)) = points.iter_mut().find(|(p, _)| p.name == set.name) else {
+            let mut known = false;
+            // A name may stand for a threshold of the exam and one of a breast: the site's is for both.
+            for (point, by) in points.iter_mut().filter(|(p, _)| p.name == set.name) {
+                known = true;
+                point.threshold = set.threshold;
+                *by = Some(format!("{}: {}", set.by, set.reason));
+            }
+            if !known {
                 let known: Vec<&str> = manifest.operating_points.iter().map(|p| p.name.as_str()).collect();
                 let known = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
                 return Err(LoadError::OperatingPoint(format!("{} is not among the package's: {known}", set.name)));
-            };
-            point.threshold = set.threshold;
-            *by = Some(format!("{}: {}", set.by, set.reason));
+            }
         }
         Ok(Self { calibrated: manifest.calibrated.clone(), percentiles: manifest.percentiles.clone(), points })
     }
@@ -53,20 +59,23 @@ impl InForce {
         for (point, set_by) in &self.points {
             let mut cut = |outputs: &[Output], laterality: Option<Laterality>| {
                 let of = outputs.iter().find(|o| o.name == point.output);
-                if let Some(value) = of.and_then(|output| output.value.number()) {
-                    flags.push(Flag {
-                        point: point.name.clone(),
-                        output: point.output.clone(),
-                        laterality,
-                        threshold: point.threshold,
-                        flagged: value >= point.threshold,
-                        set_by: set_by.clone(),
-                    });
-                }
+                // Without a number nobody would be flagged, and nobody would know.
+                let value =
+                    of.and_then(|output| output.value.number()).ok_or_else(|| absent(&point.name, &point.output))?;
+                flags.push(Flag {
+                    point: point.name.clone(),
+                    output: point.output.clone(),
+                    laterality,
+                    threshold: point.threshold,
+                    flagged: value >= point.threshold,
+                    set_by: set_by.clone(),
+                });
+                Ok(())
             };
             match point.level {
-                Level::Exam => cut(&readings.exam, None),
-                Level::Breast => readings.breasts.iter().for_each(|b| cut(&b.outputs, Some(b.laterality))),
+                Level::Exam => cut(&readings.exam, None)?,
+                Level::Breast if readings.breasts.is_empty() => return Err(absent(&point.name, &point.output)),
+                Level::Breast => readings.breasts.iter().try_for_each(|b| cut(&b.outputs, Some(b.laterality)))?,
                 // The loader refuses it: an image alone is not acted upon.
                 Level::Image => {}
             }
@@ -89,13 +98,43 @@ impl InForce {
             }
         }
         for percentiles in self.percentiles.iter().filter(|p| p.levels.contains(&level)) {
-            let score = raw(outputs, &percentiles.output);
-            if let Some(place) = score.and_then(|score| Percentile::among(score, &percentiles.scores)) {
-                outputs.push(Output { name: percentiles.gives.clone(), value: Value::Percentile(place) });
-            }
+            let place = raw(outputs, &percentiles.output).and_then(|s| Percentile::among(s, &percentiles.scores));
+            let place = place.ok_or_else(|| absent(&percentiles.gives, &percentiles.output))?;
+            outputs.push(Output { name: percentiles.gives.clone(), value: Value::Percentile(place) });
         }
         Ok(())
     }
+}
+
+/// Refuses names that lead nowhere, or to two places.
+fn references(manifest: &Manifest) -> Result<(), LoadError> {
+    let derived = manifest.calibrated.iter().map(|c| (&c.output, &c.gives));
+    let derived: Vec<_> = derived.chain(manifest.percentiles.iter().map(|p| (&p.output, &p.gives))).collect();
+    let mut given: Vec<&String> = derived.iter().map(|(_, gives)| *gives).collect();
+    for (output, gives) in &derived {
+        if !manifest.outputs.contains_key(*output) {
+            return Err(LoadError::Output(format!("{gives} is made of {output}, which is none of its outputs")));
+        }
+        if manifest.outputs.contains_key(*gives) || given.iter().filter(|g| *g == gives).count() > 1 {
+            return Err(LoadError::Output(format!("{gives} is the name of two outputs")));
+        }
+    }
+    given.extend(manifest.outputs.keys());
+    for (i, point) in manifest.operating_points.iter().enumerate() {
+        let same = |p: &OperatingPoint| p.name == point.name && p.level == point.level;
+        if manifest.operating_points[..i].iter().any(same) {
+            return Err(LoadError::OperatingPoint(format!("{} stands there twice", point.name)));
+        }
+        if !given.contains(&&point.output) {
+            let problem = format!("{} cuts {}, which is none of the package's outputs", point.name, point.output);
+            return Err(LoadError::OperatingPoint(problem));
+        }
+    }
+    Ok(())
+}
+
+fn absent(what: &str, output: &str) -> Reason {
+    Reason::ModelFailed(format!("{what} reads {output}, which the model did not give there"))
 }
 
 #[cfg(test)]
@@ -122,6 +161,8 @@ mod tests {
             scores: vec![0.0, 0.5, 1.0],
             source: "a test".into(),
         }];
+        let meaning = manifest.outputs["p_dense"].clone();
+        manifest.outputs.insert("malignant".into(), meaning);
         let point = |name: &str, output: &str, level, threshold| OperatingPoint {
             name: name.into(),
             output: output.into(),
@@ -131,11 +172,8 @@ mod tests {
             specificity: 0.9,
             source: "a test".into(),
         };
-        manifest.operating_points = vec![
-            point("recall", "malignant", Level::Breast, 0.5),
-            point("urgent", "p_malignant", Level::Exam, 0.9),
-            point("of another model", "elsewhere", Level::Exam, 0.1),
-        ];
+        manifest.operating_points =
+            vec![point("recall", "malignant", Level::Breast, 0.5), point("urgent", "p_malignant", Level::Exam, 0.9)];
         manifest
     }
 
@@ -165,6 +203,17 @@ mod tests {
         let flags: Vec<_> = flags.iter().map(|f| (f.point.as_str(), f.laterality, f.flagged)).collect();
         let (left, right) = (Some(Laterality::Left), Some(Laterality::Right));
         assert_eq!(flags, [("recall", left, false), ("recall", right, true), ("urgent", None, false)]);
+    }
+
+    #[test]
+    fn one_name_at_two_levels_is_set_at_both() {
+        let mut manifest = manifest();
+        manifest.operating_points.push(OperatingPoint { level: Level::Exam, ..manifest.operating_points[0].clone() });
+        let set = SiteOperatingPoint { name: "recall".into(), threshold: 0.1, by: "A".into(), reason: "B".into() };
+        let site = Site { operating_points: vec![set], ..Site::default() };
+        let flags = InForce::new(&manifest, &site).expect("known").apply(&mut readings()).expect("applies");
+        let recall: Vec<_> = flags.iter().filter(|f| f.point == "recall").map(|f| (f.threshold, f.flagged)).collect();
+        assert_eq!(recall, [(0.1, true); 3]);
     }
 
     #[test]
@@ -209,5 +258,20 @@ mod tests {
         check(|m| m.calibrated[0].intercept = f64::NAN, "calibrated");
         check(|m| m.percentiles[0].scores = vec![0.0], "percentiles");
         check(|m| m.percentiles[0].scores = vec![1.0, 0.0], "percentiles");
+        check(|m| m.calibrated[0].output = "elsewhere".into(), "p_malignant is made of elsewhere");
+        check(|m| m.calibrated[0].gives = "malignant".into(), "malignant is the name of two outputs");
+        check(|m| m.percentiles[0].gives = "p_malignant".into(), "p_malignant is the name of two outputs");
+        check(|m| m.operating_points[0].output = "elsewhere".into(), "recall cuts elsewhere");
+        check(|m| m.operating_points.push(m.operating_points[0].clone()), "recall stands there twice");
+    }
+
+    #[test]
+    fn a_flag_that_finds_nothing_to_cut_stops_the_study() {
+        let mut manifest = manifest();
+        manifest.operating_points[0].level = Level::Exam;
+        manifest.operating_points[0].output = "density".into();
+        let in_force = InForce::new(&manifest, &Site::default()).expect("sound");
+        let reason = in_force.apply(&mut readings()).expect_err("stopped").to_string();
+        assert!(reason.contains("recall reads density"), "{reason}");
     }
 }

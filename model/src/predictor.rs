@@ -32,6 +32,9 @@ pub enum LoadError {
     /// The calibration is none.
     #[error("the calibration {0}")]
     Calibration(String),
+    /// An output's name leads nowhere, or to two places.
+    #[error("the package's output {0}")]
+    Output(String),
     /// A site sets a threshold that the package does not know.
     #[error("the operating point {0}")]
     OperatingPoint(String),
@@ -110,6 +113,9 @@ impl Predictor {
         let mut reasons = Vec::new();
         for (slot, result) in prepared {
             match result {
+                Ok(image) if !image.is_finite() => {
+                    reasons.push(Reason::ModelFailed(format!("{slot}: the prepared image holds no finite number")));
+                }
                 Ok(image) => {
                     images.insert(slot, image);
                 }

@@ -266,8 +266,16 @@ pub(crate) fn eligible(image: &Mammogram, rules: &Rules) -> Result<Slot, Fate> {
 
 fn manufacturer_taken(manufacturer: Option<&str>, rules: &Rules) -> bool {
     let Some(taken) = &rules.manufacturers else { return true };
-    let manufacturer = manufacturer.unwrap_or_default().to_lowercase();
-    taken.iter().any(|name| manufacturer.contains(&name.to_lowercase()))
+    let words = |text: &str| -> Vec<String> {
+        let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+        words.map(str::to_lowercase).collect()
+    };
+    // Whole words in a row: "GE" is not in "Image".
+    let manufacturer = words(manufacturer.unwrap_or_default());
+    taken
+        .iter()
+        .map(|name| words(name))
+        .any(|name| !name.is_empty() && manufacturer.windows(name.len()).any(|w| w == name))
 }
 
 /// What is compared, in order; greater wins.

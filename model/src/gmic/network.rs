@@ -9,6 +9,7 @@ use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights};
 
 use super::{Recipe, patches};
 use crate::predictor::LoadError;
+use crate::resnet18::basic;
 use crate::resnet22::resnet22;
 
 /// Channels, as the checkpoint has them.
@@ -79,21 +80,6 @@ fn resnet18(b: &Builder<'_>, x: Map, width: usize) -> Result<uvid_kernels::Featu
         x = b.mark(basic(&b.pp(1), x, width << (layer - 1), 1)?);
     }
     Ok(b.mean_over_map(x))
-}
-
-/// A post-activation basic block.
-pub(crate) fn basic(b: &Builder<'_>, x: Map, out: usize, stride: usize) -> Result<Map, GraphError> {
-    let y = b.pp("conv1").conv(x, out, 3, stride, 1, false)?;
-    let y = b.relu(b.pp("bn1").batch_norm(y));
-    let y = b.pp("conv2").conv(y, out, 3, 1, 1, false)?;
-    let y = b.pp("bn2").batch_norm(y);
-    let shortcut = if stride == 1 {
-        x
-    } else {
-        let down = b.pp("downsample");
-        down.pp(1).batch_norm(down.pp(0).conv(x, out, 1, stride, 0, false)?)
-    };
-    Ok(b.relu(b.add(y, shortcut)?))
 }
 
 /// One checkpoint of the ensemble, loaded.
@@ -168,6 +154,9 @@ impl Member {
         local_marks: &[&str],
     ) -> candle_core::Result<(Reading, uvid_kernels::Outputs)> {
         let mut marked = self.global.run_with_marks(std::slice::from_ref(x), global_marks)?;
+        let finite = |t: &Tensor| -> candle_core::Result<bool> {
+            Ok(t.flatten_all()?.to_vec1::<f32>()?.iter().all(|v| v.is_finite()))
+        };
         let maps = marked["saliency"].squeeze(0)?.flatten_from(1)?.to_vec2::<f32>()?;
         let [benign, malignant]: [Vec<f32>; 2] =
             maps.try_into().map_err(|_| candle_core::Error::msg("the saliency has not two classes"))?;
@@ -179,6 +168,10 @@ impl Member {
         let size = self.patch_size;
         let pixels = Tensor::from_vec(pixels, (self.patches, 1, size, size), &Device::Cpu)?;
         marked.extend(self.local.run_with_marks(&[pixels, marked["global"].clone()], local_marks)?);
+        // A logistic function would make a score of an infinity.
+        if !finite(&marked["global"])? || !finite(&marked["z"])? {
+            candle_core::bail!("a value inside the network is no finite number");
+        }
         let pair = |name: &str| -> candle_core::Result<[f32; 2]> {
             let values = marked[name].to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
             values.try_into().map_err(|_| candle_core::Error::msg("the output has not two classes"))

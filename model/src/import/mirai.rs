@@ -11,6 +11,9 @@ use crate::mirai::calibration::{Calibrator, TwoSteps};
 use crate::mirai::encoder::Encoder;
 use crate::mirai::risk_factors::RiskFactor;
 
+/// The published model has 34.
+const RISK_FACTORS_MAX: usize = 256;
+
 /// SHA-256 of the files of release v0.8.0, as noted by others who hold them.
 const PUBLISHED: [&str; 3] = [
     "e66261f434474686462e5c7035de37452f47e4e7cc8831086be19397383e8af3",
@@ -84,7 +87,8 @@ fn options(checkpoint: &Checkpoint<'_>) -> Result<AggregatorRecipe, String> {
     };
     for refused in ["pred_both_sides", "make_probs_indep"] {
         // Absent from older files, where it meant no.
-        if checkpoint.get(&["args", refused]).and_then(Value::as_bool) == Some(true) {
+        let no = checkpoint.get(&["args", refused]).is_none_or(|v| v.is_none() || v.as_bool() == Some(false));
+        if !no {
             return Err(format!("it was trained with {refused}, which changes what its outputs mean"));
         }
     }
@@ -98,6 +102,9 @@ fn options(checkpoint: &Checkpoint<'_>) -> Result<AggregatorRecipe, String> {
         other => return Err(format!("its pool {other:?} is not known")),
     };
     let classes = arg("risk_factor_key_to_num_class")?;
+    if arg("risk_factor_keys")?.items().nth(RISK_FACTORS_MAX).is_some() {
+        return Err(format!("it has more than {RISK_FACTORS_MAX} risk factors"));
+    }
     let risk_factors = arg("risk_factor_keys")?.items().map(|key| {
         let key = key.as_str().ok_or("a key of its risk factors is no text")?;
         let count = classes.get(key).and_then(Value::as_i64).and_then(|n| usize::try_from(n).ok());

@@ -107,6 +107,10 @@ impl Aggregator {
             sides: rows("side", 3),
             width: weights.dim("transformer.view_embed.weight", 1).unwrap_or(32),
         };
+        LoadError::unless_all(&[
+            ("aggregator: its tables of views and sides", tables.views > 1 && tables.sides > 1),
+            ("aggregator: its table of times", tables.times > 0),
+        ])?;
         let encoder = weights.dim("projection_layer.weight", 1).unwrap_or(512);
         let graph = network(encoder, tables, recipe)?;
         Ok(Self { network: Reference::new(graph, weights)?, tables, recipe: recipe.clone() })

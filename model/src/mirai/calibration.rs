@@ -20,7 +20,7 @@ pub enum Calibrator {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Composite {
-    /// Not 0.
+    /// Above 0.
     pub a: f64,
     /// Added.
     pub b: f64,
@@ -64,12 +64,13 @@ impl Calibrator {
         1.0 / (1.0 + exponent.exp())
     }
 
-    /// Whether its numbers are numbers.
+    /// Whether its numbers are numbers, and a higher score means a higher risk.
     pub(super) fn is_sound(&self) -> bool {
         match *self {
-            Self::Composite(Composite { a, b }) => [a, b].iter().all(|v| v.is_finite()),
+            Self::Composite(Composite { a, b }) => a.is_finite() && b.is_finite() && a > 0.0,
             Self::TwoSteps(s) => {
-                [s.base_slope, s.base_offset, s.calibrator_slope, s.calibrator_offset].iter().all(|v| v.is_finite())
+                let numbers = [s.base_slope, s.base_offset, s.calibrator_slope, s.calibrator_offset];
+                numbers.iter().all(|v| v.is_finite()) && s.base_slope * s.calibrator_slope < 0.0
             }
         }
     }

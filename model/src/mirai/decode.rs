@@ -27,6 +27,11 @@ pub enum Route {
 /// The largest value of the image that is made.
 const FULL: f64 = 65535.0;
 
+/// Whether the file's photometric interpretation says that larger is darker.
+pub(super) fn monochrome1(image: &Mammogram) -> bool {
+    image.pixels.inverted() != (image.rescale.slope < 0.0)
+}
+
 /// The 16-bit image, row-major, of the mammogram's rows and columns.
 pub fn decode(image: &Mammogram, route: Route) -> Vec<u16> {
     let (pixels, rescale) = (&image.pixels, image.rescale);
@@ -35,8 +40,7 @@ pub fn decode(image: &Mammogram, route: Route) -> Vec<u16> {
     let ends = (rescaled(least), rescaled(most));
     let extremes = (ends.0.min(ends.1), ends.0.max(ends.1));
     // Pixels are inverted where the photometric interpretation is, or the slope is negative, but not both.
-    let monochrome1 = pixels.inverted() != (rescale.slope < 0.0);
-    let inverted = monochrome1 && route == Route::Dcmtk;
+    let inverted = monochrome1(image) && route == Route::Dcmtk;
     let look = Look::of(image, route);
     let curve: Vec<u16> = (0..=u16::MAX).map(|p| look.apply(rescaled(p), extremes, route, inverted)).collect();
     pixels.values().iter().map(|p| curve[usize::from(*p)]).collect()

@@ -6,8 +6,8 @@
 use candle_core::Tensor;
 use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights};
 
-use crate::gmic::network::basic;
 use crate::predictor::LoadError;
+use crate::resnet18::basic;
 
 /// The network, loaded.
 #[derive(Debug, Clone)]

@@ -67,8 +67,8 @@ impl Recipe {
         let calibration = self.calibration.len() == usize::from(self.aggregator.years);
         LoadError::unless_all(&[
             ("size", self.size.iter().all(|n| (32..=8192).contains(n))),
-            ("mean", self.mean.is_finite()),
-            ("deviation", self.deviation.is_finite() && self.deviation > 0.0),
+            ("mean", self.mean.abs() <= 1e9),
+            ("deviation", (1e-6..=1e9).contains(&self.deviation)),
             ("air_share_min", (0.0..=1.0).contains(&self.air_share_min)),
             ("aggregator", self.aggregator.is_sound()),
             ("calibration", calibration && self.calibration.iter().all(Calibrator::is_sound)),

@@ -10,7 +10,7 @@
 use uvid_exam::{Affine, Mammogram};
 
 use super::Recipe;
-use super::decode::decode;
+use super::decode::{Route, decode, monochrome1};
 use super::resize::resize;
 
 /// The image shows no breast on a dark background.
@@ -19,6 +19,9 @@ pub enum NoBreast {
     /// Nothing is brighter than anything else.
     #[error("all pixels have one value")]
     NoContrast,
+    /// MONOCHROME1 by a decoder that does not invert it.
+    #[error("it is MONOCHROME1, which the recipe's decoder leaves inverted")]
+    Inverted,
     /// Too few pixels are dark.
     #[error("only {:.1} % of the pixels are air; is the image inverted?", .0 * 100.0)]
     NoAir(f64),
@@ -38,6 +41,10 @@ pub fn prepare(image: &Mammogram, recipe: &Recipe) -> Result<Input, NoBreast> {
     let [rows, columns] = recipe.size;
     let decoded = decode(image, recipe.decoder);
     gate(&decoded, recipe.air_share_min)?;
+    // The authors' code leaves these inverted there.
+    if recipe.decoder == Route::Pydicom && monochrome1(image) {
+        return Err(NoBreast::Inverted);
+    }
     let mut resized = resize(&decoded, image.pixels.columns(), (rows, columns));
     let mirrored = align(&mut resized, columns);
     let row_scale = image.pixels.rows() as f64 / rows as f64;

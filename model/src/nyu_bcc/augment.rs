@@ -36,7 +36,7 @@ impl Augmentation {
     pub(super) fn check(&self) -> Result<(), LoadError> {
         let noise = |n: usize| n <= 1024;
         LoadError::unless_all(&[
-            ("augmentation.epochs", (1..=1000).contains(&self.epochs)),
+            ("augmentation.epochs", (1..=100).contains(&self.epochs)),
             ("augmentation.crop_noise", self.crop_noise.into_iter().all(noise)),
             ("augmentation.size_noise", noise(self.size_noise)),
             ("augmentation.exam_position", self.exam_position <= 10_000),

@@ -36,7 +36,7 @@ impl HeatmapRecipe {
     pub(super) fn check(&self) -> Result<(), LoadError> {
         LoadError::unless_all(&[
             ("heatmaps.patch", (32..=1024).contains(&self.patch)),
-            ("heatmaps.stride", (8..=self.patch).contains(&self.stride)),
+            ("heatmaps.stride", (32..=self.patch).contains(&self.stride)),
         ])
     }
 }

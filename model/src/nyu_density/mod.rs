@@ -20,6 +20,7 @@ use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, 
 use crate::package::Package;
 use crate::predictor::LoadError;
 use crate::regions::right_half_is_fuller;
+use crate::timm::Breast;
 
 /// The recipe.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -29,6 +30,9 @@ pub struct Recipe {
     pub weights: String,
     /// Bins of a view's histogram.
     pub bins: usize,
+    /// An image that shows no breast on a dark background is refused; brightness is 0 at its smallest value and 1 at
+    /// its largest. A histogram of noise would get a category like any other.
+    pub gate: Breast,
 }
 
 /// The views in the order in which their histograms are joined.
@@ -40,6 +44,7 @@ const CATEGORIES: [(&str, &str); 4] = [("A", "p_a"), ("B", "p_b"), ("C", "p_c"),
 /// The architecture, loaded.
 pub(crate) struct NyuDensity {
     bins: usize,
+    gate: Breast,
     network: Reference,
 }
 
@@ -47,9 +52,10 @@ impl NyuDensity {
     pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
         let required = &package.manifest().input.required_views;
         let all = VIEWS.iter().all(|view| required.iter().any(|r| Slot::from(*r) == *view));
+        LoadError::unless_all(&recipe.gate.soundness())?;
         LoadError::unless_all(&[("bins", (2..=65536).contains(&recipe.bins)), ("input.required_views", all)])?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        Ok(Self { bins: recipe.bins, network: network(&weights, recipe.bins)? })
+        Ok(Self { bins: recipe.bins, gate: recipe.gate.clone(), network: network(&weights, recipe.bins)? })
     }
 }
 
@@ -68,7 +74,12 @@ pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
 
 impl Architecture for NyuDensity {
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let pixels = upright(image.without_padding().into_owned(), image.pixels.columns());
+        let columns = image.pixels.columns();
+        let pixels = upright(image.without_padding().into_owned(), columns);
+        let (least, most) = pixels.iter().fold((u16::MAX, 0), |(lo, hi), &v| (lo.min(v), hi.max(v)));
+        let span = f32::from(most.saturating_sub(least)).max(1.0);
+        let picture: Vec<f32> = pixels.iter().map(|v| f32::from(v - least) / span).collect();
+        self.gate.find(&picture, image.pixels.rows(), columns).map_err(|e| e.reason(slot))?;
         let shares = histogram::shares(&pixels, self.bins).ok_or_else(|| Reason::NoBreastFound {
             slot: slot.to_string(),
             detail: "every pixel has the same value".to_owned(),

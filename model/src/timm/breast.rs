@@ -49,13 +49,13 @@ pub struct Found {
 }
 
 impl Breast {
-    pub(super) fn soundness(&self) -> [(&'static str, bool); 4] {
+    pub(crate) fn soundness(&self) -> [(&'static str, bool); 4] {
         let share = |s: f64| (0.0..=1.0).contains(&s);
         [
-            ("preparation.breast.work_size", (16..=4096).contains(&self.work_size)),
-            ("preparation.breast.threshold", share(self.threshold)),
-            ("preparation.breast.share", self.share.into_iter().all(share) && self.share[0] < self.share[1]),
-            ("preparation.breast.border_share_max", share(self.border_share_max)),
+            ("breast.work_size", (16..=4096).contains(&self.work_size)),
+            ("breast.threshold", share(self.threshold)),
+            ("breast.share", self.share.into_iter().all(share) && self.share[0] < self.share[1]),
+            ("breast.border_share_max", share(self.border_share_max)),
         ]
     }
 

@@ -33,7 +33,7 @@ impl Origin {
         match (self, b.shape(x)) {
             (Self::TensorFlow, Shape::Map { rows, columns, .. }) => Padding::same(rows, columns, kernel, stride),
             (Self::TensorFlow, Shape::Features { .. }) => Padding::default(),
-            (Self::Torch, _) => Padding::from((kernel + stride - 2) / 2),
+            (Self::Torch, _) => Padding::from((kernel + stride).saturating_sub(2) / 2),
         }
     }
 

@@ -137,6 +137,8 @@ impl Timm {
         LoadError::unless_all(&[
             ("members", members.iter().all(|m| m.classes() == classes)),
             ("classes", recipe.classes.iter().all(|c| c.index < classes)),
+            // The softmax of one class is 1 for everybody.
+            ("scores", recipe.scores == ScoreFunction::Sigmoid || classes > 1),
         ])?;
         Ok(Self { recipe: recipe.clone(), members })
     }

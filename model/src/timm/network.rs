@@ -88,10 +88,7 @@ impl Network {
 
     /// How many blocks each stage has, by the names of their tensors.
     fn depths_of(&self, weights: &Weights) -> Vec<usize> {
-        let has = |stage: usize, block: usize| {
-            let prefix = self.family.block(stage, block);
-            weights.names().any(|name| name.starts_with(&prefix))
-        };
+        let has = |stage: usize, block: usize| weights.any_under(&self.family.block(stage, block));
         let depth = |stage: usize| (0..).take_while(|block| has(stage, *block)).count();
         (0..).map(depth).take_while(|depth| *depth > 0).collect()
     }
@@ -180,6 +177,10 @@ impl Member {
             }
             None => None,
         };
-        Ok((Reading { logits: doubles(&outputs["logits"])?, activation }, outputs))
+        let logits = doubles(&outputs["logits"])?;
+        if !logits.iter().all(|v| v.is_finite()) {
+            candle_core::bail!("a logit is no finite number");
+        }
+        Ok((Reading { logits, activation }, outputs))
     }
 }

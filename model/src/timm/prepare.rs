@@ -135,7 +135,7 @@ pub enum Refused {
 }
 
 impl Refused {
-    pub(super) fn reason(self, slot: Slot) -> Reason {
+    pub(crate) fn reason(self, slot: Slot) -> Reason {
         match self {
             Self::NoContrast | Self::Share(_) | Self::BrightBorder => {
                 Reason::NoBreastFound { slot: slot.to_string(), detail: self.to_string() }
@@ -171,7 +171,7 @@ impl Preparation {
             ("preparation.canvas", self.canvas.iter().all(|n| (32..=8192).contains(n))),
             ("preparation.white", self.white > 0.0 && self.white.is_finite()),
             ("preparation.mean", matches!(channels, 1 | 3) && self.mean.iter().all(|m| m.is_finite())),
-            ("preparation.std", self.std.len() == channels && self.std.iter().all(|s| s.is_finite() && *s > 0.0)),
+            ("preparation.std", self.std.len() == channels && self.std.iter().all(|s| (1e-6..=1e9).contains(s))),
         ]);
         sound
     }
