@@ -62,9 +62,16 @@ fn known_risk_factors(folder: &Path) {
     let refused = run(&[&["score", text(&exam)], &known[..]].concat());
     assert!(stderr(&refused).contains("takes no known risk factors"), "{}", stderr(&refused));
 
-    let manifest = std::fs::read_to_string(package.join("package.toml")).expect("written");
-    let open = manifest.replace("risk_factors = \"predicted\"", "risk_factors = \"known-where-given\"");
-    std::fs::write(package.join("package.toml"), open).expect("written");
+    let (Some(encoder), Some(aggregator)) =
+        (sample("mirai_encoder_dataparallel_narrow8_legacy.p"), sample("mirai_transformer_narrow8_legacy.p"))
+    else {
+        return;
+    };
+    let package = folder.join("known");
+    let files = ["--encoder", &encoder, "--aggregator", &aggregator, "--known-risk-factors", "-o", text(&package)];
+    let result = run(&[&["model", "import", "mirai"], &files[..]].concat());
+    assert!(result.status.success(), "{}", stderr(&result));
+    let known = ["--model", text(&package), "--risk-factor", "density=2"];
     let plain = score(&[text(&exam), "--model", text(&package)]).remove(0);
     let informed = score(&[&[text(&exam)], &known[..]].concat()).remove(0);
     assert_ne!(output(&informed["exam"], "risk_year_5"), output(&plain["exam"], "risk_year_5"));
@@ -128,4 +135,7 @@ fn nyu_classifiers_say_themselves_what_they_are() {
     refused("b", &[&one, "--patches", &patches], "leave the patch classifier out");
     refused("c", &[&three, "--patches", &one], "features.conv0.weight");
     refused("d", &[&patches], "four_view_resnet.cc.first_conv.weight");
+    refused("e", &[&patches], "import nyu-bcc --patches");
+    refused("f", &[&one, "--name", "density-v0"], "no name for a package");
+    refused("g", &[&one, "--name", "a/../b"], "no name for a package");
 }

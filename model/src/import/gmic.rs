@@ -30,7 +30,7 @@ pub fn gmic(checkpoints: &[Source], mut progress: impl FnMut(&str)) -> Result<Dr
             return Err(ImportError::Files(format!("{} is given as model {number}, as another is", source.name)));
         }
         let weights = source.weights()?;
-        let loaded = Member::new(&weights, &recipe, member.top_share).map_err(|e| source.misfit(e))?;
+        let loaded = Member::new(&weights, &recipe, member.top_share).map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &member.weights, &weights, &loaded.parameters())?;
         recipe.members.push(member);
     }

@@ -9,7 +9,7 @@ use crate::manifest::Recipe;
 use crate::mirai::aggregator::{Aggregator, AggregatorRecipe, Pool};
 use crate::mirai::calibration::{Calibrator, TwoSteps};
 use crate::mirai::encoder::Encoder;
-use crate::mirai::risk_factors::RiskFactor;
+use crate::mirai::risk_factors::{RiskFactor, RiskFactorSource};
 
 /// The published model has 34.
 const RISK_FACTORS_MAX: usize = 256;
@@ -21,7 +21,7 @@ const PUBLISHED: [&str; 3] = [
     "822092d81272c97883d54a4bde0bc1cdcebadb861dea8467cb93201fedb73efa",
 ];
 
-/// Makes a package of `mgh_mammo_MIRAI_Base_May20_2019.p`, `mgh_mammo_cancer_MIRAI_Transformer_Jan13_2020.p` and
+/// Makes a package, with the risk factors `Predicted` as published or not, of `mgh_mammo_MIRAI_Base_May20_2019.p`, `mgh_mammo_cancer_MIRAI_Transformer_Jan13_2020.p` and
 /// `Mirai_calibrator_mar12_2022.p`.
 ///
 /// # Errors
@@ -31,6 +31,7 @@ pub fn mirai(
     encoder: &Source,
     aggregator: &Source,
     calibrator: Option<&Source>,
+    risk_factors: RiskFactorSource,
     mut progress: impl FnMut(&str),
 ) -> Result<Draft, ImportError> {
     let mut draft = Draft::new(include_str!("../../cards/mirai.toml"))?;
@@ -39,13 +40,13 @@ pub fn mirai(
     };
     progress(&encoder.name);
     let weights = encoder.weights()?;
-    let loaded = Encoder::new(weights.clone(), recipe.size).map_err(|e| encoder.misfit(e))?;
+    let loaded = Encoder::new(weights.clone(), recipe.size).map_err(|e| encoder.misfit(&weights, e))?;
     draft.take(encoder, &recipe.encoder_weights, &weights, &loaded.parameters())?;
 
     progress(&aggregator.name);
     recipe.aggregator = options(&aggregator.read()?).map_err(|e| aggregator.odd(&e))?;
     let weights = aggregator.weights()?;
-    let loaded = Aggregator::new(weights.clone(), &recipe.aggregator).map_err(|e| aggregator.misfit(e))?;
+    let loaded = Aggregator::new(weights.clone(), &recipe.aggregator).map_err(|e| aggregator.misfit(&weights, e))?;
     draft.take(aggregator, &recipe.aggregator_weights, &weights, &loaded.parameters())?;
     draft.note(format!(
         "{}: read from its args: heads {}, layers {}, channels {}, pool {:?}, risk factors {}, years {}",
@@ -71,6 +72,11 @@ pub fn mirai(
             years
         }
     };
+    recipe.risk_factors = risk_factors;
+    if risk_factors == RiskFactorSource::KnownWhereGiven {
+        draft.manifest.name.push_str("-known-factors");
+        draft.note("known risk factors take the predicted ones' place, which the published model does not do".into());
+    }
     let known = draft.manifest.sources.iter().filter(|s| PUBLISHED.contains(&s.sha256.as_str())).count();
     let all = draft.manifest.sources.len();
     draft.note(format!("{known} of {all} files are, byte for byte, those of the published release v0.8.0"));

@@ -46,10 +46,12 @@ pub enum ImportError {
         error: CheckpointError,
     },
     /// A checkpoint does not serve the architecture.
-    #[error("{file} is no checkpoint of this model: {error}")]
+    #[error("{file} is no checkpoint of this model{looks_like}: {error}")]
     Weights {
         /// Which.
         file: String,
+        /// What it seems to be instead, if that can be told.
+        looks_like: String,
         /// Why.
         error: LoadError,
     },
@@ -66,7 +68,7 @@ pub enum ImportError {
     #[error("the card: {0}")]
     Card(String),
     /// Something is where the package should go.
-    #[error("{0} exists and is not empty; give another folder")]
+    #[error("{0} exists and is no empty folder; give another")]
     Exists(PathBuf),
     /// A file cannot be written.
     #[error("{file}: {error}")]
@@ -77,6 +79,18 @@ pub enum ImportError {
         error: std::io::Error,
     },
 }
+
+/// How the tensors of published models begin.
+const MARKS: [(&str, &str); 8] = [
+    ("ds_net.", "GMIC: `import gmic`"),
+    ("four_view_resnet.", "an NYU breast cancer classifier: `import nyu-bcc`"),
+    ("features.denseblock1.", "the patch classifier of NYU BCC: `import nyu-bcc --patches`"),
+    ("_model.downsampler.", "Mirai's image encoder: `import mirai --encoder`"),
+    ("projection_layer.", "Mirai's aggregator: `import mirai --aggregator`"),
+    ("stages.0.blocks.", "a ConvNeXt of timm: `import timm`"),
+    ("conv_stem.", "an EfficientNet of timm: `import timm`"),
+    ("fc1.weight", "NYU's histogram model of density: `import nyu-density`"),
+];
 
 /// A file as it was downloaded.
 #[derive(Debug, Clone)]
@@ -108,8 +122,10 @@ impl Source {
         ImportError::Files(format!("{}: {problem}", self.name))
     }
 
-    fn misfit(&self, error: impl Into<LoadError>) -> ImportError {
-        ImportError::Weights { file: self.name.clone(), error: error.into() }
+    fn misfit(&self, weights: &Weights, error: impl Into<LoadError>) -> ImportError {
+        let looks_like = MARKS.iter().find(|(mark, _)| weights.any_under(mark));
+        let looks_like = looks_like.map(|(_, what)| format!(" (it looks like {what})")).unwrap_or_default();
+        ImportError::Weights { file: self.name.clone(), looks_like, error: error.into() }
     }
 }
 
@@ -147,9 +163,29 @@ impl Draft {
         &self.manifest
     }
 
-    /// Gives the package another name.
-    pub fn rename(&mut self, name: &str) {
+    /// Gives the package another name: letters, digits, `-`, `_` and `.`, at most 64, and not the bundled package's.
+    ///
+    /// # Errors
+    ///
+    /// It is no such name.
+    pub fn rename(&mut self, name: &str) -> Result<(), ImportError> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+        let sound = (1..=64).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.');
+        if !sound || name == Package::bundled()?.manifest().name {
+            return Err(ImportError::Files(format!("{name:?} is no name for a package, or the bundled one's")));
+        }
         name.clone_into(&mut self.manifest.name);
+        Ok(())
+    }
+
+    /// Demands that nothing is where the package should go.
+    ///
+    /// # Errors
+    ///
+    /// Something is.
+    pub fn check_place(folder: &Path) -> Result<(), ImportError> {
+        let empty = |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        if folder.exists() && !empty(folder) { Err(ImportError::Exists(folder.to_owned())) } else { Ok(()) }
     }
 
     /// What was made of each file, line by line.
@@ -162,7 +198,7 @@ impl Draft {
         let tensors = names.iter().filter_map(|name| Some((name, weights.get(name)?)));
         let mut data = Vec::new();
         for (name, tensor) in tensors {
-            data.push((name, tensor.dims().to_vec(), f32_bytes(tensor).map_err(|e| source.misfit(e))?));
+            data.push((name, tensor.dims().to_vec(), f32_bytes(tensor).map_err(|e| source.misfit(weights, e))?));
         }
         let views = data.iter().map(|(name, shape, bytes)| {
             let view = TensorView::new(Dtype::F32, shape.clone(), bytes);
@@ -219,10 +255,8 @@ impl Draft {
             let file = file.to_owned();
             move |error| ImportError::Io { file, error }
         };
+        Self::check_place(folder)?;
         std::fs::create_dir_all(folder).map_err(io(folder))?;
-        if std::fs::read_dir(folder).map_err(io(folder))?.next().is_some() {
-            return Err(ImportError::Exists(folder.to_owned()));
-        }
         for (name, bytes) in &self.files {
             let path = folder.join(name);
             if let Some(parent) = path.parent() {

@@ -38,7 +38,7 @@ pub fn nyu_bcc(
     let channels = weights.get("four_view_resnet.cc.first_conv.weight").and_then(|t| t.dims().get(1).copied());
     let channels = channels.unwrap_or(1);
     let loaded = Classifier::new(&weights, recipe.model, &recipe.windows, channels);
-    let loaded = loaded.map_err(|e| classifier.misfit(e))?;
+    let loaded = loaded.map_err(|e| classifier.misfit(&weights, e))?;
     draft.take(classifier, &recipe.weights, &weights, &loaded.parameters())?;
     recipe.heatmaps = match (channels, patches) {
         (1, None) => None,
@@ -46,12 +46,13 @@ pub fn nyu_bcc(
             progress(&source.name);
             let heatmaps = HeatmapRecipe { weights: "patches.safetensors".into(), patch: 256, stride: 70, seed: 0 };
             let weights = source.weights()?;
-            let loaded = PatchClassifier::new(&weights, &heatmaps).map_err(|e| source.misfit(e))?;
+            let loaded = PatchClassifier::new(&weights, &heatmaps).map_err(|e| source.misfit(&weights, e))?;
             draft.take(source, &heatmaps.weights, &weights, &loaded.parameters())?;
             Some(heatmaps)
         }
         (3, None) => {
-            return Err(classifier.odd("it sees heat maps beside the image; give the patch classifier that draws them"));
+            return Err(classifier
+                .odd("it sees heat maps beside the image; give the patch classifier that draws them with --patches"));
         }
         (1, Some(_)) => return Err(classifier.odd("it sees the image alone; leave the patch classifier out")),
         (n, _) => return Err(classifier.odd(&format!("it has {n} input channels, neither 1 nor 3"))),
@@ -63,6 +64,13 @@ pub fn nyu_bcc(
     };
     let windows = if augmented { "ten random windows of each view" } else { "one window of each view" };
     draft.note(format!("{}: {what}, {windows}", classifier.name));
+    // Variants are told apart by name, too.
+    let name = [
+        (recipe.model == Model::ImageWise, "-image-wise"),
+        (recipe.heatmaps.is_some(), "-heatmaps"),
+        (augmented, "-augmented"),
+    ];
+    name.iter().filter(|(is, _)| *is).for_each(|(_, part)| draft.manifest.name.push_str(part));
     draft.manifest.recipe = Recipe::NyuBcc(recipe);
     Ok(draft)
 }

@@ -28,7 +28,8 @@ pub fn timm(card: &str, checkpoints: &[Source], mut progress: impl FnMut(&str)) 
         progress(&source.name);
         let file = format!("fold_{place}.safetensors");
         let weights = source.weights()?;
-        let member = Member::new(&weights, &recipe.network, channels, canvas).map_err(|e| source.misfit(e))?;
+        let member =
+            Member::new(&weights, &recipe.network, channels, canvas).map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &file, &weights, &member.parameters())?;
         recipe.members.push(file);
     }

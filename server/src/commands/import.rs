@@ -10,6 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use uvid_datasets::phantom;
 use uvid_exam::Slot;
 use uvid_model::import::{self, Draft, GoldenImage, Source};
+use uvid_model::mirai::risk_factors::RiskFactorSource;
 
 use super::Ended;
 
@@ -31,7 +32,7 @@ pub struct Args {
 
 /// Where the package goes.
 #[derive(Debug, ClapArgs)]
-struct Into {
+struct Destination {
     /// The folder of the new package; it must not exist, or be empty.
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
@@ -48,7 +49,7 @@ enum What {
         #[arg(required = true, value_name = "FILE")]
         checkpoints: Vec<PathBuf>,
         #[command(flatten)]
-        into: Into,
+        to: Destination,
     },
     /// Mirai: the image encoder, the aggregator and the calibrator of release v0.8.0.
     Mirai {
@@ -61,8 +62,12 @@ enum What {
         /// calibrators/Mirai_calibrator_mar12_2022.p [default: its published constants]
         #[arg(long, value_name = "FILE")]
         calibrator: Option<PathBuf>,
+        /// Let known risk factors (`uvid score --risk-factor`) take the place of those that the model predicts from the
+        /// images. The published model does not.
+        #[arg(long)]
+        known_risk_factors: bool,
         #[command(flatten)]
-        into: Into,
+        to: Destination,
     },
     /// NYU breast cancer classifier: sample_image_model.p, or another of its four.
     NyuBcc {
@@ -76,7 +81,7 @@ enum What {
         #[arg(long)]
         augmented: bool,
         #[command(flatten)]
-        into: Into,
+        to: Destination,
     },
     /// NYU breast density by histograms: histogram_model.p in its PyTorch form.
     NyuDensity {
@@ -84,7 +89,7 @@ enum What {
         #[arg(value_name = "FILE")]
         checkpoint: PathBuf,
         #[command(flatten)]
-        into: Into,
+        to: Destination,
     },
     /// A classifier with timm's names (ConvNeXt, EfficientNet): a card and the folds of one training.
     Timm {
@@ -96,8 +101,20 @@ enum What {
         #[arg(long, value_name = "FILE")]
         card: Option<PathBuf>,
         #[command(flatten)]
-        into: Into,
+        to: Destination,
     },
+}
+
+impl What {
+    fn destination(&self) -> &Destination {
+        match self {
+            Self::Gmic { to, .. }
+            | Self::Mirai { to, .. }
+            | Self::NyuBcc { to, .. }
+            | Self::NyuDensity { to, .. }
+            | Self::Timm { to, .. } => to,
+        }
+    }
 }
 
 /// Runs the command.
@@ -107,41 +124,45 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         progress.inc(1);
         progress.set_message(what);
     };
-    let (mut draft, into) = draft(&args.what, |file| step(format!("reading {file}")))?;
-    if let Some(name) = &into.name {
-        draft.rename(name);
+    Draft::check_place(&args.what.destination().output)?;
+    let (mut draft, to) = draft(&args.what, |file| step(format!("reading {file}")))?;
+    if let Some(name) = &to.name {
+        draft.rename(name)?;
     }
     step("computing golden cases on phantoms".into());
     draft.record(&golden_images()?, 1e-4)?;
     step("writing".into());
-    draft.write(&into.output)?;
+    draft.write(&to.output)?;
     progress.finish_and_clear();
-    say(&draft, &into.output)
+    say(&draft, &to.output)
 }
 
 /// The package in the making, and where it goes.
-fn draft(what: &What, progress: impl FnMut(&str)) -> anyhow::Result<(Draft, &Into)> {
+fn draft(what: &What, progress: impl FnMut(&str)) -> anyhow::Result<(Draft, &Destination)> {
     match what {
-        What::Gmic { checkpoints, into } => {
+        What::Gmic { checkpoints, to } => {
             let sources = checkpoints.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-            Ok((import::gmic(&sources, progress)?, into))
+            Ok((import::gmic(&sources, progress)?, to))
         }
-        What::Mirai { encoder, aggregator, calibrator, into } => {
+        What::Mirai { encoder, aggregator, calibrator, known_risk_factors, to } => {
             let calibrator = calibrator.as_deref().map(read).transpose()?;
-            Ok((import::mirai(&read(encoder)?, &read(aggregator)?, calibrator.as_ref(), progress)?, into))
+            let factors =
+                if *known_risk_factors { RiskFactorSource::KnownWhereGiven } else { RiskFactorSource::Predicted };
+            let (encoder, aggregator) = (read(encoder)?, read(aggregator)?);
+            Ok((import::mirai(&encoder, &aggregator, calibrator.as_ref(), factors, progress)?, to))
         }
-        What::NyuBcc { classifier, patches, augmented, into } => {
+        What::NyuBcc { classifier, patches, augmented, to } => {
             let patches = patches.as_deref().map(read).transpose()?;
-            Ok((import::nyu_bcc(&read(classifier)?, patches.as_ref(), *augmented, progress)?, into))
+            Ok((import::nyu_bcc(&read(classifier)?, patches.as_ref(), *augmented, progress)?, to))
         }
-        What::NyuDensity { checkpoint, into } => Ok((import::nyu_density(&read(checkpoint)?, progress)?, into)),
-        What::Timm { checkpoints, card, into } => {
+        What::NyuDensity { checkpoint, to } => Ok((import::nyu_density(&read(checkpoint)?, progress)?, to)),
+        What::Timm { checkpoints, card, to } => {
             let card = match card {
                 Some(path) => std::fs::read_to_string(path).with_context(|| path.display().to_string())?,
                 None => import::RSNA_2022_FIRST.to_owned(),
             };
             let sources = checkpoints.iter().map(|path| read(path)).collect::<Result<Vec<_>, _>>()?;
-            Ok((import::timm(&card, &sources, progress)?, into))
+            Ok((import::timm(&card, &sources, progress)?, to))
         }
     }
 }
