@@ -1,8 +1,9 @@
 //! Two models over the same exams: what each says of the same exam, breast and image, and where their flags part.
 //!
-//! Invariant: only outputs of the same name, kind and level are paired, and only over exams that both have scored.
+//! Invariant: only outputs of the same name, kind and level are paired, of images only those of the same image, and only
+//! over exams that both have scored.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -11,7 +12,8 @@ use crate::report::json::{FlagJson, OutputJson, PackageJson, ReportJson, State, 
 
 /// What is said of every comparison.
 pub const HOW: &str = "Differences are B - A. Interval: 95 % of the mean difference, by t with standard errors clustered \
-by exam. Limits of agreement: mean +/- 1.96 SD. Equal values share the mean of their ranks. Where there are too few \
+by exam. Limits of agreement: mean +/- 1.96 SD. Values of images are paired only \
+where both are of the same image. Equal values share the mean of their ranks. Where there are too few \
 values, or all are the same, there is no number.";
 
 /// What a value belongs to.
@@ -48,6 +50,8 @@ pub struct ComparisonJson {
     pub b: PackageJson,
     /// Exams that both scored.
     pub exams: usize,
+    /// Of these, exams where a standard view is filled by another image for each, or for one alone.
+    pub other_images: usize,
     /// Exams that the first alone scored.
     pub only_a: usize,
     /// Exams that the second alone scored.
@@ -126,8 +130,11 @@ pub struct PairedPointJson {
 /// An output: level, name, kind.
 type Key = (Level, String, &'static str);
 
+/// A value's item: as it is printed, and for an image its SOP Instance UID.
+type Item = (String, String);
+
 /// A value: of which item, and how much.
-type Valued = (Key, String, f64);
+type Valued = (Key, Item, f64);
 
 /// The reports of two models, gathered exam by exam.
 #[derive(Debug, Clone)]
@@ -147,8 +154,18 @@ impl Comparison {
     /// Of these two models, over no exam yet.
     pub fn new(a: PackageJson, b: PackageJson) -> Self {
         let (outputs, operating_points) = (Vec::new(), Vec::new());
-        let result =
-            ComparisonJson { how: HOW, a, b, exams: 0, only_a: 0, only_b: 0, neither: 0, outputs, operating_points };
+        let result = ComparisonJson {
+            how: HOW,
+            a,
+            b,
+            exams: 0,
+            other_images: 0,
+            only_a: 0,
+            only_b: 0,
+            neither: 0,
+            outputs,
+            operating_points,
+        };
         Self { result, values: BTreeMap::new() }
     }
 
@@ -164,13 +181,19 @@ impl Comparison {
         if a.state == State::NotScored || b.state == State::NotScored {
             return;
         }
+        let images = |r: &ReportJson| -> BTreeSet<Item> {
+            r.images.iter().map(|i| (i.slot.clone(), i.sop_instance.clone())).collect()
+        };
+        if images(a) != images(b) {
+            self.result.other_images += 1;
+        }
         let (cluster, study) = (self.result.exams, a.study.clone().unwrap_or_default());
-        let others: BTreeMap<(Key, String), f64> = values(b).into_iter().map(|(k, item, v)| ((k, item), v)).collect();
+        let others: BTreeMap<(Key, Item), f64> = values(b).into_iter().map(|(k, item, v)| ((k, item), v)).collect();
         for (key, item, value) in values(a) {
             if let Some(other) = others.get(&(key.clone(), item.clone())) {
                 let gathered = self.values.entry(key).or_default();
                 gathered.pairs.push(Pair { cluster, a: value, b: *other });
-                gathered.places.push((study.clone(), item));
+                gathered.places.push((study.clone(), item.0));
             }
         }
         self.add_flags(a, b);
@@ -233,14 +256,19 @@ impl Comparison {
 
 /// Every number that a report holds.
 fn values(report: &ReportJson) -> Vec<Valued> {
-    let exam = report.exam.iter().filter_map(|o| valued(Level::Exam, "", o));
-    let breasts =
-        report.breasts.iter().flat_map(|b| b.outputs.iter().filter_map(|o| valued(Level::Breast, &b.laterality, o)));
-    let images = report.images.iter().flat_map(|i| i.outputs.iter().filter_map(|o| valued(Level::Image, &i.slot, o)));
+    let exam = report.exam.iter().filter_map(|o| valued(Level::Exam, ("", ""), o));
+    let breasts = report
+        .breasts
+        .iter()
+        .flat_map(|b| b.outputs.iter().filter_map(|o| valued(Level::Breast, (&b.laterality, ""), o)));
+    let images = report
+        .images
+        .iter()
+        .flat_map(|i| i.outputs.iter().filter_map(|o| valued(Level::Image, (&i.slot, &i.sop_instance), o)));
     exam.chain(breasts).chain(images).collect()
 }
 
-fn valued(level: Level, item: &str, output: &OutputJson) -> Option<Valued> {
+fn valued(level: Level, (item, image): (&str, &str), output: &OutputJson) -> Option<Valued> {
     let name = output.name.clone();
     let (name, kind, value) = match &output.value {
         ValueJson::Score { value } => (name, "score", *value),
@@ -250,5 +278,43 @@ fn valued(level: Level, item: &str, output: &OutputJson) -> Option<Valued> {
         ValueJson::Percentile { value } => (name, "percentile", *value),
         ValueJson::Category { .. } | ValueJson::RelativeRisk { .. } => return None,
     };
-    Some(((level, name, kind), item.to_owned(), value))
+    Some(((level, name, kind), (item.to_owned(), image.to_owned()), value))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn images_are_paired_only_with_themselves() {
+        let report = |l_cc: &str, value: f64| -> ReportJson {
+            let image = |slot: &str, sop: &str| {
+                json!({ "slot": slot, "sop_instance": sop, "file_size": [1, 1], "heatmaps": [],
+                        "outputs": [{ "name": "s", "kind": "score", "value": value }] })
+            };
+            serde_json::from_value(json!({
+                "study": "1.2", "state": "scored", "disclaimer": "",
+                "package": { "name": "p", "version": "1", "digest": "d", "recipe_digest": "r" },
+                "exam": [{ "name": "s", "kind": "score", "value": value }], "breasts": [],
+                "images": [image("L-CC", l_cc), image("R-CC", "1.3")], "received": [], "missing": [], "reasons": [],
+                "milliseconds": { "read": 0.0, "assemble": 0.0, "prepare": 0.0, "predict": 0.0 },
+            }))
+            .expect("a report")
+        };
+        let compare = |other: &str| {
+            let a = report("1.1", 1.0);
+            let mut comparison = Comparison::new(a.package.clone(), a.package.clone());
+            comparison.add(&a, &report(other, 3.0));
+            comparison.finish()
+        };
+        let n = |c: &ComparisonJson| c.outputs.iter().map(|o| (o.level, o.n)).collect::<Vec<_>>();
+        let same = compare("1.1");
+        assert_eq!((same.exams, same.other_images, n(&same)), (1, 0, vec![(Level::Exam, 1), (Level::Image, 2)]));
+        let other = compare("1.9");
+        assert_eq!((other.exams, other.other_images, n(&other)), (1, 1, vec![(Level::Exam, 1), (Level::Image, 1)]));
+        assert_eq!(other.outputs[1].largest.item, "R-CC");
+        assert!(crate::report::comparison::table(&other).contains("from other images in 1 of them"));
+    }
 }

@@ -76,9 +76,10 @@ settings! {
         jobs: Jobs = Jobs::default();
         /// What reading one DICOM file may cost.
         dicom: DicomLimits = DicomLimits::default();
-        /// A calibration fitted at this site in place of the model package's own.
+        /// A calibration fitted at this site in place of the model package's own. It belongs to `model` as the same file
+        /// (or environment, or command line) names it; naming another model elsewhere is an error.
         calibration: Option<SiteCalibration> = None;
-        /// Thresholds set at this site in place of the model package's own; each is
+        /// Thresholds set at this site in place of the model package's own, for the same model likewise; each is
         /// `{ name = "...", threshold = 0.5, by = "who set it", reason = "on what and why" }`.
         operating_points: Vec<SiteOperatingPoint> = Vec::new();
     }

@@ -11,8 +11,8 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::Span;
-use uvid_exam::SopInstanceUid;
-use uvid_model::Predictor;
+use uvid_exam::{PackageId, SopInstanceUid};
+use uvid_model::{Predictor, Site};
 
 use crate::pipeline::{self, Limits, Lost, NoBytes, Source};
 use crate::report::Report;
@@ -37,14 +37,41 @@ pub struct Ended;
 /// The models of this process.
 pub struct Models {
     production: Predictor,
+    site: Site,
     shadows: Vec<(Role, Predictor)>,
+    unusable: Vec<Unusable>,
+}
+
+/// A shadow that is configured and cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unusable {
+    /// The package's name; of one that cannot be read, as the configuration calls it.
+    pub name: String,
+    /// The package, if it can be read.
+    pub package: Option<PackageId>,
+    /// Stable, for programs: `package-unreadable`, `model-not-loadable`, `model-load-panicked`.
+    pub code: &'static str,
+    /// In words; may name paths.
+    pub problem: String,
 }
 
 impl Models {
-    /// A production model, and shadows with names of their own.
-    pub fn new(production: Predictor, shadows: Vec<Predictor>) -> Self {
+    /// A production model with what the site has set for it, shadows with names of their own, and those that cannot be
+    /// used.
+    pub fn new(production: Predictor, site: Site, shadows: Vec<Predictor>, unusable: Vec<Unusable>) -> Self {
         let role = |shadow: &Predictor| Role::Shadow(shadow.id().name.clone());
-        Self { production, shadows: shadows.into_iter().map(|shadow| (role(&shadow), shadow)).collect() }
+        let shadows = shadows.into_iter().map(|shadow| (role(&shadow), shadow)).collect();
+        Self { production, site, shadows, unusable }
+    }
+
+    /// What the site has set for the model of a role: for production alone.
+    pub fn site(&self, role: &Role) -> Site {
+        if *role == Role::Production { self.site.clone() } else { Site::default() }
+    }
+
+    /// The shadows that are configured and cannot be used.
+    pub fn unusable(&self) -> &[Unusable] {
+        &self.unusable
     }
 
     /// The model whose results are the studies'.

@@ -17,7 +17,7 @@ use tracing::{Instrument, error, info, info_span, warn};
 use uvid_exam::{PackageId, Reason};
 
 use crate::config::{Jobs, seconds};
-use crate::engine::{Answer, Engine, Models};
+use crate::engine::{Answer, Engine, Models, Unusable};
 use crate::metrics as names;
 use crate::pipeline::Stages;
 use crate::report::Report;
@@ -30,11 +30,19 @@ const POLL: Duration = Duration::from_secs(60);
 /// The wait after the database failed.
 const DATABASE_RETRY: Duration = Duration::from_secs(2);
 
-/// Works until `stop`. The models of all roles that the store's policy names must be loaded.
+/// Works until `stop`. Jobs of roles without a model wait.
 pub async fn work(store: Store, engine: Engine, policy: Jobs, stop: CancellationToken) {
     let Some(models) = engine.models().cloned() else {
         return error!("no model is loaded; nothing will be scored");
     };
+    for Unusable { name, code, problem, .. } in models.unusable() {
+        error!(name, code, problem, "a shadow cannot be used; its jobs wait, the others go on");
+    }
+    for role in &store.policy().roles {
+        if models.of(role).is_none() {
+            store.set_aside(role.clone());
+        }
+    }
     let worker = Worker { store, engine, policy, models, stop };
     while !worker.stop.is_cancelled() {
         // A claim is never cancelled half-way: it would leave the job marked as running.
@@ -150,7 +158,7 @@ impl Worker {
             Ok(json) => json,
             Err(error) => return error!(%error, "the report is no JSON; the study stays in the queue"),
         };
-        let input_digest = job.input_digest(&report.package);
+        let input_digest = job.input_digest(&report.package, &self.models.site(&job.role));
         while let Err(error) = self.store.finish(job, &input_digest, outcome, &json).await {
             if self.stop.is_cancelled() {
                 return;

@@ -20,6 +20,8 @@ pub const PANICS: &str = "uvid_panics_total";
 pub const LOST: &str = "uvid_lost_objects_total";
 /// Jobs in the queue, by role and state.
 pub const JOBS: &str = "uvid_jobs";
+/// Shadows that are configured, by state: `loaded`, or `unusable`, whose jobs wait.
+pub const SHADOWS: &str = "uvid_shadows";
 /// Seconds of one study's stages, by role.
 pub const STAGE_SECONDS: &str = "uvid_stage_seconds";
 /// Requests answered, by route, method and status.
@@ -64,6 +66,7 @@ fn describe() {
     describe_counter!(PANICS, "Computations that panicked.");
     describe_counter!(LOST, "Attempts at a study that found an accepted object missing or changed.");
     describe_gauge!(JOBS, "Jobs in the durable queue, by role and state.");
+    describe_gauge!(SHADOWS, "Shadows that are configured, by state: loaded, or unusable, whose jobs wait.");
     describe_histogram!(STAGE_SECONDS, Unit::Seconds, "Time of one study's stages.");
     describe_counter!(REQUESTS, "HTTP requests answered.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time until an HTTP answer began.");

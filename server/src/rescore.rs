@@ -1,8 +1,8 @@
 //! A stored result, made again from the stored objects and the same package: equal, or what differs, or why it cannot be
 //! told.
 //!
-//! Invariant: two results are equal only if every bit of them is, but for how long they took; numbers are compared as
-//! they are written, the shortest text that reads back as the same float.
+//! Invariant: two results are equal only if every bit of them is, but for how long they took; the stored text itself is
+//! compared, and numbers as they are written, the shortest text that reads back as the same float.
 
 use std::cell::OnceCell;
 
@@ -13,7 +13,7 @@ use uvid_model::{LoadError, Package, Predictor, Site};
 
 use crate::engine;
 use crate::pipeline::{Limits, Lost};
-use crate::report::json::{PackageJson, ReportJson};
+use crate::report::json::{PackageJson, ReportJson, without_times};
 use crate::store::{Digest, ObjectStore};
 
 /// Differences of one result that are kept with their values; the others are counted.
@@ -24,6 +24,8 @@ pub const DIFFERENCES_MAX: usize = 50;
 pub enum Verdict {
     /// Every bit is the same.
     Equal,
+    /// So many are not, all of them words that explain; the first of them.
+    Wording(usize, Vec<Difference>),
     /// So many values are not; the first of them.
     Differs(usize, Vec<Difference>),
     /// It cannot be told.
@@ -94,9 +96,9 @@ impl Shelf {
     }
 }
 
-/// Makes a study's result again from its objects, and compares.
+/// Makes a study's result again from its objects, and compares with what is stored ([`without_times`]).
 pub fn check(
-    stored: &ReportJson,
+    stored: &Value,
     study: &StudyInstanceUid,
     objects: &[(SopInstanceUid, Digest)],
     predictor: &Predictor,
@@ -107,25 +109,41 @@ pub fn check(
         Ok(report) => ReportJson::of(study, &report),
         Err(lost) => return Verdict::Unchecked(lost.into()),
     };
-    if let (Some(then), Some(now)) = (&stored.backend, &now.backend)
+    if let (Some(then), Some(now)) = (stored["backend"].as_str(), &now.backend)
         && then != now
     {
-        return Verdict::Unchecked(Unchecked::OtherBackend(then.clone(), now.clone()));
+        return Verdict::Unchecked(Unchecked::OtherBackend(then.to_owned(), now.clone()));
     }
-    let mut found = Found::default();
-    match (as_kept(stored), as_kept(&now)) {
-        (Some(stored), Some(now)) => found.compare("", &stored, &now),
-        _ => return Verdict::Unchecked(Unchecked::NoReport),
-    }
-    if found.count == 0 { Verdict::Equal } else { Verdict::Differs(found.count, found.first) }
+    // Through text: a `Value` made directly would widen the heat maps' f32.
+    let Some(now) = serde_json::to_string(&now).ok().and_then(|text| without_times(&text)) else {
+        return Verdict::Unchecked(Unchecked::NoReport);
+    };
+    verdict(stored, &now)
 }
 
-/// A report as JSON that was written and read, without its times.
-fn as_kept(report: &ReportJson) -> Option<Value> {
-    // Through text: a `Value` made directly would widen the heat maps' f32.
-    let mut value: Value = serde_json::from_str(&serde_json::to_string(report).ok()?).ok()?;
-    value.as_object_mut()?.remove("milliseconds");
-    Some(value)
+fn verdict(stored: &Value, now: &Value) -> Verdict {
+    let Found { count, first } = Found::between(stored, now);
+    if count == 0 {
+        Verdict::Equal
+    } else if Found::between(&without_wording(stored), &without_wording(now)).count == 0 {
+        Verdict::Wording(count, first)
+    } else {
+        Verdict::Differs(count, first)
+    }
+}
+
+/// A report without what only explains: beside each of these stands a code or a value.
+fn without_wording(report: &Value) -> Value {
+    let mut report = report.clone();
+    let mut remove = |list: &str, key: &str| {
+        for item in report.get_mut(list).and_then(Value::as_array_mut).into_iter().flatten() {
+            item.as_object_mut().map(|item| item.remove(key));
+        }
+    };
+    remove("received", "fate");
+    remove("reasons", "text");
+    report.as_object_mut().map(|report| report.remove("disclaimer"));
+    report
 }
 
 #[derive(Default)]
@@ -135,6 +153,12 @@ struct Found {
 }
 
 impl Found {
+    fn between(stored: &Value, now: &Value) -> Self {
+        let mut found = Self::default();
+        found.compare("", stored, now);
+        found
+    }
+
     fn compare(&mut self, place: &str, stored: &Value, now: &Value) {
         // To `==`, 0.0 and -0.0 would be one number.
         let written = Value::to_string;
@@ -199,6 +223,22 @@ mod tests {
             &["images.L-CC.rows"],
         );
         check(json!([[1, 2], null]), json!([[1, 3], null]), &["0.1"]);
+    }
+
+    #[test]
+    fn wording_is_told_from_values_and_no_field_is_overlooked() {
+        let report = |disclaimer: &str, fate: &str, code: &str, text: &str| {
+            json!({ "disclaimer": disclaimer, "received": [{ "file": "1.2", "code": code, "fate": fate }],
+                    "reasons": [{ "code": "a", "text": text }] })
+        };
+        let stored = report("x", "chosen", "chosen", "why");
+        assert_eq!(verdict(&stored, &stored), Verdict::Equal);
+        assert!(matches!(verdict(&stored, &report("y", "taken", "chosen", "because")), Verdict::Wording(3, _)));
+        assert!(matches!(verdict(&stored, &report("y", "taken", "outranked", "why")), Verdict::Differs(3, _)));
+        let mut unknown = stored.clone();
+        unknown["added"] = json!(0);
+        let Verdict::Differs(1, first) = verdict(&unknown, &stored) else { panic!("a field of no schema counts") };
+        assert_eq!(first[0].place, "added");
     }
 
     #[test]

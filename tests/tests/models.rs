@@ -54,6 +54,19 @@ fn tamper(data: &Path, role: &str) {
     });
 }
 
+/// Changes the words of the stored reports, as another version would have put them.
+fn reword(data: &Path) {
+    let url = format!("sqlite://{}", data.join("uvid.sqlite").display());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut database = SqliteConnection::connect(&url).await.unwrap();
+        let update = "UPDATE run SET report = json_set(report, '$.disclaimer', 'Other words.')";
+        // `json_set` writes numbers back as they were.
+        assert_eq!(sqlx::query(update).execute(&mut database).await.unwrap().rows_affected(), 1);
+        database.close().await.unwrap();
+    });
+}
+
 #[test]
 fn stored_results_are_made_again_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
@@ -110,7 +123,47 @@ fn stored_results_are_made_again_bit_for_bit() {
     assert!(checked["runs"][0]["reason"].as_str().unwrap().contains("cannot be read"), "{checked}");
     let result = run(&[&check[..], &["--study", "1.2.3"]].concat());
     assert_eq!(result.status.code(), Some(1));
-    assert!(stderr(&result).contains("no stored result"), "{}", stderr(&result));
+    assert!(stderr(&result).contains("no stored result of the study 1.2.3"), "{}", stderr(&result));
+    let result = run(&["rescore", "--study", "1.2.3", "--data-dir", data_dir]);
+    assert_eq!(result.status.code(), Some(1));
+    assert!(stderr(&result).contains("there is no study 1.2.3 in"), "{}", stderr(&result));
+}
+
+#[test]
+fn a_result_in_doubt_is_made_again_and_superseded() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = folder.path().join("data");
+    let data_dir = data.to_str().unwrap();
+    let files = small_exam(29);
+    let study = uvid_datasets::dicom::read_header(&files[0].bytes, &Default::default()).unwrap().study.to_string();
+    let first = {
+        let server = Server::with(&data, &["jobs.quiet_seconds=0.2"]);
+        server.store(&files.iter().map(|f| f.bytes.clone()).collect::<Vec<_>>());
+        server.report(&study)
+    };
+    reword(&data);
+    let check = ["rescore", "--check", "--format", "json", "--data-dir", data_dir];
+    let checked = said(&check, 0);
+    assert_eq!((&checked["wording"], &checked["runs"][0]["verdict"]), (&json!(1), &json!("equal-but-for-wording")));
+    tamper(&data, "production");
+    said(&check, 4);
+    let rescore = |more: &[&str]| {
+        let result = run(&[&["rescore", "--data-dir", data_dir, "--study", &study], more].concat());
+        assert_eq!(result.status.code(), Some(0), "{}", stderr(&result));
+        stdout(&result)
+    };
+    // It is by the configured package and recipe.
+    assert!(rescore(&[]).contains("production: 0 studies"));
+    assert!(rescore(&["--force"]).contains("production: 1 studies"));
+    {
+        let server = Server::with(&data, &["jobs.quiet_seconds=0.2"]);
+        assert_eq!(timeless(&server.report(&study)), timeless(&first));
+    }
+    assert_eq!(said(&check, 0)["equal"], 1);
+    // The wrong one is on record.
+    let checked = said(&[&check[..], &["--all"]].concat(), 4);
+    assert_eq!((&checked["equal"], &checked["differ"]), (&json!(1), &json!(1)));
+    assert_eq!((&checked["runs"][0]["superseded"], &checked["runs"][0]["differing"]), (&json!(true), &json!(2)));
 }
 
 #[test]
@@ -165,7 +218,7 @@ fn paired_differences_are_those_of_the_scores() {
 
     let csv = stdout(&run(&[&compare[..], &["--format", "csv"]].concat()));
     let columns: Vec<usize> = csv.lines().map(|line| line.split(',').count()).collect();
-    assert!(columns.len() > 10 && columns.iter().all(|count| *count == 27), "{csv}");
+    assert!(columns.len() > 10 && columns.iter().all(|count| *count == 28), "{csv}");
     let same =
         &said(&["model", "compare", "density-v0", "density-v0", exams.to_str().unwrap(), "--format", "json"], 0)[0];
     assert!(same["outputs"].as_array().unwrap().iter().all(|o| o["largest"]["difference"] == 0.0), "{same}");
@@ -211,13 +264,20 @@ fn a_threshold_of_the_site_is_used_and_recorded() {
         std::fs::write(&config, format!("[[operating_points]]\n{point}")).unwrap();
     };
     set("dense");
+    // A configuration's thresholds are its own model's.
+    let result = run(&["score", exam, "--config", config_path, "--model", "elsewhere/"]);
+    assert_eq!(result.status.code(), Some(1));
+    assert!(stderr(&result).contains("was set for the model \"density-v0\""), "{}", stderr(&result));
     let own = score(&[exam]).remove(0);
     let site = score(&[exam, "--config", config_path]).remove(0);
     assert_eq!((&site["flags"][0]["flagged"], &site["flags"][0]["threshold"]), (&json!(false), &json!(2.0)));
     assert_eq!(site["flags"][0]["set_by"], "Dr P: 200 exams of 2026");
     assert_eq!(own["exam"], site["exam"]);
     assert_ne!(own["package"]["recipe_digest"], site["package"]["recipe_digest"]);
-    let table = stdout(&run(&["score", exam, "--config", config_path]));
+    let result = run(&["score", exam, "--config", config_path]);
+    let said = "set at this site: operating point dense = 2 for density-v0 1.0.0, by Dr P: 200 exams of 2026";
+    assert!(stderr(&result).contains(said), "{}", stderr(&result));
+    let table = stdout(&result);
     assert!(table.contains("is below 2 (operating point dense; set here by Dr P: 200 exams of 2026)"), "{table}");
     set("very dense");
     let result = run(&["score", exam, "--config", config_path]);

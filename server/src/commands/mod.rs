@@ -13,14 +13,16 @@ pub mod serve;
 mod sources;
 mod timings;
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
-use uvid_model::{Package, Predictor, Site};
+use uvid_exam::PackageId;
+use uvid_model::{Package, Predictor, Site, SiteOperatingPoint};
 
 use crate::config::Config;
-use crate::engine::Models;
+use crate::engine::{Models, Unusable};
 use crate::store::Role;
 
 /// How a command ended. `--help` and README.md list the numbers.
@@ -78,15 +80,38 @@ pub fn predictor(name: &str, site: &Site) -> anyhow::Result<Predictor> {
     Predictor::load(&package, site).with_context(|| format!("loading the model package {name}"))
 }
 
-/// The packages that a configuration names, with their roles, production first.
+/// The packages that a configuration names.
+pub struct Packages {
+    /// With their roles, production first.
+    pub usable: Vec<(Role, Package)>,
+    /// Shadows that cannot be read.
+    pub unusable: Vec<Unusable>,
+}
+
+impl Packages {
+    /// Their roles, production first.
+    pub fn roles(&self) -> Vec<Role> {
+        self.usable.iter().map(|(role, _)| role.clone()).collect()
+    }
+}
+
+/// The packages that a configuration names. A shadow that cannot be read is no error: production goes on without it.
 ///
 /// # Errors
 ///
-/// One of them cannot be used, or a shadow has the name of another.
-pub fn packages(config: &Config) -> anyhow::Result<Vec<(Role, Package)>> {
+/// Production's cannot be used, or a shadow has the name of another.
+pub fn packages(config: &Config) -> anyhow::Result<Packages> {
     let mut packages = vec![(Role::Production, package(&config.model)?)];
+    let mut unusable = Vec::new();
     for name in &config.shadows {
-        let shadow = package(name).with_context(|| format!("the shadow {name}"))?;
+        let shadow = match package(name) {
+            Ok(shadow) => shadow,
+            Err(error) => {
+                let (name, problem) = (name.clone(), format!("the shadow {name}: {error:#}"));
+                unusable.push(Unusable { name, package: None, code: "package-unreadable", problem });
+                continue;
+            }
+        };
         let own = &shadow.manifest().name;
         anyhow::ensure!(
             packages.iter().all(|(_, other)| other.manifest().name != *own),
@@ -95,20 +120,52 @@ pub fn packages(config: &Config) -> anyhow::Result<Vec<(Role, Package)>> {
         );
         packages.push((Role::Shadow(own.clone()), shadow));
     }
-    Ok(packages)
+    Ok(Packages { usable: packages, unusable })
 }
 
-/// The packages, loaded. What the site has set is for the production model alone.
+/// The packages, loaded. What the site has set is for the production model alone. A shadow that cannot be loaded is no
+/// error: production goes on without it.
 ///
 /// # Errors
 ///
-/// One of them cannot be loaded.
-pub fn models(packages: &[(Role, Package)], site: &Site) -> anyhow::Result<Models> {
-    let mut loaded = packages.iter().map(|(role, package)| {
-        let site = if *role == Role::Production { site } else { &Site::default() };
-        Predictor::load(package, site)
-            .with_context(|| format!("loading the package {} ({role})", package.manifest().name))
+/// Production's cannot be loaded.
+pub fn models(packages: Packages, site: Site) -> anyhow::Result<Models> {
+    let Packages { usable, mut unusable } = packages;
+    let mut usable = usable.iter().map(|(_, package)| package);
+    let production = usable.next().context("no production model")?;
+    let production = Predictor::load(production, &site)
+        .with_context(|| format!("loading the package {} (production)", production.manifest().name))?;
+    let mut shadows = Vec::new();
+    for package in usable {
+        // Loading has no state that it could leave half-changed.
+        let (code, problem) = match catch_unwind(AssertUnwindSafe(|| Predictor::load(package, &Site::default()))) {
+            Ok(Ok(shadow)) => {
+                shadows.push(shadow);
+                continue;
+            }
+            Ok(Err(error)) => ("model-not-loadable", format!("{:#}", anyhow::Error::from(error))),
+            Err(_) => ("model-load-panicked", "loading it panicked".to_owned()),
+        };
+        let manifest = package.manifest();
+        let id = PackageId {
+            name: manifest.name.clone(),
+            version: manifest.version.clone(),
+            digest: package.digest().to_owned(),
+            recipe_digest: manifest.recipe_digest(&Site::default()),
+            recalibrated: None,
+        };
+        unusable.push(Unusable { name: id.name.clone(), package: Some(id), code, problem });
+    }
+    Ok(Models::new(production, site, shadows, unusable))
+}
+
+/// What this site has set for a model, for the log: empty if nothing is.
+pub fn in_force(site: &Site, model: &PackageId) -> Vec<String> {
+    let of = format!("for {} {}", model.name, model.version);
+    let calibration = site.calibration.iter().map(|c| format!("calibration {of}, by {}: {}", c.by, c.reason));
+    let points = site.operating_points.iter().map(|point| {
+        let SiteOperatingPoint { name, threshold, by, reason } = point;
+        format!("operating point {name} = {threshold} {of}, by {by}: {reason}")
     });
-    let production = loaded.next().context("no production model")??;
-    Ok(Models::new(production, loaded.collect::<Result<_, _>>()?))
+    calibration.chain(points).collect()
 }

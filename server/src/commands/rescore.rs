@@ -5,16 +5,16 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::ValueEnum;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use uvid_exam::StudyInstanceUid;
 use uvid_model::{Predictor, Site};
 
 use super::progress::bar;
 use super::{EXIT_CODES, Ended};
 use crate::config::{self, Config, Flags};
-use crate::report::json::{PackageJson, ReportJson};
+use crate::report::json::{PackageJson, without_times};
 use crate::rescore::{Difference, Shelf, Unchecked, Verdict, check};
-use crate::store::{Archive, KeptRun, Outcome, Policy, Store};
+use crate::store::{Archive, Due, KeptRun, Outcome, Policy, Store};
 
 /// Differences of a result that the table shows.
 const SHOWN: usize = 10;
@@ -23,10 +23,12 @@ const SHOWN: usize = 10;
 ///
 /// With --check nothing is changed, and the server may run: each stored result is recomputed from the stored objects by
 /// the package and recipe with the digests that it names, and compared value by value. `equal` means every bit, on the
-/// same backend; only the times are left out.
+/// same backend; only the times are left out. Where only words that explain have changed (the disclaimer, what became of a
+/// file, the text of a reason), it says so, and that is no difference.
 ///
-/// Without it, every study whose current result is not by the configured packages and recipes goes back into the queue,
-/// for production and every shadow; the server must be stopped, and scores them when it is started.
+/// Without it, every study whose current result is not by the configured packages and recipes, or has failed, goes back
+/// into the queue, for production and every shadow; the server must be stopped, and scores them when it is started. With
+/// --force all do, whatever their result: one that comes out otherwise supersedes it.
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXIT_CODES, after_long_help = format!("\
 Examples:
@@ -34,12 +36,16 @@ Examples:
   uvid rescore --check --all --model old-package/    superseded ones, too; with a package that is no longer configured
   uvid rescore --check --study 1.2.3 --format json
   uvid rescore                                       after `model`, `shadows` or `calibration` has changed
+  uvid rescore --force --study 1.2.3                 because its result is in doubt
 
 {EXIT_CODES}"))]
 pub struct Args {
     /// Only compare: recompute stored results and say whether they are equal.
     #[arg(long)]
     check: bool,
+    /// Put studies back into the queue even if their results are by the configured packages and recipes.
+    #[arg(long, conflicts_with = "check")]
+    force: bool,
     /// Only this study. May be repeated.
     #[arg(long = "study", value_name = "UID")]
     studies: Vec<String>,
@@ -75,7 +81,7 @@ struct RunJson {
     study: String,
     role: String,
     superseded: bool,
-    /// `equal`, `differs` or `unchecked`.
+    /// `equal`, `equal-but-for-wording`, `differs` or `unchecked`.
     verdict: &'static str,
     /// How many values differ.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -92,6 +98,8 @@ struct RunJson {
 #[derive(Default, Serialize)]
 struct ChecksJson {
     equal: usize,
+    /// Equal but for wording.
+    wording: usize,
     differ: usize,
     unchecked: usize,
     runs: Vec<RunJson>,
@@ -111,20 +119,29 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     if args.check {
         runtime.block_on(check_all(args, &config, &studies))
     } else {
-        runtime.block_on(requeue(&config, &studies))
+        runtime.block_on(requeue(args.force, &config, &studies))
     }
 }
 
-/// Puts back into the queue what the configured models have not scored.
-async fn requeue(config: &Config, studies: &[StudyInstanceUid]) -> anyhow::Result<Ended> {
+/// Puts back into the queue what the configured models have not scored, or all.
+async fn requeue(force: bool, config: &Config, studies: &[StudyInstanceUid]) -> anyhow::Result<Ended> {
     let packages = super::packages(config)?;
     anyhow::ensure!(config.data_dir.is_dir(), "there is no data folder {}", config.data_dir.display());
-    let roles = packages.iter().map(|(role, _)| role.clone()).collect();
-    let store = Store::open(&config.data_dir, Policy { roles, ..Policy::from(config) })
+    let store = Store::open(&config.data_dir, Policy { roles: packages.roles(), ..Policy::from(config) })
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
-    for (role, model) in super::models(&packages, &config.site())?.all() {
-        let count = store.requeue(role, model.id(), studies).await?;
+    for study in studies {
+        let known = store.study(study).await?.is_some();
+        anyhow::ensure!(known, "there is no study {study} in {}", config.data_dir.display());
+    }
+    let models = super::models(packages, config.site())?;
+    if let Some(shadow) = models.unusable().first() {
+        anyhow::bail!("the shadow {} cannot be used: {}", shadow.name, shadow.problem);
+    }
+    for (role, model) in models.all() {
+        let site = models.site(role);
+        let due = if force { Due::All } else { Due::Unless(model.id(), &site) };
+        let count = store.requeue(role, due, studies).await?;
         println!("{role}: {count} studies are due again, by {} {}", model.id().name, model.id().version);
     }
     store.close().await;
@@ -137,6 +154,9 @@ async fn check_all(args: &Args, config: &Config, studies: &[StudyInstanceUid]) -
     let archive = Archive::open(&config.data_dir).await.with_context(cannot)?;
     let shelf = shelf(config, &args.models)?;
     let runs = archive.runs(studies, args.all).await?;
+    if let Some(study) = studies.iter().find(|study| runs.iter().all(|run| run.study != **study)) {
+        anyhow::bail!("there is no stored result of the study {study} in {}", config.data_dir.display());
+    }
     anyhow::ensure!(!runs.is_empty(), "there is no stored result to check in {}", config.data_dir.display());
     let out = &mut std::io::stdout();
     let progress = bar("checking", runs.len(), "results");
@@ -145,6 +165,7 @@ async fn check_all(args: &Args, config: &Config, studies: &[StudyInstanceUid]) -
         let checked = RunJson::new(run, check_one(run, &archive, &shelf, config).await?);
         *match checked.verdict {
             "equal" => &mut checks.equal,
+            "equal-but-for-wording" => &mut checks.wording,
             "differs" => &mut checks.differ,
             _ => &mut checks.unchecked,
         } += 1;
@@ -155,10 +176,14 @@ async fn check_all(args: &Args, config: &Config, studies: &[StudyInstanceUid]) -
         progress.inc(1);
     }
     progress.finish_and_clear();
-    let ChecksJson { equal, differ, unchecked, .. } = &checks;
+    let ChecksJson { equal, wording, differ, unchecked, .. } = &checks;
     match args.format {
         Format::Table => {
-            writeln!(out, "{} results: {equal} equal, {differ} differ, {unchecked} cannot be checked", runs.len())?;
+            let n = runs.len();
+            writeln!(
+                out,
+                "{n} results: {equal} equal, {wording} equal but for wording, {differ} differ, {unchecked} cannot be checked"
+            )?;
         }
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&checks)?)?,
     }
@@ -172,7 +197,7 @@ async fn check_all(args: &Args, config: &Config, studies: &[StudyInstanceUid]) -
 /// The packages of the configuration and of `--model`, each as it is and as this site has set it.
 fn shelf(config: &Config, others: &[String]) -> anyhow::Result<Shelf> {
     let mut shelf = Shelf::default();
-    let configured = super::packages(config)?.into_iter().map(|(_, package)| Ok(package));
+    let configured = super::packages(config)?.usable.into_iter().map(|(_, package)| Ok(package));
     for package in configured.chain(others.iter().map(|name| super::package(name))) {
         let package = package?;
         if config.site() != Site::default() {
@@ -187,14 +212,15 @@ async fn check_one(run: &KeptRun, archive: &Archive, shelf: &Shelf, config: &Con
     if run.outcome == Outcome::Failed {
         return Ok(Verdict::Unchecked(Unchecked::NoResult));
     }
-    let Ok(stored) = serde_json::from_str::<ReportJson>(&archive.report(run).await?) else {
+    let stored = without_times(&archive.report(run).await?);
+    let named = stored.and_then(|report| Some((PackageJson::deserialize(&report["package"]).ok()?, report)));
+    let Some((package, stored)) = named else {
         return Ok(Verdict::Unchecked(Unchecked::NoReport));
     };
-    let Some(predictor) = find(shelf, &stored.package)? else {
-        let PackageJson { name, digest, recipe_digest, .. } = stored.package;
+    let Some(predictor) = find(shelf, &package)? else {
+        let PackageJson { name, digest, recipe_digest, .. } = package;
         return Ok(Verdict::Unchecked(Unchecked::NoPackage(name, digest, recipe_digest)));
     };
-    let package = &stored.package;
     let Some(objects) = archive.objects_of(run, &package.digest, &package.recipe_digest).await? else {
         return Ok(Verdict::Unchecked(Unchecked::OtherObjects));
     };
@@ -209,6 +235,7 @@ impl RunJson {
     fn new(run: &KeptRun, verdict: Verdict) -> Self {
         let (verdict, differing, differences, reason) = match verdict {
             Verdict::Equal => ("equal", None, Vec::new(), None),
+            Verdict::Wording(count, first) => ("equal-but-for-wording", Some(count), first, None),
             Verdict::Differs(count, first) => ("differs", Some(count), first, None),
             Verdict::Unchecked(because) => ("unchecked", None, Vec::new(), Some(because.to_string())),
         };
@@ -220,6 +247,7 @@ impl RunJson {
         let old = if self.superseded { " (superseded)" } else { "" };
         let said = match (&self.reason, self.differing) {
             (Some(reason), _) => format!("cannot be checked: {reason}"),
+            (None, Some(_)) if self.verdict == "equal-but-for-wording" => "equal but for wording".to_owned(),
             (None, Some(1)) => "differs in 1 value".to_owned(),
             (None, Some(count)) => format!("differs in {count} values"),
             (None, None) => self.verdict.to_owned(),

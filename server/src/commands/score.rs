@@ -76,6 +76,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let config = config::load(&flags)?.config;
     let limits = config.limits();
     let predictor = super::predictor(&config.model, &config.site())?;
+    for set in super::in_force(&config.site(), predictor.id()) {
+        eprintln!("set at this site: {set}");
+    }
     let known = known(&predictor, &args.risk_factors)?;
     let search = spinner("looking for DICOM");
     let found = sources::find(&args.paths, &limits.dicom, || search.inc(1))?;

@@ -15,14 +15,13 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
-use uvid_model::Package;
 
-use super::Ended;
+use super::{Ended, Packages};
 use crate::config::{self, Config, LogFormat, seconds};
 use crate::engine::Engine;
 use crate::http::{self, App};
 use crate::jobs;
-use crate::store::{Policy, Role, Store};
+use crate::store::{Policy, Store};
 
 /// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
 ///
@@ -75,8 +74,7 @@ fn log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
     let packages = super::packages(&config)?;
-    let roles = packages.iter().map(|(role, _)| role.clone()).collect();
-    let store = Store::open(&config.data_dir, Policy { roles, ..Policy::from(&config) })
+    let store = Store::open(&config.data_dir, Policy { roles: packages.roles(), ..Policy::from(&config) })
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     let listener = TcpListener::bind(config.listen)
@@ -123,16 +121,20 @@ fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 
-fn start_engine(packages: Vec<(Role, Package)>, config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
+fn start_engine(packages: Packages, config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
     let site = config.site();
-    let load = move || super::models(&packages, &site);
+    let load = move || super::models(packages, site);
     Engine::start(load, store.objects().clone(), config.limits()).context("no thread for the engine")
 }
 
 fn say_models(engine: &Engine) {
-    for (role, model) in engine.models().iter().flat_map(|models| models.all()) {
+    let Some(models) = engine.models() else { return };
+    for (role, model) in models.all() {
         let id = model.id();
         info!(%role, name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");
+        for set in super::in_force(&models.site(role), id) {
+            warn!(set, "set at this site, in place of the package's own");
+        }
     }
 }
 

@@ -134,6 +134,7 @@ pub fn load_from(
         text.parse::<toml::Table>().map_err(syntax)?;
         figment = figment.merge(File { path, toml: &text });
     }
+    let mut layers = vec![figment.clone()];
     for (name, value) in environment {
         let Some(key) = name.strip_prefix(PREFIX) else { continue };
         if name == CONFIG_VARIABLE || announces_service(key, &value) {
@@ -142,6 +143,7 @@ pub fn load_from(
         let key = key.to_ascii_lowercase().replace("__", ".");
         figment = figment.merge(One { name: format!("environment variable {name}"), key, value: parsed(&value) });
     }
+    layers.push(figment.clone());
     for (name, value) in [("listen", &flags.listen), ("data_dir", &flags.data_dir), ("model", &flags.model)] {
         if let Some(text) = value {
             let flag = format!("flag --{}", name.replace('_', "-"));
@@ -160,6 +162,7 @@ pub fn load_from(
         problem,
         source_name: source(&figment, key),
     })?;
+    refuse_for_another_model(&layers, &figment, &config.model)?;
     Ok(Loaded { config, file, figment })
 }
 
@@ -260,6 +263,25 @@ pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 6] = [
     ("dicom", DicomLimits::KEYS),
     ("calibration", CALIBRATION),
 ];
+
+/// What a site has set belongs to the model that was named where it was set: says who named another one later.
+fn refuse_for_another_model(layers: &[Figment], figment: &Figment, model: &str) -> Result<(), ConfigError> {
+    let calibration = CALIBRATION.iter().map(|(key, _)| ("calibration", format!("calibration.{key}")));
+    for (key, path) in calibration.chain([("operating_points", "operating_points".to_owned())]) {
+        let set_by = source(figment, &path);
+        let set_in = layers.iter().find(|layer| layer.find_value(&path).is_ok() && source(layer, &path) == set_by);
+        let meant = set_in.and_then(|layer| layer.find_value("model").ok()?.into_string());
+        if let Some(meant) = meant.filter(|meant| meant != model && set_by != "default") {
+            let named_by = source(figment, "model");
+            let problem = format!(
+                "was set for the model {meant:?}, and {named_by} names {model:?}: name the model where that is set, or \
+                 use a configuration without it (--config)"
+            );
+            return Err(ConfigError::Invalid { key, problem, source_name: set_by });
+        }
+    }
+    Ok(())
+}
 
 /// Says who wrote a key that does not exist, and which keys do.
 fn refuse_unknown(figment: &Figment) -> Result<(), ConfigError> {

@@ -22,7 +22,7 @@ pub(super) struct ReadyJson {
     store: &'static str,
     /// Whether the disk has more room than `store.free_bytes_min`.
     disk: &'static str,
-    /// Whether the models, production and shadows, are loaded.
+    /// Whether the production model is loaded; a shadow that cannot be does not count (see `/api/v1/model`).
     model: &'static str,
 }
 
@@ -72,6 +72,9 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
         let (id, version) = (models.production().id(), env!("CARGO_PKG_VERSION"));
         let labels = [("version", version.to_owned()), ("model", id.name.clone()), ("package", id.digest.clone())];
         gauge!(names::INFO, &labels).set(1.0);
+        for (state, shadows) in [("loaded", models.all().count() - 1), ("unusable", models.unusable().len())] {
+            gauge!(names::SHADOWS, "state" => state).set(shadows as f64);
+        }
     }
     app.metrics().run_upkeep();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics().render()).into_response()

@@ -6,10 +6,12 @@ use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
+use uvid_exam::PackageId;
 use uvid_model::{Manifest, OperatingPoint, SiteOperatingPoint};
 
 use super::problem::Common;
 use super::{App, Problem, ProblemJson};
+use crate::engine::Models;
 use crate::report::DISCLAIMER;
 use crate::report::json::PackageJson;
 
@@ -37,7 +39,53 @@ pub(super) struct ModelJson {
     /// The calibration fitted at this site, if one is in force.
     site_calibration: Option<SiteCalibrationJson>,
     /// Packages that score the same studies to be compared; their results are under `/shadows` of each study.
-    shadows: Vec<PackageJson>,
+    shadows: Vec<ModelShadowJson>,
+}
+
+/// A package that scores the same studies to be compared.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ModelShadowJson {
+    /// Its name; of a package that cannot be read, as the configuration calls it.
+    name: String,
+    /// Whether it scores: where not, its jobs wait, and everything else goes on.
+    state: ModelShadowStateJson,
+    /// Why not: `package-unreadable`, `model-not-loadable`, `model-load-panicked`; the log says more.
+    code: Option<&'static str>,
+    /// Its version; null if the package cannot be read.
+    version: Option<String>,
+    /// SHA-256 of the package; null likewise.
+    digest: Option<String>,
+    /// SHA-256 of the recipe; null likewise.
+    recipe_digest: Option<String>,
+}
+
+/// Whether a shadow scores.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum ModelShadowStateJson {
+    /// It does.
+    Loaded,
+    /// It cannot be used.
+    Unusable,
+}
+
+impl ModelShadowJson {
+    fn of(models: &Models) -> Vec<Self> {
+        let loaded = models.all().skip(1).map(|(_, shadow)| Self::new(&shadow.id().name, Some(shadow.id()), None));
+        let unusable = models.unusable().iter().map(|u| Self::new(&u.name, u.package.as_ref(), Some(u.code)));
+        loaded.chain(unusable).collect()
+    }
+
+    fn new(name: &str, id: Option<&PackageId>, code: Option<&'static str>) -> Self {
+        Self {
+            name: name.to_owned(),
+            state: if code.is_some() { ModelShadowStateJson::Unusable } else { ModelShadowStateJson::Loaded },
+            code,
+            version: id.map(|id| id.version.clone()),
+            digest: id.map(|id| id.digest.clone()),
+            recipe_digest: id.map(|id| id.recipe_digest.clone()),
+        }
+    }
 }
 
 /// What an output means.
@@ -140,6 +188,6 @@ pub(super) async fn card(State(app): State<App>) -> Result<Json<ModelJson>, Prob
             by: site.by.clone(),
             reason: site.reason.clone(),
         }),
-        shadows: models.all().skip(1).map(|(_, shadow)| PackageJson::from(shadow.id())).collect(),
+        shadows: ModelShadowJson::of(models),
     }))
 }

@@ -176,7 +176,9 @@ pub(super) struct InstanceJson {
 pub(super) struct RunJson {
     /// How it ended: `scored`, `not-scored` or `failed`.
     state: StateJson,
-    /// SHA-256 over what decided the result: the objects, the package, the recipe.
+    /// What decided the result, `<SHA-256 of study, objects, package and recipe>.<SHA-256 of how it was computed: program,
+    /// backend, what the site has set>`; first versions left out the latter. `~` and a number follow where another result
+    /// of the same input stands in its place.
     input_digest: String,
     /// Objects that the study had then.
     instances: u32,

@@ -23,9 +23,13 @@ fn write_table(out: &mut String, c: &ComparisonJson) -> std::fmt::Result {
     }
     writeln!(
         out,
-        "\n{} exams scored by both, {} by A alone, {} by B alone, {} by neither\n",
+        "\n{} exams scored by both, {} by A alone, {} by B alone, {} by neither",
         c.exams, c.only_a, c.only_b, c.neither
     )?;
+    if c.other_images > 0 {
+        writeln!(out, "from other images in {} of them, which breast and exam differences include", c.other_images)?;
+    }
+    writeln!(out)?;
     writeln!(
         out,
         "  {:<7}{:<18}{:>6}{:>11}{:>11}{:>11}  {:<24}{:>10}  {:<24}{:>9}{:>10}",
@@ -129,11 +133,13 @@ pub fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> ::c
         "only_a",
         "only_b",
         "neither",
+        "exams_other_images",
     ])?;
     let one = |value: Option<f64>| value.map(|v| v.to_string()).unwrap_or_default();
     for c in comparisons {
         let models =
             || [&c.a.digest, &c.a.recipe_digest, &c.b.digest, &c.b.recipe_digest].map(Clone::clone).into_iter();
+        let other = || std::iter::once(c.other_images.to_string());
         for o in &c.outputs {
             let end = |ends: Option<[f64; 2]>, i: usize| one(ends.map(|ends| ends[i]));
             let values = [
@@ -155,7 +161,7 @@ pub fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> ::c
                 o.largest.item.clone(),
                 one(o.spearman),
             ];
-            csv.write_record(models().chain(values).chain(std::iter::repeat_n(String::new(), 6)))?;
+            csv.write_record(models().chain(values).chain(std::iter::repeat_n(String::new(), 6)).chain(other()))?;
         }
         for p in &c.operating_points {
             let n = p.both + p.only_a + p.only_b + p.neither;
@@ -164,7 +170,7 @@ pub fn csv(out: &mut impl std::io::Write, comparisons: &[ComparisonJson]) -> ::c
             let counts = [p.both, p.only_a, p.only_b, p.neither].map(|count| count.to_string());
             let thresholds = [p.threshold_a.to_string(), p.threshold_b.to_string()];
             let empty = std::iter::repeat_n(String::new(), 12);
-            csv.write_record(models().chain(head).chain(empty).chain(thresholds).chain(counts))?;
+            csv.write_record(models().chain(head).chain(empty).chain(thresholds).chain(counts).chain(other()))?;
         }
     }
     Ok(csv.flush()?)

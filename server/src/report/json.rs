@@ -234,6 +234,13 @@ pub struct StagesJson {
     pub predict: f64,
 }
 
+/// A report's text as JSON, without its times: what is equal between two runs.
+pub fn without_times(text: &str) -> Option<serde_json::Value> {
+    let mut value: serde_json::Value = serde_json::from_str(text).ok()?;
+    value.as_object_mut()?.remove("milliseconds");
+    Some(value)
+}
+
 impl ReportJson {
     /// The report of a study whose UID is known from elsewhere: one of which no file could be read is a study all the
     /// same.

@@ -8,7 +8,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{Row, SqlitePool};
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 
-use super::jobs::object;
+use super::jobs::{is_of_input, object};
 use super::{Digest, MIGRATIONS, ObjectStore, Outcome, Role, StoreError, input_digest};
 
 /// A data folder that is only read.
@@ -137,7 +137,8 @@ impl Archive {
         }
         let objects = rows.iter().map(object).collect::<Result<Vec<_>, _>>()?;
         let digests = objects.iter().map(|(_, digest)| *digest).collect();
-        Ok((input_digest(&run.study, digests, package, recipe) == run.input_digest).then_some(objects))
+        let input = input_digest(&run.study, digests, package, recipe);
+        Ok(is_of_input(&run.input_digest, &input).then_some(objects))
     }
 
     /// The shadows that have results.

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! Invariants: a result and the end of its job are one transaction; the same run (same objects, package and recipe) is
-//! kept once in its role, with the objects that it was made from; of the runs of a study in a role at most one is not
-//! superseded; no shadow's job is taken while a production job waits, be it only for its quiet time.
+//! kept once in its role, with the objects that it was made from, and one that says something else supersedes it; of the
+//! runs of a study in a role at most one is not superseded; no shadow's job is taken while a production job is due.
 
 use std::time::Duration;
 
@@ -15,8 +15,10 @@ use sha2::{Digest as _, Sha256};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
 use uvid_exam::{PackageId, SopInstanceUid, StudyInstanceUid};
+use uvid_model::{BACKEND, Site};
 
 use super::{Digest, Role, Store, StoreError, duration_ms, now_ms};
+use crate::report::json::without_times;
 
 /// A study to be scored, and the objects that it had when the job was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,14 +35,26 @@ pub struct Job {
 }
 
 impl Job {
-    /// [`input_digest`] of this job by a package.
-    pub fn input_digest(&self, package: &PackageId) -> String {
+    /// What stands for everything that decides the report: [`input_digest`] by a package, and [`computation`] with what
+    /// the site has set, as `<one>.<the other>`. Runs of the first versions have the former alone.
+    pub fn input_digest(&self, package: &PackageId, site: &Site) -> String {
         let objects = self.objects.iter().map(|(_, digest)| *digest).collect();
-        input_digest(&self.study, objects, &package.digest, &package.recipe_digest)
+        let input = input_digest(&self.study, objects, &package.digest, &package.recipe_digest);
+        format!("{input}.{}", computation(site))
     }
 }
 
-/// SHA-256 that stands for everything that decides the result: study, objects (in any order), package, recipe.
+/// Rises whenever this program computes another report from the same objects, package and recipe on the same backend.
+const COMPUTATION: u32 = 1;
+
+/// SHA-256 that stands for how this program computes: its revision, the backend, and what the site has set with who did
+/// it and why, as the report says.
+pub fn computation(site: &Site) -> String {
+    let site = serde_json::to_string(site).unwrap_or_default();
+    hex(&Sha256::digest(format!("{COMPUTATION}\n{BACKEND}\n{site}")))
+}
+
+/// SHA-256 that stands for the study, its objects (in any order), the package and the recipe.
 pub fn input_digest(study: &StudyInstanceUid, mut objects: Vec<Digest>, package: &str, recipe: &str) -> String {
     objects.sort();
     let mut hash = Sha256::new();
@@ -49,7 +63,19 @@ pub fn input_digest(study: &StudyInstanceUid, mut objects: Vec<Digest>, package:
         hash.update(b"\n");
     }
     objects.iter().for_each(|digest| hash.update(digest.as_bytes()));
-    hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    hex(&hash.finalize())
+}
+
+/// Whether a run's input digest is of this [`input_digest`], by whatever computation.
+pub(super) fn is_of_input(run: &str, input: &str) -> bool {
+    run.split(['.', REPLACED]).next() == Some(input)
+}
+
+/// Before its number, behind the input digest of a run that another one with the same input has replaced.
+const REPLACED: char = '~';
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// How a run ended.
@@ -108,7 +134,7 @@ impl Store {
     }
 
     /// Takes the job that has been due the longest, if any is, and counts the attempt. Shadows' jobs are taken only while
-    /// no production job waits, so that at most the one exam that a shadow is at stands before a production study.
+    /// no production job is due; one that becomes due waits for the one exam that a shadow is at, and for no more.
     ///
     /// # Errors
     ///
@@ -121,13 +147,14 @@ impl Store {
                  SELECT study_uid, role FROM job
                  WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2) AND role IN (SELECT value FROM json_each(?3))
                    AND (role = 'production' OR NOT EXISTS (
-                        SELECT 1 FROM job WHERE state = 'due' AND role = 'production'))
+                        SELECT 1 FROM job
+                        WHERE state = 'due' AND role = 'production' AND (due_ms <= ?1 OR due_ms > ?2)))
                  ORDER BY role <> 'production', due_ms, study_uid, role LIMIT 1)
              RETURNING study_uid, role, generation, attempts",
         )
         .bind(now_ms())
         .bind(now_ms() + duration_ms(self.policy.quiet) + CLOCK_MS_MAX)
-        .bind(self.roles())
+        .bind(self.served())
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
@@ -154,15 +181,15 @@ impl Store {
     /// The database fails.
     pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
         let next = sqlx::query(
-            "SELECT coalesce(min(due_ms) FILTER (WHERE role = 'production'), min(due_ms)) AS due
-             FROM job WHERE state = 'due' AND role IN (SELECT value FROM json_each(?))",
+            "SELECT min(due_ms) AS due FROM job WHERE state = 'due' AND role IN (SELECT value FROM json_each(?))",
         );
-        let row = next.bind(self.roles()).fetch_one(&self.read).await?;
+        let row = next.bind(self.served()).fetch_one(&self.read).await?;
         let due: Option<i64> = row.try_get("due")?;
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }
 
-    /// Keeps a result and ends its job, in one transaction.
+    /// Keeps a result and ends its job, in one transaction. A result with the input digest of one that is kept is that one
+    /// if it says the same, but for its times; else it supersedes it, unless it is but a failure.
     ///
     /// # Errors
     ///
@@ -176,6 +203,22 @@ impl Store {
     ) -> Result<(), StoreError> {
         let (study, role, now) = (job.study.as_str(), job.role.to_string(), now_ms());
         let mut tx = self.begin().await?;
+        let same = sqlx::query(
+            "SELECT run_id, outcome, report FROM run WHERE study_uid = ? AND role = ? AND input_digest = ?",
+        );
+        let same = same.bind(study).bind(&role).bind(input_digest).fetch_optional(&mut *tx).await?;
+        if let Some(row) = same
+            && outcome != Outcome::Failed
+            && Outcome::parse(row.try_get("outcome")?)? != Outcome::Failed
+            && !says_the_same(row.try_get("report")?, report)
+        {
+            // A name of its own makes room for the new one; what it was made from can still be told.
+            sqlx::query("UPDATE run SET input_digest = input_digest || ? || run_id WHERE run_id = ?")
+                .bind(REPLACED.to_string())
+                .bind(row.try_get::<i64, _>("run_id")?)
+                .execute(&mut *tx)
+                .await?;
+        }
         sqlx::query(
             "UPDATE run SET superseded_ms = ?
              WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND input_digest <> ?",
@@ -287,9 +330,24 @@ impl Store {
         Ok(queue)
     }
 
-    /// The roles that this process serves, as a JSON array.
-    pub(super) fn roles(&self) -> String {
+    /// The roles of the policy, as a JSON array.
+    fn roles(&self) -> String {
         serde_json::Value::from_iter(self.policy.roles.iter().map(ToString::to_string)).to_string()
+    }
+
+    /// Those that are not set aside, as a JSON array.
+    fn served(&self) -> String {
+        let served = self.policy.roles.iter().filter(|role| self.serves(role));
+        serde_json::Value::from_iter(served.map(ToString::to_string)).to_string()
+    }
+}
+
+/// Whether two reports are one, but for how long they took.
+fn says_the_same(kept: &str, new: &str) -> bool {
+    match (without_times(kept), without_times(new)) {
+        // As text: to `==`, 0.0 and -0.0 would be one number.
+        (Some(kept), Some(new)) => kept.to_string() == new.to_string(),
+        _ => kept == new,
     }
 }
 

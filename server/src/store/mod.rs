@@ -21,6 +21,7 @@ mod studies;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
@@ -32,8 +33,9 @@ use crate::config::{Config, seconds};
 
 pub use accept::{Accepted, Kept, Refusal, Refused, accept, accept_all};
 pub use archive::{Archive, KeptRun, Pair};
-pub use jobs::{Job, Outcome, Queue, input_digest};
+pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
+pub use requeue::Due;
 pub use role::Role;
 pub use studies::{Filter, Instance, Run, Shadow, Study, StudyState};
 
@@ -128,6 +130,8 @@ pub struct Store {
     read: SqlitePool,
     objects: ObjectStore,
     policy: std::sync::Arc<Policy>,
+    /// Roles whose models cannot be used: their jobs wait.
+    set_aside: std::sync::Arc<std::sync::RwLock<Vec<Role>>>,
     /// Wakes the worker when a job may have become due.
     work: std::sync::Arc<tokio::sync::Notify>,
     /// Dropping the last clone releases the folder.
@@ -157,8 +161,8 @@ impl Store {
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
-        let work = std::sync::Arc::default();
-        let store = Self { write, read, objects, policy: policy.into(), work, _lock: lock.into() };
+        let (set_aside, work) = Default::default();
+        let store = Self { write, read, objects, policy: policy.into(), set_aside, work, _lock: lock.into() };
         store.recover().await?;
         Ok(store)
     }
@@ -171,6 +175,18 @@ impl Store {
     /// What the store lives by.
     pub fn policy(&self) -> &Policy {
         &self.policy
+    }
+
+    /// Leaves the jobs of a role waiting, for this process: its model cannot be used.
+    pub fn set_aside(&self, role: Role) {
+        // A thread that panicked with the lock held left the list whole.
+        self.set_aside.write().unwrap_or_else(PoisonError::into_inner).push(role);
+    }
+
+    /// Whether this process takes the jobs of a role.
+    pub fn serves(&self, role: &Role) -> bool {
+        let set_aside = self.set_aside.read().unwrap_or_else(PoisonError::into_inner);
+        self.policy.roles.contains(role) && !set_aside.contains(role)
     }
 
     /// Resolves when a job may have become due since the last call.

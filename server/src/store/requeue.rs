@@ -1,38 +1,51 @@
-//! Studies back into the queue: after the model, its recipe or the set of shadows has changed.
+//! Studies back into the queue: after the model, its recipe or the set of shadows has changed, or a result is in doubt.
 
 use uvid_exam::{PackageId, StudyInstanceUid};
+use uvid_model::Site;
 
-use super::{Role, Store, StoreError, now_ms};
+use super::{Role, Store, StoreError, computation, now_ms};
+
+/// Which studies go back into the queue.
+#[derive(Debug, Clone, Copy)]
+pub enum Due<'a> {
+    /// Those whose current result is not by this package and recipe, computed with what this site has set, and those
+    /// that failed. Runs of the first versions do not say how they were computed: package and recipe decide.
+    Unless(&'a PackageId, &'a Site),
+    /// All.
+    All,
+}
 
 impl Store {
-    /// Makes due again, in a role, every study (or each of these) whose current result is not by this package and
-    /// recipe. Returns how many they are.
+    /// Makes due again, in a role, studies (or such of these). Returns how many they are.
     ///
     /// # Errors
     ///
     /// The database fails.
-    pub async fn requeue(
-        &self,
-        role: &Role,
-        package: &PackageId,
-        studies: &[StudyInstanceUid],
-    ) -> Result<u64, StoreError> {
+    pub async fn requeue(&self, role: &Role, due: Due<'_>, studies: &[StudyInstanceUid]) -> Result<u64, StoreError> {
         let named = serde_json::Value::from_iter(studies.iter().map(StudyInstanceUid::as_str)).to_string();
+        let (all, package, recipe, computation) = match due {
+            Due::All => (true, "", "", String::new()),
+            Due::Unless(id, site) => (false, id.digest.as_str(), id.recipe_digest.as_str(), computation(site)),
+        };
         let requeued = sqlx::query(
             "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts)
              SELECT study_uid, ?1, 'due', ?2, 1, 0 FROM study s
-             WHERE (?3 = '[]' OR study_uid IN (SELECT value FROM json_each(?3))) AND NOT EXISTS (
+             WHERE (?3 = '[]' OR study_uid IN (SELECT value FROM json_each(?3))) AND (?4 OR NOT EXISTS (
                  SELECT 1 FROM run r WHERE r.study_uid = s.study_uid AND r.role = ?1 AND r.superseded_ms IS NULL
-                   AND CASE WHEN json_valid(r.report) THEN json_extract(r.report, '$.package.digest') = ?4
-                                                       AND json_extract(r.report, '$.package.recipe_digest') = ?5 END)
+                   AND r.outcome <> 'failed'
+                   AND (instr(r.input_digest, '.') = 0 OR instr(r.input_digest, '.' || ?7) > 0)
+                   AND CASE WHEN json_valid(r.report) THEN json_extract(r.report, '$.package.digest') = ?5
+                                                       AND json_extract(r.report, '$.package.recipe_digest') = ?6 END))
              ON CONFLICT (study_uid, role) DO UPDATE SET
                  state = 'due', due_ms = ?2, generation = generation + 1, attempts = 0",
         )
         .bind(role.to_string())
         .bind(now_ms())
         .bind(named)
-        .bind(&package.digest)
-        .bind(&package.recipe_digest)
+        .bind(all)
+        .bind(package)
+        .bind(recipe)
+        .bind(computation)
         .execute(&self.write)
         .await?;
         Ok(requeued.rows_affected())

@@ -196,7 +196,7 @@ impl Store {
         for job in jobs {
             let role = job.try_get::<String, _>("role")?.parse()?;
             let runs = runs(&mut tx, uid, &role).await?;
-            let served = self.policy.roles.contains(&role);
+            let served = self.serves(&role);
             shadows.push(Shadow { role, state: state(&job)?, served, runs });
         }
         Ok(shadows)

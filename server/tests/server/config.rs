@@ -144,3 +144,31 @@ fn the_defaults_pass_their_own_check() {
     assert_eq!(Config::default().check(), Ok(()));
     assert_eq!(load("", &[], Flags::default()).unwrap().config, Config::default());
 }
+
+#[test]
+fn what_a_site_has_set_is_for_the_model_named_beside_it() {
+    let point = "operating_points = [{ name = \"dense\", threshold = 0.4, by = \"A\", reason = \"B\" }]\n";
+    let calibration = "[calibration]\nscale = 1.5\nthresholds = [-1.0, 0.0, 1.0]\nby = \"A\"\nreason = \"B\"";
+    let model = |name: &str| Flags { model: Some(name.into()), ..Flags::default() };
+    for file in [point.to_owned(), calibration.to_owned(), format!("{point}{calibration}")] {
+        assert!(load(&file, &[], model("density-v0")).is_ok());
+        for other in [
+            load(&file, &[], model("gmic/")),
+            load(&file, &[], set(&["model=gmic/"])),
+            load(&file, &[("UVID_MODEL", "gmic/")], Flags::default()),
+        ] {
+            let error = other.unwrap_err();
+            assert!(error.contains("was set for the model \"density-v0\"") && error.contains("\"gmic/\""), "{error}");
+        }
+        let named = format!("model = \"gmic/\"\n{file}");
+        assert!(load(&named, &[], model("gmic/")).is_ok());
+        assert!(load(&named, &[], model("density-v0")).is_err());
+    }
+    // On the command line it is for the model there, and in the environment for that.
+    let point = "operating_points=[{name=\"dense\", threshold=0.4, by=\"A\", reason=\"B\"}]";
+    let both = Flags { model: Some("gmic/".into()), ..set(&[point]) };
+    assert_eq!(load("", &[], both).unwrap().config.operating_points.len(), 1);
+    let (name, value) = ("UVID_OPERATING_POINTS", point.split_once('=').unwrap().1);
+    assert!(load("", &[(name, value), ("UVID_MODEL", "gmic/")], Flags::default()).is_ok());
+    assert!(load("", &[(name, value)], model("gmic/")).is_err());
+}

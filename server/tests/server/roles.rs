@@ -1,11 +1,14 @@
 //! Production and shadows over the same studies.
 
+use std::time::Duration;
+
 use serde_json::json;
 use sqlx::{Connection, Row, SqliteConnection};
 use tempfile::TempDir;
 use uvid_exam::PackageId;
+use uvid_model::Site;
 use uvid_server::commands;
-use uvid_server::store::{Archive, Digest, Job, Outcome, Policy, Role, Store, StoreError, accept};
+use uvid_server::store::{Archive, Digest, Due, Job, Outcome, Policy, Role, Store, StoreError, accept};
 
 use crate::support::{
     MODEL, Process, SOON, Server, assert_scored_as_expected, bytes, config, exam, other_package, study_of,
@@ -13,6 +16,12 @@ use crate::support::{
 
 fn shadow() -> Role {
     Role::Shadow("tried".into())
+}
+
+/// What a site sets, by somebody.
+fn site_by(by: &str) -> Site {
+    let point = json!({ "name": "dense", "threshold": 0.0, "by": by, "reason": "200 exams of 2026" });
+    serde_json::from_value(json!({ "operating_points": [point] })).unwrap()
 }
 
 async fn open(folder: &TempDir, roles: &[Role]) -> Store {
@@ -36,13 +45,15 @@ async fn a_study_has_a_job_for_each_role_and_production_goes_first() {
     let first = store.claim().await.unwrap().unwrap();
     assert_eq!(first.role, Role::Production);
     store.finish(&first, "a", Outcome::Scored, "{}").await.unwrap();
-    // A later study's production job stands before the earlier study's shadow, and so does one that has to wait.
+    // A later study's production job stands before the earlier study's shadow, but not while it only has to wait.
     accept(&store, &two[0].bytes).await.unwrap().unwrap();
     let second = store.claim().await.unwrap().unwrap();
     assert_eq!((&second.role, second.study.as_str()), (&Role::Production, study_of(&two).as_str()));
     store.retry(&second, SOON).await.unwrap();
-    assert!(store.claim().await.unwrap().is_none(), "a shadow is taken while production waits");
-    assert!(store.next_due().await.unwrap().unwrap() > SOON / 2, "the worker looks again before it can do anything");
+    let early = store.claim().await.unwrap().unwrap();
+    assert_eq!((&early.role, early.study.as_str()), (&shadow(), study_of(&one).as_str()));
+    store.abandon(&early).await.unwrap();
+    assert_eq!(store.next_due().await.unwrap(), Some(Duration::ZERO), "the shadow's job can be taken at once");
     let queue = store.queue().await.unwrap();
     assert_eq!((queue.waiting, queue.running, queue.shadows_waiting, queue.shadows_running), (1, 0, 2, 0));
     accept(&store, &two[1].bytes).await.unwrap().unwrap();
@@ -93,13 +104,26 @@ async fn what_another_model_scored_goes_back_into_the_queue() {
     let old = PackageId { recipe_digest: "another".into(), ..MODEL.id().clone() };
     store.finish(&jobs[0], "a", Outcome::Scored, &by(MODEL.id())).await.unwrap();
     store.finish(&jobs[1], "b", Outcome::Scored, &by(&old)).await.unwrap();
-    assert_eq!(store.requeue(&Role::Production, MODEL.id(), &[]).await.unwrap(), 1);
-    assert_eq!(store.requeue(&Role::Production, &old, &[jobs[1].study.clone()]).await.unwrap(), 0);
+    let (none, site) = (Site::default(), site_by("Dr P"));
+    assert_eq!(store.requeue(&Role::Production, Due::Unless(MODEL.id(), &none), &[]).await.unwrap(), 1);
+    let of_one = [jobs[1].study.clone()];
+    assert_eq!(store.requeue(&Role::Production, Due::Unless(&old, &none), &of_one).await.unwrap(), 0);
     let again = store.claim().await.unwrap().unwrap();
     assert_eq!((&again.study, &again.role), (&jobs[1].study, &Role::Production));
     // A shadow that is new here gets every study.
     let new = Role::Shadow("new".into());
-    assert_eq!(store.requeue(&new, MODEL.id(), &[]).await.unwrap(), 2);
+    assert_eq!(store.requeue(&new, Due::Unless(MODEL.id(), &none), &[]).await.unwrap(), 2);
+    // With --force each does; else what failed does, and what was computed with another word of the site.
+    assert_eq!(store.requeue(&Role::Production, Due::All, &of_one).await.unwrap(), 1);
+    let again = store.claim().await.unwrap().unwrap();
+    let digest = again.input_digest(MODEL.id(), &site);
+    store.finish(&again, &digest, Outcome::Failed, &by(MODEL.id())).await.unwrap();
+    let unless = Due::Unless(MODEL.id(), &site);
+    assert_eq!(store.requeue(&Role::Production, unless, &of_one).await.unwrap(), 1);
+    store.finish(&again, &digest, Outcome::Scored, &by(MODEL.id())).await.unwrap();
+    assert_eq!(store.requeue(&Role::Production, unless, &of_one).await.unwrap(), 0);
+    let reworded = site_by("Dr Q");
+    assert_eq!(store.requeue(&Role::Production, Due::Unless(MODEL.id(), &reworded), &of_one).await.unwrap(), 1);
 }
 
 /// A database as the first version left it: a study that was scored twice, and one that still waits.
@@ -191,6 +215,33 @@ async fn the_objects_of_a_run_are_known_even_of_the_first_version() {
 }
 
 #[tokio::test]
+async fn a_result_that_comes_out_otherwise_supersedes_the_old_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, &[Role::Production]).await;
+    accept(&store, &exam(78)[0].bytes).await.unwrap().unwrap();
+    let job = store.claim().await.unwrap().unwrap();
+    let (id, site) = (MODEL.id(), Site::default());
+    let digest = job.input_digest(id, &site);
+    let report = |value: f64, milliseconds: u32| json!({ "exam": value, "milliseconds": milliseconds }).to_string();
+    for (value, milliseconds) in [(0.25, 1), (0.25, 2), (0.5, 3)] {
+        store.finish(&job, &digest, Outcome::Scored, &report(value, milliseconds)).await.unwrap();
+    }
+    // That it failed later is no reason to doubt it.
+    store.finish(&job, &digest, Outcome::Failed, "{}").await.unwrap();
+    let (_, runs) = store.contents(&job.study).await.unwrap();
+    let kept: Vec<_> = runs.iter().map(|run| (run.report.clone(), run.superseded.is_some())).collect();
+    assert_eq!(kept, [(report(0.5, 3), false), (report(0.25, 1), true)]);
+    assert_eq!(runs[0].input_digest, digest);
+    // Both can still be made again.
+    let archive = Archive::open(&folder.path().join("data")).await.unwrap();
+    for run in archive.runs(&[], true).await.unwrap() {
+        let objects = archive.objects_of(&run, &id.digest, &id.recipe_digest).await.unwrap();
+        assert_eq!(objects, Some(job.objects.clone()));
+        assert_eq!(archive.objects_of(&run, &id.digest, "another").await.unwrap(), None);
+    }
+}
+
+#[tokio::test]
 async fn a_shadow_scores_what_production_scores_and_shows_up_nowhere_else() {
     let packages = tempfile::tempdir().unwrap();
     let folder = other_package(packages.path(), "density-tried");
@@ -240,7 +291,7 @@ fn models_that_cannot_serve_together_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let check = |shadows: Vec<String>, expected: &str| {
         let config = uvid_server::config::Config { shadows, ..config(folder.path()) };
-        let error = format!("{:#}", commands::packages(&config).map(|p| p.len()).unwrap_err());
+        let error = format!("{:#}", commands::packages(&config).map(|p| p.roles()).unwrap_err());
         assert!(error.contains(expected), "{error}");
     };
     let one = other_package(&folder.path().join("one"), "tried");
@@ -248,13 +299,58 @@ fn models_that_cannot_serve_together_are_refused() {
     let same = other_package(&folder.path().join("same"), "density-v0");
     check(vec![one, two], "has the name \"tried\"");
     check(vec![same], "has the name \"density-v0\"");
-    check(vec!["nowhere".into()], "the shadow nowhere: there is no model package");
+}
+
+#[tokio::test]
+async fn a_shadow_that_cannot_be_used_stops_nobody_and_its_jobs_wait() {
+    let packages = tempfile::tempdir().unwrap();
+    let (good, bad) = (other_package(packages.path(), "good"), other_package(packages.path(), "bad"));
+    // It opens, and a loader refuses what it says.
+    let manifest = std::path::Path::new(&bad).join("package.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let broken = text.replace("threshold = 0.4", "threshold = nan");
+    assert_ne!(broken, text);
+    std::fs::write(&manifest, broken).unwrap();
+    let server = Server::with(|config| config.shadows = vec![bad, good, "nowhere".into()]).await;
+    let shadows = server.get("/api/v1/model").await.ok()["shadows"].take();
+    let said = |shadow: &serde_json::Value| [&shadow["name"], &shadow["state"], &shadow["code"]].map(Clone::clone);
+    assert_eq!(
+        shadows.as_array().unwrap().iter().map(said).collect::<Vec<_>>(),
+        [
+            [json!("good"), json!("loaded"), json!(null)],
+            [json!("nowhere"), json!("unusable"), json!("package-unreadable")],
+            [json!("bad"), json!("unusable"), json!("model-not-loadable")],
+        ]
+    );
+    assert!(shadows[2]["digest"].is_string() && shadows[1]["digest"].is_null());
+    let files = exam(79);
+    server.stow(&bytes(&files)).await;
+    let study = server.ended(&study_of(&files)).await;
+    assert_scored_as_expected(&study, &files);
+    let uid = study_of(&files).parse().unwrap();
+    let start = std::time::Instant::now();
+    let shadows = loop {
+        let shadows = server.store.shadows(&uid).await.unwrap();
+        if shadows[1].state.name() == "scored" {
+            break shadows;
+        }
+        assert!(start.elapsed() < SOON, "{shadows:?}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    assert_eq!((shadows[0].state.name(), shadows[0].served), ("waiting", false));
+    assert_eq!((&shadows[0].role, &shadows[1].role), (&Role::Shadow("bad".into()), &Role::Shadow("good".into())));
+    let metrics = String::from_utf8(server.get("/metrics").await.body).unwrap();
+    assert!(metrics.contains("uvid_shadows{state=\"unusable\"}"), "{metrics}");
+    assert_eq!(server.get("/readyz").await.ok()["ready"], true);
 }
 
 #[test]
-fn a_server_whose_shadow_cannot_be_loaded_does_not_start() {
+fn a_server_starts_without_a_shadow_that_is_not_there() {
     let folder = tempfile::tempdir().unwrap();
-    let refused = std::panic::catch_unwind(|| Process::start(&folder.path().join("data"), &["shadows=[nowhere]"]));
-    let message = refused.err().unwrap().downcast_ref::<String>().unwrap().clone();
-    assert!(message.contains("the shadow nowhere"), "{message}");
+    let server = Process::start(&folder.path().join("data"), &["shadows=[nowhere]"]);
+    let files = exam(80);
+    assert_eq!(server.stow(&bytes(&files)).unwrap(), 200);
+    assert_eq!(server.ended(&study_of(&files))["state"], "scored");
+    let log = server.stop();
+    assert!(log.contains("a shadow cannot be used") && log.contains("package-unreadable"), "{log}");
 }

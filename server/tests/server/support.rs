@@ -126,10 +126,9 @@ impl Server {
         let mut config = config(folder.path());
         change(&mut config);
         let (packages, site) = (commands::packages(&config).unwrap(), config.site());
-        let roles = packages.iter().map(|(role, _)| role.clone()).collect();
-        let policy = Policy { roles, ..Policy::from(&config) };
+        let policy = Policy { roles: packages.roles(), ..Policy::from(&config) };
         let store = Store::open(&config.data_dir, policy).await.unwrap();
-        let load = move || commands::models(&packages, &site);
+        let load = move || commands::models(packages, site);
         let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();
         loaded.await.unwrap().unwrap();
         let stop = CancellationToken::new();
