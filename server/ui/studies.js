@@ -73,16 +73,18 @@ function row(study) {
     node.append(element('strong', value(o)));
     return node;
   });
-  const raised = study.flags.filter((f) => f.flagged).map((f) => {
-    const whose = f.laterality ? f.laterality + ' breast: ' : '';
-    const node = element('span', whose + f.point, f.output + ' at or above ' + f.threshold);
-    node.className = 'flag';
+  // A threshold that was set here shows where it does not flag, too.
+  const raised = study.flags.filter((f) => f.flagged || f.set_by).map((f) => {
+    const whose = (f.laterality ? f.laterality + ' breast: ' : '') + (f.flagged ? '' : 'not ');
+    const relation = f.flagged ? ' ≥ ' : ' < ';
+    const node = element('span', whose + f.point, f.output + relation + f.threshold);
+    node.className = f.flagged ? 'flag' : '';
     const set = f.set_by ? ', set here by ' + f.set_by : '';
-    node.append(element('small', ' (' + f.output + ' ≥ ' + f.threshold + set + ')'));
+    node.append(element('small', ' (' + f.output + relation + f.threshold + set + ')'));
     return node;
   });
   const maps = study.heatmaps.map((m) =>
-    link(m.url, m.slot, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
+    link(m.url, m.slot + ' ' + m.name, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
   const model = study.package
     ? element('span', study.package.name + ' ' + study.package.digest.slice(0, 12), study.package.digest)
     : element('span');

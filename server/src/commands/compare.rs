@@ -142,10 +142,11 @@ fn of_stored(shadow: Option<&str>, config: &Config) -> anyhow::Result<Vec<Compar
                 comparisons.entry([b1, b2, a1, a2]).or_insert_with(new).add(&a, &b);
             }
         }
-        let which = shadow.map_or("no shadow".to_owned(), |name| format!("the shadow {name} does not exist there, or"));
+        let which = shadow
+            .map_or("no shadow has".to_owned(), |name| format!("the shadow {name} does not exist there, or has not"));
         anyhow::ensure!(
             !comparisons.is_empty(),
-            "{which} has scored the same objects of a study as production in {}; `shadows` in `uvid config` names them",
+            "{which} scored the same objects of a study as production in {}; `shadows` in `uvid config` names them",
             config.data_dir.display()
         );
         Ok(comparisons.into_values().map(Comparison::finish).collect())

@@ -37,7 +37,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     println!("{}", table::text(&report));
     let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAll) };
     let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;
-    println!("  Heat maps  {}", maps.display());
+    if let Some(maps) = maps {
+        println!("  Heat maps  {}", maps.display());
+    }
     println!(
         "\nThe exam is synthetic. It shows the road (reading, views, coordinates, transport), not the model: density-v0"
     );

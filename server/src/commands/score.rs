@@ -96,13 +96,13 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let mut printer = Printer::new(args.format, std::io::stdout().lock())?;
     let mut ended = Ended::Well;
     let progress = bar("scoring", found.studies.len(), "studies");
-    let mut timed = Vec::new();
+    let (mut timed, mut drawn) = (Vec::new(), false);
     for sources in found.studies.values() {
         let meter = args.timings.then(Meter::start);
         let (report, exam) = pipeline::score_knowing(sources, &predictor, &limits, known.as_ref())?;
         let timing = meter.map(|meter| meter.stop(&report));
         if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
-            write_heatmaps(folder, &report, exam)?;
+            drawn |= write_heatmaps(folder, &report, exam)?.is_some();
         }
         if !report.is_whole() {
             ended = Ended::NotAll;
@@ -123,7 +123,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         n => eprintln!("{n} files are not DICOM and were left out"),
     }
     if let Some(folder) = &args.heatmaps {
-        eprintln!("heat maps: {}", folder.display());
+        match drawn {
+            true => eprintln!("heat maps: {}", folder.display()),
+            false => eprintln!("no heat maps: the model drew none"),
+        }
     }
     if args.timings {
         eprint!("{}", timings::table(predictor.id(), &timed));
@@ -144,9 +147,13 @@ fn known(predictor: &Predictor, given: &[String]) -> anyhow::Result<Option<RiskF
     Ok(Some(predictor.risk_factors(pairs.iter().map(|(key, class)| (key.as_str(), class.as_str())))?))
 }
 
-/// Writes `DIR/<study>/<view>_<map>.png` for every image of a report; returns the folder of the study.
-pub(super) fn write_heatmaps(folder: &Path, report: &Report, exam: &Exam) -> anyhow::Result<PathBuf> {
+/// Writes `DIR/<study>/<view>_<map>.png` for every image of a report; returns the folder of the study, if the model
+/// draws any map.
+pub(super) fn write_heatmaps(folder: &Path, report: &Report, exam: &Exam) -> anyhow::Result<Option<PathBuf>> {
     let folder = folder.join(exam.study().as_str());
+    if report.outcome.iter().flat_map(|s| &s.images).all(|image| image.heatmaps.is_empty()) {
+        return Ok(None);
+    }
     std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     for image in report.outcome.iter().flat_map(|s| &s.images) {
         let Some(mammogram) = exam.images().get(&image.slot) else { continue };
@@ -156,7 +163,7 @@ pub(super) fn write_heatmaps(folder: &Path, report: &Report, exam: &Exam) -> any
             std::fs::write(&path, png).with_context(|| format!("writing {}", path.display()))?;
         }
     }
-    Ok(folder)
+    Ok(Some(folder))
 }
 
 /// A report with what it cost, if that was asked for.

@@ -48,6 +48,9 @@ fn write_table(out: &mut String, c: &ComparisonJson) -> std::fmt::Result {
     for o in &c.outputs {
         write_output(out, o)?;
     }
+    if c.outputs.is_empty() {
+        writeln!(out, "  nothing to compare: no number of the same name, kind and level is given by both")?;
+    }
     if !c.operating_points.is_empty() {
         writeln!(
             out,

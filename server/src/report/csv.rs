@@ -1,5 +1,6 @@
 //! Reports as CSV: one row for each value, so that any model fits one table.
 
+use std::borrow::Cow;
 use std::io::Write;
 
 use super::json::{FlagJson, OutputJson, ReportJson, State, ValueJson};
@@ -36,7 +37,7 @@ struct Row<'a> {
     kind: &'a str,
     value: String,
     interval: Option<[f64; 2]>,
-    reference: &'a str,
+    reference: Cow<'a, str>,
     source: &'a str,
 }
 
@@ -50,6 +51,7 @@ impl<'a> Row<'a> {
             ValueJson::Percentile { value } => Self { kind: "percentile", value: value.to_string(), ..row },
             ValueJson::Category { value } => Self { kind: "category", value: value.clone(), ..row },
             ValueJson::RelativeRisk { value, interval, reference, source } => {
+                let reference = Cow::Borrowed(reference.as_str());
                 Self { kind: "relative-risk", value: value.to_string(), interval: *interval, reference, source, ..row }
             }
         }
@@ -57,7 +59,7 @@ impl<'a> Row<'a> {
 }
 
 impl<'a> Row<'a> {
-    /// An operating point: 1 where it flags, 0 where not; who set it at this site as `source`.
+    /// An operating point: 1 where it flags, 0 where not; what it cuts where as `reference`, who set it as `source`.
     fn flag(flag: &'a FlagJson) -> Self {
         Self {
             state: "scored",
@@ -66,6 +68,7 @@ impl<'a> Row<'a> {
             output: &flag.point,
             kind: "flag",
             value: u8::from(flag.flagged).to_string(),
+            reference: format!("{} >= {}", flag.output, flag.threshold).into(),
             source: flag.set_by.as_deref().unwrap_or(""),
             ..Self::default()
         }
@@ -90,7 +93,7 @@ pub fn write<W: Write>(csv: &mut csv::Writer<W>, report: &ReportJson) -> csv::Re
             &row.value,
             &end(0),
             &end(1),
-            row.reference,
+            &row.reference,
             row.source,
             &images,
             &missing,

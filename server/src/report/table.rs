@@ -100,7 +100,7 @@ fn write_scores(out: &mut String, scores: &uvid_exam::Scores) -> std::fmt::Resul
         }
     }
     if scores.exam.iter().any(|o| !is_given(o) && matches!(o.value, Value::Category(_))) {
-        writeln!(out, "    Letters are provisional until a site has checked their cuts: `uvid model show`.")?;
+        writeln!(out, "    Letters are provisional until a site has checked their cuts.")?;
     }
     write_flags(out, scores)?;
     write_relative_risks(out, scores)
