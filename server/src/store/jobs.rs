@@ -344,11 +344,9 @@ impl Store {
 
 /// Whether two reports are one, but for how long they took.
 fn says_the_same(kept: &str, new: &str) -> bool {
-    match (without_times(kept), without_times(new)) {
-        // As text: to `==`, 0.0 and -0.0 would be one number.
-        (Some(kept), Some(new)) => kept.to_string() == new.to_string(),
-        _ => kept == new,
-    }
+    // As text: to `==`, 0.0 and -0.0 would be one number.
+    let text = |report: &str| without_times(report).map_or_else(|| report.to_owned(), |value| value.to_string());
+    text(kept) == text(new)
 }
 
 /// A row's object.
