@@ -218,7 +218,7 @@ impl Weights {
             let Some(tensor) = self.get(&var.name) else { continue };
             let least = tensor.to_dtype(DType::F64)?.flatten_all()?.min(0)?.to_scalar::<f64>()?;
             // Its square root would be no number, and the activation after it would make a 0 of that.
-            if !(least + eps > 0.0) {
+            if least + eps <= 0.0 || least.is_nan() {
                 return Err(WeightsError::Negative(var.name.clone()));
             }
         }
@@ -254,6 +254,24 @@ mod tests {
         check(weights(&[1.0, f32::NAN], &[1, 2]), Some("no finite number"));
         check(weights(&[1.0, f32::INFINITY], &[1, 2]), Some("no finite number"));
         check(Weights::default(), Some("lack\n  head.weight"));
+    }
+
+    #[test]
+    fn a_variance_below_0_is_no_variance() {
+        let graph = Graph::build(|b| {
+            b.output("y", b.pp("bn").batch_norm(b.input_maps(1, 1, 2, 2)));
+            Ok(())
+        })
+        .expect("graph");
+        let check = |variance: f32, fits: bool| {
+            let tensor = |v: f32| Tensor::from_slice(&[v], 1, &Device::Cpu).expect("tensor");
+            let named = [("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", variance)];
+            let named = named.map(|(name, v)| (format!("bn.{name}"), tensor(v)));
+            assert_eq!(Weights::from_tensors(named).expect("weights").check(&graph).is_ok(), fits, "{variance}");
+        };
+        check(1.0, true);
+        check(0.0, true);
+        check(-1e-3, false);
     }
 
     #[test]

@@ -75,7 +75,7 @@ function row(study) {
   });
   // A threshold that was set here shows where it does not flag, too.
   const raised = study.flags.filter((f) => f.flagged || f.set_by).map((f) => {
-    const whose = (f.laterality ? f.laterality + ' breast: ' : '') + (f.flagged ? '' : 'not ');
+    const whose = (f.laterality ? f.laterality + ' breast: ' : '') + (f.flagged ? '' : 'not flagged: ');
     const relation = f.flagged ? ' ≥ ' : ' < ';
     const node = element('span', whose + f.point, f.output + relation + f.threshold);
     node.className = f.flagged ? 'flag' : '';
@@ -83,8 +83,9 @@ function row(study) {
     node.append(element('small', ' (' + f.output + relation + f.threshold + set + ')'));
     return node;
   });
+  const several = new Set(study.heatmaps.map((m) => m.name)).size > 1;
   const maps = study.heatmaps.map((m) =>
-    link(m.url, m.slot + ' ' + m.name, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
+    link(m.url, several ? m.slot + ' ' + m.name : m.slot, m.slot + ', heat map ' + m.name + ' of study ' + study.study, m.name));
   const model = study.package
     ? element('span', study.package.name + ' ' + study.package.digest.slice(0, 12), study.package.digest)
     : element('span');
