@@ -53,7 +53,7 @@ pub enum ImportError {
         /// What it seems to be instead, if that can be told.
         looks_like: String,
         /// Why.
-        error: LoadError,
+        error: Box<LoadError>,
     },
     /// The files as a whole make no package.
     #[error("{0}")]
@@ -125,7 +125,7 @@ impl Source {
     fn misfit(&self, weights: &Weights, error: impl Into<LoadError>) -> ImportError {
         let looks_like = MARKS.iter().find(|(mark, _)| weights.any_under(mark));
         let looks_like = looks_like.map(|(_, what)| format!(" (it looks like {what})")).unwrap_or_default();
-        ImportError::Weights { file: self.name.clone(), looks_like, error: error.into() }
+        ImportError::Weights { file: self.name.clone(), looks_like, error: Box::new(error.into()) }
     }
 }
 
