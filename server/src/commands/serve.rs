@@ -90,6 +90,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             match &outcome {
                 Ok(()) => {
                     say_models(&engine);
+                    say_outdated(&engine, &store).await;
                     jobs::work(store, engine, policy, stop).await;
                 }
                 // Without its models there is nothing to serve.
@@ -134,6 +135,23 @@ fn say_models(engine: &Engine) {
         info!(%role, name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");
         for set in super::in_force(&models.site(role), id) {
             warn!(set, "set at this site, in place of the package's own");
+        }
+    }
+}
+
+/// Results of another model stay until somebody has them made again; whoever changed the model should know.
+async fn say_outdated(engine: &Engine, store: &Store) {
+    let Some(models) = engine.models() else { return };
+    for (role, model) in models.all() {
+        match store.outdated(role, model.id(), &models.site(role)).await {
+            Ok(0) => {}
+            Ok(studies) => warn!(
+                studies,
+                %role,
+                "have a result of another package, recipe or setting, or none that succeeded; \
+                 `uvid rescore`, with the server stopped, makes it again"
+            ),
+            Err(error) => error!(%error, "the database does not say which results are outdated"),
         }
     }
 }

@@ -15,7 +15,40 @@ pub enum Due<'a> {
     All,
 }
 
+/// A study `s` whose current result in role ?1 is not by package ?2 and recipe ?3, computed as ?4 says, or failed.
+macro_rules! outdated {
+    () => {
+        "NOT EXISTS (
+            SELECT 1 FROM run r WHERE r.study_uid = s.study_uid AND r.role = ?1 AND r.superseded_ms IS NULL
+              AND r.outcome <> 'failed'
+              AND (instr(r.input_digest, '.') = 0 OR instr(r.input_digest, '.' || ?4) > 0)
+              AND CASE WHEN json_valid(r.report) THEN json_extract(r.report, '$.package.digest') = ?2
+                                                  AND json_extract(r.report, '$.package.recipe_digest') = ?3 END)"
+    };
+}
+
 impl Store {
+    /// How many studies have a current result that [`Due::Unless`] would make again.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn outdated(&self, role: &Role, package: &PackageId, site: &Site) -> Result<u64, StoreError> {
+        let count: i64 = sqlx::query_scalar(concat!(
+            "SELECT count(*) FROM study s WHERE ",
+            outdated!(),
+            " AND EXISTS (SELECT 1 FROM run r WHERE r.study_uid = s.study_uid AND r.role = ?1
+                          AND r.superseded_ms IS NULL)"
+        ))
+        .bind(role.to_string())
+        .bind(&package.digest)
+        .bind(&package.recipe_digest)
+        .bind(computation(site))
+        .fetch_one(&self.read)
+        .await?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
     /// Makes due again, in a role, studies (or such of these). Returns how many they are.
     ///
     /// # Errors
@@ -27,25 +60,21 @@ impl Store {
             Due::All => (true, "", "", String::new()),
             Due::Unless(id, site) => (false, id.digest.as_str(), id.recipe_digest.as_str(), computation(site)),
         };
-        let requeued = sqlx::query(
+        let requeued = sqlx::query(concat!(
             "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts)
-             SELECT study_uid, ?1, 'due', ?2, 1, 0 FROM study s
-             WHERE (?3 = '[]' OR study_uid IN (SELECT value FROM json_each(?3))) AND (?4 OR NOT EXISTS (
-                 SELECT 1 FROM run r WHERE r.study_uid = s.study_uid AND r.role = ?1 AND r.superseded_ms IS NULL
-                   AND r.outcome <> 'failed'
-                   AND (instr(r.input_digest, '.') = 0 OR instr(r.input_digest, '.' || ?7) > 0)
-                   AND CASE WHEN json_valid(r.report) THEN json_extract(r.report, '$.package.digest') = ?5
-                                                       AND json_extract(r.report, '$.package.recipe_digest') = ?6 END))
-             ON CONFLICT (study_uid, role) DO UPDATE SET
-                 state = 'due', due_ms = ?2, generation = generation + 1, attempts = 0",
-        )
+             SELECT study_uid, ?1, 'due', ?5, 1, 0 FROM study s
+             WHERE (?6 = '[]' OR study_uid IN (SELECT value FROM json_each(?6))) AND (?7 OR ",
+            outdated!(),
+            ") ON CONFLICT (study_uid, role) DO UPDATE SET
+                 state = 'due', due_ms = ?5, generation = generation + 1, attempts = 0"
+        ))
         .bind(role.to_string())
-        .bind(now_ms())
-        .bind(named)
-        .bind(all)
         .bind(package)
         .bind(recipe)
         .bind(computation)
+        .bind(now_ms())
+        .bind(named)
+        .bind(all)
         .execute(&self.write)
         .await?;
         Ok(requeued.rows_affected())

@@ -105,6 +105,9 @@ async fn what_another_model_scored_goes_back_into_the_queue() {
     store.finish(&jobs[0], "a", Outcome::Scored, &by(MODEL.id())).await.unwrap();
     store.finish(&jobs[1], "b", Outcome::Scored, &by(&old)).await.unwrap();
     let (none, site) = (Site::default(), site_by("Dr P"));
+    assert_eq!(store.outdated(&Role::Production, MODEL.id(), &none).await.unwrap(), 1);
+    assert_eq!(store.outdated(&Role::Production, MODEL.id(), &site).await.unwrap(), 1, "these rows do not say");
+    assert_eq!(store.outdated(&shadow(), MODEL.id(), &none).await.unwrap(), 0, "there is nothing to be outdated");
     assert_eq!(store.requeue(&Role::Production, Due::Unless(MODEL.id(), &none), &[]).await.unwrap(), 1);
     let of_one = [jobs[1].study.clone()];
     assert_eq!(store.requeue(&Role::Production, Due::Unless(&old, &none), &of_one).await.unwrap(), 0);
@@ -119,6 +122,7 @@ async fn what_another_model_scored_goes_back_into_the_queue() {
     let digest = again.input_digest(MODEL.id(), &site);
     store.finish(&again, &digest, Outcome::Failed, &by(MODEL.id())).await.unwrap();
     let unless = Due::Unless(MODEL.id(), &site);
+    assert_eq!(store.outdated(&Role::Production, MODEL.id(), &site).await.unwrap(), 1, "a failure is no result");
     assert_eq!(store.requeue(&Role::Production, unless, &of_one).await.unwrap(), 1);
     store.finish(&again, &digest, Outcome::Scored, &by(MODEL.id())).await.unwrap();
     assert_eq!(store.requeue(&Role::Production, unless, &of_one).await.unwrap(), 0);
