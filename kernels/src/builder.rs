@@ -53,11 +53,8 @@ impl Builder<'_> {
         with_bias: bool,
     ) -> Result<Map, GraphError> {
         let padding = padding.into();
-        let (per_item, channels, ..) = self.map_shape(x);
-        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
-        let weight = self.parameter("weight", &[out, channels, kernel, kernel]);
-        let bias = with_bias.then(|| self.parameter("bias", &[out]));
-        let shape = Shape::Map { per_item, channels: out, rows, columns };
+        let sides = [out, self.shape(x).channels()];
+        let (weight, bias, shape) = self.convolution(x, sides, kernel, stride, padding, with_bias)?;
         Ok(Map(self.push(Op::Conv { weight, bias, stride, padding }, vec![x.0], shape)))
     }
 
@@ -71,12 +68,26 @@ impl Builder<'_> {
         with_bias: bool,
     ) -> Result<Map, GraphError> {
         let padding = padding.into();
-        let (per_item, channels, ..) = self.map_shape(x);
-        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
-        let weight = self.parameter("weight", &[channels, 1, kernel, kernel]);
-        let bias = with_bias.then(|| self.parameter("bias", &[channels]));
-        let shape = Shape::Map { per_item, channels, rows, columns };
+        let sides = [self.shape(x).channels(), 1];
+        let (weight, bias, shape) = self.convolution(x, sides, kernel, stride, padding, with_bias)?;
         Ok(Map(self.push(Op::DepthwiseConv { weight, bias, stride, padding }, vec![x.0], shape)))
+    }
+
+    /// Parameters and result of a convolution to `out` channels, each from `each` channels of `x`.
+    fn convolution(
+        &self,
+        x: Map,
+        [out, each]: [usize; 2],
+        kernel: usize,
+        stride: usize,
+        padding: Padding,
+        with_bias: bool,
+    ) -> Result<(Parameter, Option<Parameter>, Shape), GraphError> {
+        let (per_item, ..) = self.map_shape(x);
+        let (rows, columns) = self.slide(x, kernel, stride, padding)?;
+        let weight = self.parameter("weight", &[out, each, kernel, kernel]);
+        let bias = with_bias.then(|| self.parameter("bias", &[out]));
+        Ok((weight, bias, Shape::Map { per_item, channels: out, rows, columns }))
     }
 
     /// Batch norm with `weight`, `bias`, `running_mean` and `running_var`, eps 1e-5.

@@ -160,6 +160,11 @@ impl Graph {
         self.nodes.iter().flat_map(|n| n.op.parameters()).filter(|p| seen.insert(p.name.as_str())).collect()
     }
 
+    /// The checkpoint's keys of its parameters.
+    pub fn parameter_names(&self) -> impl Iterator<Item = String> {
+        self.parameters().into_iter().map(|p| p.name.clone())
+    }
+
     /// Multiply-adds for one item of the batch, counting convolutions and linear layers.
     pub fn multiply_adds(&self) -> u64 {
         let cost = |node: &Node| match &node.op {

@@ -37,7 +37,7 @@ impl Reference {
         &self.graph
     }
 
-    /// Runs a batch: input `i` has the shape that the graph declares, with batch * `per_item` first.
+    /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the shape that the graph declares, with batch * `per_item` first.
     pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
         self.run_with_marks(inputs, &[])
     }
@@ -56,8 +56,13 @@ impl Reference {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.nodes().len()];
         for (i, node) in self.graph.nodes().iter().enumerate() {
             let arguments: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].clone()).collect();
+            if matches!(node.op, Op::Sigmoid | Op::SoftmaxOverChannels { .. } | Op::SoftmaxOverItem { .. }) {
+                // They would make a share of 0 or 1 of an infinity.
+                arguments.iter().try_for_each(finite)?;
+            }
             let value = self.step(&node.op, node.shape, &arguments, inputs)?;
             for (name, _) in wanted.iter().filter(|(_, id)| id.index() == i) {
+                finite(&value)?;
                 results.insert(name.clone(), value.clone());
             }
             values[i] = Some(value);
@@ -176,6 +181,14 @@ impl Reference {
     fn parameter(&self, p: &Parameter) -> candle_core::Result<&Tensor> {
         self.weights.get(&p.name).ok_or_else(|| candle_core::Error::msg(format!("{} is not loaded", p.name)))
     }
+}
+
+/// Demands that every element is a number.
+fn finite(x: &Tensor) -> candle_core::Result<()> {
+    if x.flatten_all()?.to_vec1::<f32>()?.iter().all(|v| v.is_finite()) {
+        return Ok(());
+    }
+    candle_core::bail!("a value inside the network is no finite number")
 }
 
 /// A value for each channel, in the form that is broadcast over `x`.

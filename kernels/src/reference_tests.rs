@@ -94,6 +94,54 @@ fn erf(x: f64) -> f64 {
     sum * 2.0 / std::f64::consts::PI.sqrt()
 }
 
+#[test]
+fn what_is_no_number_is_no_result() {
+    let check = |describe: fn(&Builder<'_>) -> Result<(), GraphError>, fits: bool| {
+        let graph = Graph::build(describe).expect("graph");
+        let network = Reference::new(graph, Weights::default()).expect("serves");
+        for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            assert_eq!(network.run(&[tensor(&[1.0, value], &[1, 2])]).is_ok(), fits, "{value}");
+        }
+        assert!(network.run(&[tensor(&[1.0, 2.0], &[1, 2])]).is_ok());
+    };
+    check(
+        |b| {
+            b.output("y", b.input_features(1, 2));
+            Ok(())
+        },
+        false,
+    );
+    check(
+        |b| {
+            b.output("y", b.sigmoid(b.input_features(1, 2)));
+            Ok(())
+        },
+        false,
+    );
+    check(
+        |b| {
+            b.output("y", b.softmax_over_channels(b.input_features(1, 2), 2)?);
+            Ok(())
+        },
+        false,
+    );
+    check(
+        |b| {
+            b.output("y", b.softmax_over_item(b.input_features(1, 2)));
+            Ok(())
+        },
+        false,
+    );
+    // What nobody reads may be anything.
+    check(
+        |b| {
+            b.output("y", b.slice_channels(b.input_features(1, 2), 0, 1)?);
+            Ok(())
+        },
+        true,
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 

@@ -44,8 +44,10 @@ pub fn mirai(
     draft.take(encoder, &recipe.encoder_weights, &weights, &loaded.parameters())?;
 
     progress(&aggregator.name);
-    recipe.aggregator = options(&aggregator.read()?).map_err(|e| aggregator.odd(&e))?;
-    let weights = aggregator.weights()?;
+    // Read once: its pickle has some hundred megabytes.
+    let checkpoint = aggregator.read()?;
+    recipe.aggregator = options(&checkpoint).map_err(|e| aggregator.odd(&e))?;
+    let weights = checkpoint.weights().map_err(|e| aggregator.fault(e))?;
     let loaded = Aggregator::new(weights.clone(), &recipe.aggregator).map_err(|e| aggregator.misfit(&weights, e))?;
     draft.take(aggregator, &recipe.aggregator_weights, &weights, &loaded.parameters())?;
     draft.note(format!(

@@ -17,7 +17,7 @@ pub fn nyu_density(checkpoint: &Source, mut progress: impl FnMut(&str)) -> Resul
     progress(&checkpoint.name);
     let weights = checkpoint.weights()?;
     let loaded = network(&weights, recipe.bins).map_err(|e| checkpoint.misfit(&weights, e))?;
-    let names: Vec<String> = loaded.graph().parameters().iter().map(|p| p.name.clone()).collect();
+    let names: Vec<String> = loaded.graph().parameter_names().collect();
     draft.take(checkpoint, &recipe.weights, &weights, &names)?;
     Ok(draft)
 }

@@ -118,7 +118,7 @@ impl Aggregator {
 
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
-        self.network.graph().parameters().iter().map(|p| p.name.clone()).collect()
+        self.network.graph().parameter_names().collect()
     }
 
     /// Reads the four views: `hidden` is (4, width of the encoder), its rows in the order of `slots`, which does not

@@ -24,7 +24,7 @@ impl Encoder {
 
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
-        self.0.graph().parameters().iter().map(|p| p.name.clone()).collect()
+        self.0.graph().parameter_names().collect()
     }
 
     /// The vector of each image: `x` is (N, 1, rows, columns), the result (N, 8 * width).

@@ -106,7 +106,7 @@ impl PatchClassifier {
 
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
-        self.network.graph().parameters().iter().map(|p| p.name.clone()).collect()
+        self.network.graph().parameter_names().collect()
     }
 
     /// The heat maps of a picture, with the steps drawn from `random`: those of the rows first.

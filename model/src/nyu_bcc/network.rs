@@ -72,7 +72,7 @@ impl Classifier {
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         let graphs = self.columns.values().chain(self.heads.values()).map(Reference::graph);
-        graphs.flat_map(Graph::parameters).map(|p| p.name.clone()).collect()
+        graphs.flat_map(Graph::parameter_names).collect()
     }
 
     /// A view's vector: the channels of its column, averaged. `input` is (1, channels, rows, columns) of the window.

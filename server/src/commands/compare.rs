@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use uvid_model::Site;
 
-use super::progress::{bar, spinner};
+use super::progress::bar;
 use super::{EXIT_CODES, Ended, sources};
 use crate::compare::{Comparison, ComparisonJson};
 use crate::config::{self, Config, Flags};
@@ -98,9 +98,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 fn of_files(a: &str, b: &str, paths: &[PathBuf], config: &Config) -> anyhow::Result<(Vec<ComparisonJson>, Ended)> {
     let models = (super::predictor(a, &Site::default())?, super::predictor(b, &Site::default())?);
     let limits = config.limits();
-    let search = spinner("looking for DICOM");
-    let found = sources::find(paths, &limits.dicom, || search.inc(1))?;
-    search.finish_and_clear();
+    let found = sources::find(paths, &limits.dicom)?;
     anyhow::ensure!(!found.studies.is_empty(), "no DICOM file found that can be read");
     let mut ended = if found.unreadable.is_empty() { Ended::Well } else { Ended::NotAll };
     for file in &found.unreadable {

@@ -10,7 +10,7 @@ use uvid_exam::Exam;
 use uvid_model::Predictor;
 use uvid_model::mirai::RiskFactors;
 
-use super::progress::{bar, spinner};
+use super::progress::bar;
 use super::timings::{Meter, Timing, TimingJson};
 use super::{EXIT_CODES, Ended, sources, timings};
 use crate::config::{self, Flags};
@@ -80,9 +80,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         eprintln!("set at this site: {set}");
     }
     let known = known(&predictor, &args.risk_factors)?;
-    let search = spinner("looking for DICOM");
-    let found = sources::find(&args.paths, &limits.dicom, || search.inc(1))?;
-    search.finish_and_clear();
+    let found = sources::find(&args.paths, &limits.dicom)?;
     anyhow::ensure!(
         !found.studies.is_empty() || !found.unreadable.is_empty(),
         "no DICOM file found ({} other files); try `uvid demo` for an exam to play with",

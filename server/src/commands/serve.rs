@@ -90,7 +90,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             match &outcome {
                 Ok(()) => {
                     say_models(&engine);
-                    say_outdated(&engine, &store).await;
+                    // It reads every current report: nothing waits for it.
+                    tokio::spawn(say_outdated(engine.clone(), store.clone()));
                     jobs::work(store, engine, policy, stop).await;
                 }
                 // Without its models there is nothing to serve.
@@ -140,7 +141,7 @@ fn say_models(engine: &Engine) {
 }
 
 /// Results of another model stay until somebody has them made again; whoever changed the model should know.
-async fn say_outdated(engine: &Engine, store: &Store) {
+async fn say_outdated(engine: Engine, store: Store) {
     let Some(models) = engine.models() else { return };
     for (role, model) in models.all() {
         match store.outdated(role, model.id(), &models.site(role)).await {

@@ -12,6 +12,7 @@ use uvid_datasets::dicom::{self, ReadError};
 use uvid_exam::StudyInstanceUid;
 use walkdir::WalkDir;
 
+use super::progress::spinner;
 use crate::pipeline::{self, NoBytes, Unreadable};
 
 /// Bytes in which a file must show that it is DICOM before the rest of it is read.
@@ -79,8 +80,10 @@ impl pipeline::Source for Source {
     }
 }
 
-/// Walks the paths and groups what is DICOM by study. `tick` is called for every file met.
-pub(super) fn find(paths: &[PathBuf], limits: &dicom::Limits, tick: impl Fn()) -> anyhow::Result<Found> {
+/// Walks the paths and groups what is DICOM by study; counts the files met on standard error.
+pub(super) fn find(paths: &[PathBuf], limits: &dicom::Limits) -> anyhow::Result<Found> {
+    let search = spinner("looking for DICOM");
+    let tick = || search.inc(1);
     let mut found = Found::default();
     for path in paths {
         anyhow::ensure!(path.exists(), "{} does not exist", path.display());
@@ -101,6 +104,7 @@ pub(super) fn find(paths: &[PathBuf], limits: &dicom::Limits, tick: impl Fn()) -
             }
         }
     }
+    search.finish_and_clear();
     Ok(found)
 }
 

@@ -10,7 +10,7 @@ use uvid_exam::StudyInstanceUid;
 
 use super::problem::{Common, Path};
 use super::studies::{RunJson, StateJson};
-use super::{App, Problem, ProblemJson};
+use super::{App, Problem, ProblemJson, studies};
 use crate::report::DISCLAIMER;
 use crate::store::{Role, Shadow};
 
@@ -62,8 +62,7 @@ impl ShadowJson {
         Common,
     ))]
 pub(super) async fn of_study(State(app): State<App>, Path(study): Path<String>) -> Result<Json<ShadowsJson>, Problem> {
-    let uid: StudyInstanceUid = study.parse().map_err(|_| Problem::not_found("study"))?;
-    app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
+    let (uid, _) = studies::found(&app, &study).await?;
     let shadows = app.store().shadows(&uid).await?.into_iter().filter_map(|shadow| ShadowJson::new(&uid, shadow));
     Ok(Json(ShadowsJson { disclaimer: DISCLAIMER, study: uid.to_string(), shadows: shadows.collect() }))
 }

@@ -227,8 +227,7 @@ pub(super) async fn list(
         Common,
     ))]
 pub(super) async fn one(State(app): State<App>, Path(study): Path<String>) -> Result<Json<StudyJson>, Problem> {
-    let uid: StudyInstanceUid = study.parse().map_err(|_| Problem::not_found("study"))?;
-    let study = app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
+    let (uid, study) = found(&app, &study).await?;
     let (objects, runs) = app.store().contents(&uid).await?;
     let report = current(&study);
     Ok(Json(StudyJson {
@@ -237,6 +236,13 @@ pub(super) async fn one(State(app): State<App>, Path(study): Path<String>) -> Re
         objects: objects.into_iter().map(InstanceJson::from).collect(),
         runs: runs.into_iter().map(|run| RunJson::new(&uid, run)).collect(),
     }))
+}
+
+/// The study of this UID.
+pub(super) async fn found(app: &App, uid: &str) -> Result<(StudyInstanceUid, Study), Problem> {
+    let uid: StudyInstanceUid = uid.parse().map_err(|_| Problem::not_found("study"))?;
+    let study = app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
+    Ok((uid, study))
 }
 
 impl SummaryJson {
