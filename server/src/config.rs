@@ -51,6 +51,14 @@ macro_rules! settings {
     };
 }
 
+// Behind the macro that it uses.
+mod hospital;
+
+pub use hospital::{
+    Charset, Destination, Dimse, DimseTls, Language, Network, Node, ObjectKind, Outbox, Priors, Results, Retrieve,
+    Sender, Urgent, When,
+};
+
 settings! {
     /// The configuration of `uvid serve`.
     Config {
@@ -82,6 +90,24 @@ settings! {
         /// Thresholds set at this site in place of the model package's own, for the same model likewise; each is
         /// `{ name = "...", threshold = 0.5, by = "who set it", reason = "on what and why" }`.
         operating_points: Vec<SiteOperatingPoint> = Vec::new();
+        /// The DICOM node that modalities and PACS push to.
+        dimse: Dimse = Dimse::default();
+        /// The same over TLS.
+        dimse_tls: DimseTls = DimseTls::default();
+        /// DICOM nodes that Uvid opens associations to, each `[[nodes]]` with a name, ae_title, host and port.
+        nodes: Vec<Node> = Vec::new();
+        /// What holds for single senders, each `[[senders]]` with a name, ae_titles or addresses.
+        senders: Vec<Sender> = Vec::new();
+        /// Which studies are urgent.
+        urgent: Urgent = Urgent::default();
+        /// What is made of a result.
+        results: Results = Results::default();
+        /// Where results go, each `[[destinations]]` with a name and a node or url.
+        destinations: Vec<Destination> = Vec::new();
+        /// How they are delivered.
+        outbox: Outbox = Outbox::default();
+        /// Earlier exams.
+        priors: Priors = Priors::default();
     }
 }
 
@@ -160,8 +186,12 @@ settings! {
 settings! {
     /// When a study is scored.
     Jobs {
+        /// Score a study as soon as the four standard views are there, by images that the model takes.
+        four_views: bool = false;
         /// Seconds without a new image after which a study counts as complete and is scored.
         quiet_seconds: f64 = 2.0;
+        /// Seconds after the first image that was not scored yet when it is scored however many still come.
+        hard_seconds: f64 = 1_800.0;
         /// Attempts at a study, crashes of the whole process included, before it counts as failed.
         attempts_max: u32 = 5;
         /// Seconds until a failed attempt is repeated.
@@ -226,6 +256,13 @@ impl Config {
             ("store.header_bytes_max", self.store.header_bytes_max, 4096),
             ("store.identify_bytes_max", self.store.identify_bytes_max, self.store.header_bytes_max),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
+            ("dimse.associations_max", self.dimse.associations_max as u64, 1),
+            ("dimse.associations_per_address_max", self.dimse.associations_per_address_max as u64, 1),
+            ("dimse.object_bytes_max", self.dimse.object_bytes_max, 1),
+            ("dimse.command_bytes_max", self.dimse.command_bytes_max as u64, 4096),
+            ("dimse.waiting_jobs_max", self.dimse.waiting_jobs_max, 1),
+            ("outbox.batch_max", self.outbox.batch_max as u64, 1),
+            ("priors.bytes_max", self.priors.bytes_max, 1),
             ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
             ("dicom.study_pixels_max", self.dicom.study_pixels_max as u64, 1),
             ("dicom.inflated_bytes_max", self.dicom.inflated_bytes_max as u64, 1),
@@ -246,7 +283,17 @@ impl Config {
             ("http.write_seconds_max", http.write_seconds_max, 0.1),
             ("http.shutdown_seconds_max", http.shutdown_seconds_max, 0.0),
             ("jobs.quiet_seconds", jobs.quiet_seconds, 0.0),
+            ("jobs.hard_seconds", jobs.hard_seconds, 0.0),
             ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
+            ("dimse.request_seconds_max", self.dimse.request_seconds_max, 0.1),
+            ("dimse.idle_seconds_max", self.dimse.idle_seconds_max, 0.1),
+            ("dimse.quiet_seconds_max", self.dimse.quiet_seconds_max, 0.1),
+            ("dimse.association_seconds_max", self.dimse.association_seconds_max, 0.1),
+            ("dimse.write_seconds_max", self.dimse.write_seconds_max, 0.1),
+            ("outbox.retry_seconds", self.outbox.retry_seconds, 0.0),
+            ("outbox.retry_seconds_max", self.outbox.retry_seconds_max, 0.0),
+            ("outbox.commitment_seconds_max", self.outbox.commitment_seconds_max, 0.1),
+            ("priors.wait_seconds_max", self.priors.wait_seconds_max, 0.0),
         ] {
             if !(least..=SECONDS_MAX).contains(&value) {
                 return Err((key, format!("is {value}; from {least} to {SECONDS_MAX} is allowed")));
@@ -259,6 +306,7 @@ impl Config {
             return Err(("log.filter", format!("is no filter: {error}")));
         }
         self.check_site()?;
+        hospital::check(self)?;
         if let Some(url) = &self.public_url
             && !(url.starts_with("http://") || url.starts_with("https://"))
         {

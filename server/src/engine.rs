@@ -16,13 +16,14 @@ use uvid_model::{Predictor, Site};
 
 use crate::pipeline::{self, Limits, Lost, NoBytes, Source};
 use crate::report::Report;
+use crate::report::dicom::{Making, ResultObject};
 use crate::store::{Digest, ObjectStore, Role};
 
 /// What the engine says of one study.
 #[derive(Debug)]
 pub enum Answer {
-    /// It was looked at.
-    Report(Box<Report>),
+    /// It was looked at: the report, and what was asked to be made of it.
+    Report(Box<Report>, Vec<ResultObject>),
     /// Bytes that were accepted are not there.
     Lost(Lost),
     /// The computation panicked; the log says where.
@@ -99,6 +100,7 @@ pub struct Engine {
 
 struct Work {
     role: Role,
+    making: Option<Making>,
     objects: Vec<(SopInstanceUid, Digest)>,
     span: Span,
     answer: oneshot::Sender<Answer>,
@@ -137,20 +139,25 @@ impl Engine {
         self.models.get()
     }
 
-    /// Scores the study of these objects by the model of a role.
+    /// Scores the study of these objects by the model of a role, and makes objects of the result if that is wanted.
     ///
     /// # Errors
     ///
     /// The engine has ended, or there is no such model.
-    pub async fn score(&self, role: Role, objects: Vec<(SopInstanceUid, Digest)>) -> Result<Answer, Ended> {
+    pub async fn score(
+        &self,
+        role: Role,
+        objects: Vec<(SopInstanceUid, Digest)>,
+        making: Option<Making>,
+    ) -> Result<Answer, Ended> {
         let (answer, when_answered) = oneshot::channel();
-        self.work.send(Work { role, objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
+        self.work.send(Work { role, making, objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
         when_answered.await.map_err(|_| Ended)
     }
 }
 
 fn serve(mut queue: mpsc::Receiver<Work>, models: &Models, store: &ObjectStore, limits: &Limits) {
-    while let Some(Work { role, objects, span, answer }) = queue.blocking_recv() {
+    while let Some(Work { role, making: _making, objects, span, answer }) = queue.blocking_recv() {
         let _in_span = span.enter();
         // Without an answer the one who asked is told that the engine has ended.
         let Some(model) = models.of(&role) else { continue };
@@ -163,7 +170,7 @@ fn serve(mut queue: mpsc::Receiver<Work>, models: &Models, store: &ObjectStore, 
 /// Ends a panic here. Nothing that it could leave half-changed outlives the call: scoring does not mutate the model.
 fn guarded(score: impl FnOnce() -> Result<Report, Lost>) -> Answer {
     match catch_unwind(AssertUnwindSafe(score)) {
-        Ok(Ok(report)) => Answer::Report(Box::new(report)),
+        Ok(Ok(report)) => Answer::Report(Box::new(report), Vec::new()),
         Ok(Err(lost)) => Answer::Lost(lost),
         Err(_) => Answer::Panicked,
     }

@@ -98,11 +98,11 @@ impl Worker {
         }
         let start = Instant::now();
         let answer = tokio::select! {
-            answer = self.engine.score(job.role.clone(), job.objects.clone()) => answer,
+            answer = self.engine.score(job.role.clone(), job.objects.clone(), None) => answer,
             () = self.stop.cancelled() => return self.abandon(job).await,
         };
         match answer {
-            Ok(Answer::Report(report)) => {
+            Ok(Answer::Report(report, _objects)) => {
                 let outcome = if report.outcome.is_ok() { Outcome::Scored } else { Outcome::NotScored };
                 self.keep(job, outcome, &report, start).await;
             }

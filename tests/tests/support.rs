@@ -104,7 +104,7 @@ impl Server {
     /// With settings, each as `--set` takes it.
     pub(crate) fn with(data: &Path, settings: &[&str]) -> Self {
         let mut process = uvid()
-            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--set", "dimse.listen=127.0.0.1:0", "--data-dir"])
             .arg(data)
             .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())

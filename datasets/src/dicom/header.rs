@@ -12,7 +12,9 @@ use uvid_exam::{
     StudyInstanceUid,
 };
 
+use super::catalog::Catalog;
 use super::element::DataSet;
+use super::intake::Intake;
 use super::part10::File;
 use super::{Attribute, ReadError};
 
@@ -33,6 +35,10 @@ pub struct Header {
     pub modality: Option<String>,
     /// Who.
     pub patient: Patient,
+    /// What catalogues list.
+    pub catalog: Catalog,
+    /// What decides when and how soon the study is scored.
+    pub intake: Intake,
 }
 
 pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, ReadError> {
@@ -47,6 +53,8 @@ pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, Read
         transfer_syntax: file.syntax.uid,
         modality: data.code(tags::MODALITY).filter(|text| is_modality(text)),
         patient: patient(data),
+        catalog: Catalog::of(data),
+        intake: Intake::of(data),
     })
 }
 

@@ -23,26 +23,31 @@
 //! a file without (0002,0000) is refused; and every value is copied. Its codecs and text codecs are used, and its
 //! writer makes the files of the tests.
 
+mod catalog;
 mod charset;
 mod codestream;
 mod element;
 mod error;
 mod header;
 mod image;
+mod intake;
 mod kind;
 mod orientation;
 mod part10;
 mod pixels;
 mod record;
 mod rle;
+mod source;
 mod view;
 pub mod voi;
 
 use sha2::{Digest, Sha256};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
+pub use catalog::Catalog;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
+pub use intake::Intake;
 
 use kind::Kind;
 use record::Record;

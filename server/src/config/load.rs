@@ -6,7 +6,10 @@ use figment::providers::{Format, Serialized, Toml};
 use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
-use super::{Config, DicomLimits, Http, Jobs, Log, Section, StoreLimits};
+use super::{
+    Config, Destination, DicomLimits, Dimse, DimseTls, Http, Jobs, Log, Node, Outbox, Priors, Results, Section, Sender,
+    StoreLimits, Urgent,
+};
 
 /// Where the configuration file is looked for if `--config` names none; the first that exists is read.
 pub(super) const FILES: [&str; 2] = ["./uvid.toml", "/etc/uvid/uvid.toml"];
@@ -255,13 +258,27 @@ pub(super) const CALIBRATION: &[(&str, &str)] = &[
 const OPERATING_POINT: &[(&str, &str)] = &[("name", ""), ("threshold", ""), ("by", ""), ("reason", "")];
 
 /// The sections with their keys.
-pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 6] = [
+pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 12] = [
     ("log", Log::KEYS),
     ("http", Http::KEYS),
     ("store", StoreLimits::KEYS),
     ("jobs", Jobs::KEYS),
     ("dicom", DicomLimits::KEYS),
     ("calibration", CALIBRATION),
+    ("dimse", Dimse::KEYS),
+    ("dimse_tls", DimseTls::KEYS),
+    ("urgent", Urgent::KEYS),
+    ("results", Results::KEYS),
+    ("outbox", Outbox::KEYS),
+    ("priors", Priors::KEYS),
+];
+
+/// The arrays of tables with the keys of each table.
+const ARRAYS: [(&str, &[(&str, &str)]); 4] = [
+    ("operating_points", OPERATING_POINT),
+    ("nodes", Node::KEYS),
+    ("senders", Sender::KEYS),
+    ("destinations", Destination::KEYS),
 ];
 
 /// What a site has set belongs to the model that was named where it was set: says who named another one later.
@@ -294,9 +311,9 @@ fn refuse_unknown(figment: &Figment) -> Result<(), ConfigError> {
                 known(figment, &format!("{name}.{inner}"), inner, keys, &format!("the keys of [{name}]"))?;
             }
         }
+        let Some((_, keys)) = ARRAYS.iter().find(|(name, _)| name == key) else { continue };
         for inner in value.as_array().into_iter().flatten().filter_map(Value::as_dict).flat_map(Dict::keys) {
-            // Of the arrays, only this one has tables.
-            known(figment, &format!("{key}.{inner}"), inner, OPERATING_POINT, &format!("the keys of each of {key}"))?;
+            known(figment, &format!("{key}.{inner}"), inner, keys, &format!("the keys of each of {key}"))?;
         }
     }
     Ok(())

@@ -36,7 +36,7 @@ use super::multipart::{Event, Malformed, Parser};
 use crate::config::{Config, seconds};
 use crate::http::{App, Path, Problem};
 use crate::metrics as names;
-use crate::store::{Accepted, Kept, Refusal, Refused, Staged, Store, StoreError, Upload, accept_all};
+use crate::store::{Accepted, Kept, Origin, Refusal, Refused, Staged, Store, StoreError, Upload, accept_all};
 
 /// Where STOW-RS is.
 const BASE: &str = "/dicom-web";
@@ -114,7 +114,7 @@ async fn receive(
     let (store, staged, addressed) = (app.store().clone(), staging.staged, addressed.cloned());
     let accepting = tokio::spawn(async move {
         let _permit = permit;
-        accept_all(&store, staged, addressed.as_ref()).await
+        accept_all(&store, staged, addressed.as_ref(), &Origin::default()).await
     });
     accepting.await.map_err(|_| StoreError::Interrupted).flatten().map_err(store_failed)
 }

@@ -5,6 +5,7 @@
 
 pub mod comparison;
 pub mod csv;
+pub mod dicom;
 pub mod json;
 pub mod overlay;
 pub mod table;

@@ -8,6 +8,7 @@
 //! already there are refused, because two objects may not share a UID (PS3.5 section 9) and nobody here can know which
 //! of the two is the patient's; the first one stays.
 
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use sqlx::{Row, Sqlite, Transaction};
@@ -92,6 +93,27 @@ impl From<Refused> for Refusal {
     }
 }
 
+/// Where objects come from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Origin {
+    /// By which door.
+    pub door: Door,
+    /// The calling AE title, by DIMSE.
+    pub ae_title: Option<String>,
+    /// The address of the connection.
+    pub address: Option<IpAddr>,
+}
+
+/// A door.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Door {
+    /// Pushed to us: the study is to be scored.
+    #[default]
+    Push,
+    /// Fetched by us as an earlier exam: it is kept for the study that wants it, and not scored by itself.
+    Prior,
+}
+
 /// Takes one object from memory: [`accept_all`] for doors that have the bytes.
 ///
 /// # Errors
@@ -102,12 +124,13 @@ pub async fn accept(store: &Store, bytes: &[u8]) -> Result<Result<Accepted, Refu
     upload.write(bytes).await?;
     let staged = upload.finish(store.objects(), store.policy()).await?;
     let staged = staged.map_err(|error| Refusal::from(Refused::from(error)));
-    let answer = accept_all(store, vec![staged], None).await?.pop();
+    let answer = accept_all(store, vec![staged], None, &Origin::default()).await?.pop();
     answer.ok_or(StoreError::Interrupted)
 }
 
 /// Takes staged objects, all in one transaction, and answers for each in order. A refusal that was there before is
-/// passed through. `addressed` is the study whose URL they were sent to, if they were sent to one.
+/// passed through. `addressed` is the study whose URL they were sent to, if they were sent to one; `origin` decides what
+/// holds for their sender.
 ///
 /// # Errors
 ///
@@ -116,6 +139,7 @@ pub async fn accept_all(
     store: &Store,
     staged: Vec<Result<Staged, Refusal>>,
     addressed: Option<&StudyInstanceUid>,
+    _origin: &Origin,
 ) -> Result<Vec<Result<Accepted, Refusal>>, StoreError> {
     let mut tx = store.begin().await?;
     let mut answers = Vec::with_capacity(staged.len());

@@ -16,6 +16,7 @@ mod archive;
 mod jobs;
 mod objects;
 mod requeue;
+mod results;
 mod role;
 mod studies;
 
@@ -31,11 +32,12 @@ use uvid_datasets::dicom;
 
 use crate::config::{Config, seconds};
 
-pub use accept::{Accepted, Kept, Refusal, Refused, accept, accept_all};
+pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all};
 pub use archive::{Archive, KeptRun, Pair};
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
 pub use requeue::Due;
+pub use results::ResultRow;
 pub use role::Role;
 pub use studies::{Filter, Instance, Run, Shadow, Study, StudyState};
 

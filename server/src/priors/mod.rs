@@ -1,0 +1,1 @@
+//! Earlier exams of the same woman.
