@@ -6,6 +6,7 @@
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
 //! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
 //! - `packages`: what those tests make packages with.
+//! - `hospital`, `orthanc`: a PACS, senders that others wrote, and Uvid between them.
 //! - `import`: published checkpoints of the others become packages.
 //! - `models`: several models at once: shadows, results made again, differences, costs.
 //! - `peers`: clients that others wrote.
@@ -19,11 +20,13 @@
 mod cli;
 mod exam0;
 mod gmic;
+mod hospital;
 mod import;
 mod mirai;
 mod models;
 mod nyu_bcc;
 mod nyu_density;
+mod orthanc;
 mod packages;
 mod peers;
 mod real_files;
