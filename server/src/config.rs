@@ -219,7 +219,9 @@ impl Config {
 
     /// What one study may cost.
     pub fn limits(&self) -> Limits {
-        let file_bytes_max = bytes(self.http.part_bytes_max);
+        // By DIMSE the data set is counted, without the file's head.
+        let dimse_bytes_max = self.dimse.object_bytes_max.saturating_add(4096);
+        let file_bytes_max = bytes(self.http.part_bytes_max.max(dimse_bytes_max));
         let dicom = dicom::Limits { file_bytes_max, ..self.dicom_limits() };
         Limits { dicom, study_pixels_max: self.dicom.study_pixels_max }
     }

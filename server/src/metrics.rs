@@ -30,6 +30,14 @@ pub const REQUESTS: &str = "uvid_http_requests_total";
 pub const REQUEST_SECONDS: &str = "uvid_http_request_seconds";
 /// STOW-RS requests refused or broken off, by problem code.
 pub const STOW_PROBLEMS: &str = "uvid_stow_problems_total";
+/// DICOM associations and connections ended, by outcome.
+pub const DIMSE_ASSOCIATIONS: &str = "uvid_dimse_associations_total";
+/// DICOM connections open.
+pub const DIMSE_OPEN: &str = "uvid_dimse_open";
+/// C-STORE requests answered, by status in hexadecimal.
+pub const DIMSE_STORES: &str = "uvid_dimse_stores_total";
+/// Bytes of data sets that came by C-STORE.
+pub const DIMSE_BYTES: &str = "uvid_dimse_bytes_total";
 /// Always 1; its labels say which program and model this is.
 pub const INFO: &str = "uvid_info";
 
@@ -71,5 +79,9 @@ fn describe() {
     describe_counter!(REQUESTS, "HTTP requests answered.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time until an HTTP answer began.");
     describe_counter!(STOW_PROBLEMS, "STOW-RS requests refused as a whole, by problem code.");
+    describe_counter!(DIMSE_ASSOCIATIONS, "DICOM associations and connections that ended, by outcome.");
+    describe_gauge!(DIMSE_OPEN, "DICOM connections open.");
+    describe_counter!(DIMSE_STORES, "C-STORE requests answered, by status in hexadecimal.");
+    describe_counter!(DIMSE_BYTES, Unit::Bytes, "Bytes of data sets that came by C-STORE.");
     describe_gauge!(INFO, "Always 1; the labels name the program's version and the model package.");
 }

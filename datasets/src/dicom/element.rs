@@ -390,6 +390,23 @@ impl<'a> DataSet<'a> {
         items
     }
 
+    /// All items of a sequence, or where it breaks off.
+    pub(super) fn items_whole(&self, tag: Tag) -> Result<Vec<DataSet<'a>>, Break> {
+        let Some(mut walk) = self.inside(tag) else { return Ok(Vec::new()) };
+        let depth = self.depth + 1;
+        if depth > self.limits.sequence_depth_max {
+            return walk.broken("sequences are nested too deep");
+        }
+        let mut items = Vec::new();
+        while let Some(item) = walk.item(depth)? {
+            items.push(Self::parse_at(item, &self.limits, self.charset.clone(), depth));
+        }
+        if walk.left() > 0 && walk.left() < 8 {
+            return walk.broken("a length runs past the end");
+        }
+        Ok(items)
+    }
+
     /// The fragments of encapsulated pixels without the Basic Offset Table (PS3.5 section A.4).
     pub(super) fn fragments(&self, tag: Tag) -> Result<Vec<&'a [u8]>, Break> {
         let Some(mut walk) = self.inside(tag) else { return Ok(Vec::new()) };

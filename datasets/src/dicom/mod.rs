@@ -36,6 +36,7 @@ mod orientation;
 mod part10;
 mod pixels;
 mod record;
+mod reference;
 mod rle;
 mod source;
 mod view;
@@ -48,6 +49,8 @@ pub use catalog::Catalog;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 pub use intake::Intake;
+pub use part10::decoded_syntaxes;
+pub use reference::{Bare, PixelsSeen, declared_charset};
 
 use kind::Kind;
 use record::Record;

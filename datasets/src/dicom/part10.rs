@@ -112,6 +112,19 @@ const SYNTAXES: &[Syntax] = &[
     syntax("1.2.840.10008.1.2.4.203", Packing::Jpeg2000, Loss::Possible),
 ];
 
+/// The UIDs of the transfer syntaxes whose pixels are decoded, in the order of PS3.6 table A-1 as far as it has one.
+pub fn decoded_syntaxes() -> impl Iterator<Item = &'static str> {
+    SYNTAXES.iter().filter(|syntax| !matches!(syntax.packing, Packing::Refused(_))).map(|syntax| syntax.uid)
+}
+
+/// How elements are written in a transfer syntax that does not deflate them.
+pub(super) fn undeflated(uid: &str) -> Result<Encoding, ReadError> {
+    match known(uid)? {
+        Syntax { uid: DEFLATED, .. } => Err(ReadError::TransferSyntax(DEFLATED.to_owned())),
+        Syntax { encoding, .. } => Ok(encoding),
+    }
+}
+
 /// An opened file.
 pub(super) struct File<'a> {
     pub(super) syntax: Syntax,

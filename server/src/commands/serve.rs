@@ -5,7 +5,7 @@
 //! INFO uvid_server::commands::serve: model loaded role=production name=density-v0 package=... recipe=...
 //! ```
 //!
-//! The address is also the one line on standard output, for whoever started the server on port 0.
+//! The addresses are also the lines on standard output, HTTP's first, for whoever started the server on port 0.
 
 use std::io::{IsTerminal as _, Write as _};
 
@@ -18,6 +18,7 @@ use tracing_subscriber::EnvFilter;
 
 use super::{Ended, Packages};
 use crate::config::{self, Config, LogFormat, seconds};
+use crate::dimse::{Outlets, Scp};
 use crate::engine::Engine;
 use crate::http::{self, App};
 use crate::jobs;
@@ -81,6 +82,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {} (another server? set --listen)", config.listen))?;
     announce(&listener, &config)?;
+    let (scp, told) = open_node(&config, &store).await?;
     let stop = CancellationToken::new();
     let (engine, loaded) = start_engine(packages, &config, &store)?;
     let working = tokio::spawn({
@@ -102,8 +104,13 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     });
     tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(upkeep(metrics.clone()));
+    tokio::spawn(told);
+    let node = tokio::spawn(scp.serve(stop.clone()));
     let router = http::router(App::new(store.clone(), engine, config.clone(), metrics));
     http::serve(listener, router, &config.http, stop).await;
+    if node.await.is_err() {
+        error!("the DICOM node ended early");
+    }
     let outcome = working.await.context("the worker ended early").flatten();
     // What a request that was cut off still does is one transaction: done or not.
     let _ = tokio::time::timeout(seconds(config.http.shutdown_seconds_max), store.close()).await;
@@ -119,6 +126,33 @@ fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
     }
     let mut out = std::io::stdout();
     writeln!(out, "listening on http://{address}").and_then(|()| out.flush()).context("standard output is closed")
+}
+
+/// What peers may tell us before anybody listens.
+const TOLD_MAX: usize = 1000;
+
+/// Opens the ports of the DICOM node, and gives what takes what its peers tell us.
+async fn open_node(config: &Config, store: &Store) -> anyhow::Result<(Scp, impl Future<Output = ()> + use<>)> {
+    let (committed, mut commitments) = tokio::sync::mpsc::channel(TOLD_MAX);
+    let (notices, mut completed) = tokio::sync::mpsc::channel(TOLD_MAX);
+    let scp = Scp::bind(config.clone(), store.clone(), Outlets { committed, notices }).await?;
+    let mut out = std::io::stdout();
+    for (address, tls) in scp.ports() {
+        let (scheme, ae_title) = (if tls { "dimse+tls" } else { "dimse" }, &config.dimse.ae_title);
+        info!(url = %format_args!("{scheme}://{address}"), ae_title, "listening");
+        // Who has read the first line may have closed it.
+        let _ = writeln!(out, "listening on {scheme}://{address} as {ae_title}").and_then(|()| out.flush());
+    }
+    let told = async move {
+        loop {
+            tokio::select! {
+                Some(_) = commitments.recv() => {}
+                Some(_) = completed.recv() => {}
+                else => return,
+            }
+        }
+    };
+    Ok((scp, told))
 }
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;

@@ -13,6 +13,7 @@
 
 mod accept;
 mod archive;
+mod commitment;
 mod jobs;
 mod objects;
 mod requeue;
@@ -34,6 +35,7 @@ use crate::config::{Config, seconds};
 
 pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all};
 pub use archive::{Archive, KeptRun, Pair};
+pub use commitment::{CLASS_INSTANCE_CONFLICT, CommitmentRequest, Committed, NO_SUCH_OBJECT, Reference};
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
 pub use requeue::Due;
