@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A walk through the next item, or `None` behind the last.
-    fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
+    pub(super) fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
         if self.left() < 8 {
             return Ok(None);
         }

@@ -23,6 +23,7 @@
 //! a file without (0002,0000) is refused; and every value is copied. Its codecs and text codecs are used, and its
 //! writer makes the files of the tests.
 
+mod attributes;
 mod catalog;
 mod charset;
 mod codestream;
@@ -30,6 +31,7 @@ mod element;
 mod error;
 mod header;
 mod image;
+mod implicit;
 mod intake;
 mod kind;
 mod orientation;
@@ -45,9 +47,11 @@ pub mod voi;
 use sha2::{Digest, Sha256};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
+pub use attributes::{read_attributes, read_items, split_file};
 pub use catalog::Catalog;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
+pub use implicit::to_implicit;
 pub use intake::Intake;
 pub use part10::decoded_syntaxes;
 pub use reference::{Bare, PixelsSeen, declared_charset};

@@ -88,6 +88,8 @@ settings! {
         connect_seconds_max: f64 = 10.0;
         /// For it to answer a request.
         answer_seconds_max: f64 = 60.0;
+        /// Bytes of one object that it sends when asked for (C-GET); beyond: the association is aborted.
+        object_bytes_max: u64 = 4 << 30;
     }
 }
 
