@@ -138,11 +138,9 @@ concepts! {
     ONE_TO_N = "{1:n}" "UCUM" "range: 1:n";
     PIXELS = "{pixels}" "UCUM" "pixels";
     NO_SCORE = "no-score" "99UVID" "Why there is no score";
-    OPERATING_POINT = "operating-point" "99UVID" "Operating point";
     FLAGGED = "flagged" "99UVID" "At or above the operating point";
     NOT_FLAGGED = "not-flagged" "99UVID" "Below the operating point";
     MODEL_OUTPUT = "model-output" "99UVID" "Output of a model";
-    CATEGORY = "category" "99UVID" "Category of a published scale";
 }
 
 /// A concept of our own: its name as code where it has no more than 16 characters, else its beginning and the beginning

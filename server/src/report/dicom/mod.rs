@@ -18,13 +18,13 @@ pub mod words;
 use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
-use uvid_datasets::dicom::Source;
+use uvid_datasets::dicom::{Repair, Source};
 use uvid_exam::{
     BirthDate, Exam, InvalidUid, Patient, PatientId, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid,
 };
 use uvid_model::Manifest;
 
-use crate::config::{Language, ObjectKind};
+use crate::config::{Charset, Language, ObjectKind};
 use crate::report::Report;
 
 /// Everything that an object is made of.
@@ -80,6 +80,9 @@ pub enum ObjectError {
     /// A UID that was made is none.
     #[error("a UID that was made is none: {0}")]
     Uid(#[from] InvalidUid),
+    /// Making them panicked; the log says where.
+    #[error("making the objects panicked")]
+    Panicked,
     /// The object cannot be written.
     #[error("{0:?} cannot be written: {1}")]
     Write(ObjectKind, String),
@@ -95,7 +98,20 @@ impl ObjectError {
             Self::NoMammogram(_) => "no-mammogram",
             Self::UidRoot => "uid-root-invalid",
             Self::Uid(_) => "uid-invalid",
+            Self::Panicked => "panicked",
             Self::Write(..) => "object-not-written",
+        }
+    }
+}
+
+impl From<Charset> for Repair {
+    fn from(charset: Charset) -> Self {
+        match charset {
+            Charset::Windows1250 => Self::Windows1250,
+            Charset::Windows1251 => Self::Windows1251,
+            Charset::Utf8 => Self::Utf8,
+            Charset::Latin2 => Self::Latin2,
+            Charset::Cyrillic => Self::Cyrillic,
         }
     }
 }
@@ -159,7 +175,12 @@ fn sorted(sources: &[Source]) -> Result<Vec<Source>, ObjectError> {
         name: None,
     };
     // Each with each: one that says nothing contradicts nobody, and those on its two sides may contradict each other.
-    let patients: Vec<Patient> = sources.iter().map(patient).collect();
+    let mut patients: Vec<Patient> = Vec::new();
+    for patient in sources.iter().map(patient) {
+        if !patients.contains(&patient) {
+            patients.push(patient);
+        }
+    }
     if patients.iter().any(|a| patients.iter().any(|b| !a.agrees_with(b))) {
         return Err(ObjectError::SeveralPatients);
     }
@@ -201,7 +222,7 @@ pub struct Making {
     /// When: it goes into the objects, and into their UIDs.
     pub at: OffsetDateTime,
     /// By SOP Instance UID, what the text of an image really is, under the rule of which sender.
-    pub charsets: Vec<(SopInstanceUid, crate::config::Charset, String)>,
+    pub charsets: Vec<(SopInstanceUid, Charset, String)>,
     /// Results of the same study that this one takes the place of: the Key Object rejects them.
     pub supersedes: Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>,
 }

@@ -89,8 +89,6 @@ pub struct Reading<'a> {
     pub points: Vec<Point<'a>>,
     /// The number of the recommended point.
     pub recommended: Option<u32>,
-    /// Whether the package looks for places.
-    pub detects: bool,
     /// How looking for places ended.
     pub detection: Work,
     /// How the package's analysis ended.
@@ -141,7 +139,6 @@ impl<'a> Reading<'a> {
             unusable,
             points,
             recommended,
-            detects,
             detection: if detects { work.clone() } else { Work::default() },
             analysis: work,
             analysis_kind: if density { codes::COMPOSITION_ANALYSIS } else { codes::OVERALL_ANALYSIS },
