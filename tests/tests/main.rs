@@ -9,6 +9,7 @@
 //! - `hospital`, `orthanc`: a PACS, senders that others wrote, and Uvid between them.
 //! - `import`: published checkpoints of the others become packages.
 //! - `models`: several models at once: shadows, results made again, differences, costs.
+//! - `objects`: reports as DICOM objects, before validators and readers that others wrote.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -27,6 +28,7 @@ mod models;
 mod nyu_bcc;
 mod nyu_density;
 mod orthanc;
+mod objects;
 mod packages;
 mod peers;
 mod real_files;

@@ -49,12 +49,14 @@ use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
 pub use attributes::{read_attributes, read_items, split_file};
 pub use catalog::Catalog;
+pub use charset::charset_for;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 pub use implicit::to_implicit;
 pub use intake::Intake;
 pub use part10::decoded_syntaxes;
 pub use reference::{Bare, PixelsSeen, declared_charset};
+pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable, read_source};
 
 use kind::Kind;
 use record::Record;
