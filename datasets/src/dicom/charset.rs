@@ -6,6 +6,9 @@
 //! bytes above 127 where no set is declared as UTF-8 if they are that, else as Latin-1, which can be undone.
 
 use dicom_encoding::text::{SpecificCharacterSet, TextCodec};
+use encoding_rs::{Encoding, WINDOWS_1250, WINDOWS_1251};
+
+use super::Repair;
 
 const ESC: u8 = 0x1B;
 
@@ -27,6 +30,8 @@ enum Set {
     Utf8,
     /// Any other that dicom-rs has.
     Other(SpecificCharacterSet),
+    /// One that DICOM does not have.
+    Windows(&'static Encoding),
 }
 
 impl Set {
@@ -38,9 +43,46 @@ impl Set {
             },
             Self::Utf8 => String::from_utf8_lossy(bytes).into_owned(),
             Self::Other(set) => set.decode(bytes).unwrap_or_else(|_| String::from_utf8_lossy(bytes).into_owned()),
+            Self::Windows(set) => set.decode_without_bom_handling(bytes).0.into_owned(),
         }
     }
 }
+
+/// In which set objects made from a file are written, as Specific Character Set (0008,0005) has it: the file's own
+/// first one if it has every one of these texts; none if it declares none and they are ASCII; ISO_IR 192 otherwise.
+///
+/// A set that is written with escape sequences, and the two that allow a backslash within a character (GB18030, GBK),
+/// count as ones that do not have the texts.
+pub fn charset_for<'a>(declared: &[String], texts: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
+    let mut texts = texts.into_iter();
+    let own = match declared.first().filter(|value| !value.is_empty()) {
+        None => None,
+        Some(first) => Some(defined_term(first).0),
+    };
+    let Some(term) = own.filter(|term| term != "ISO_IR 6") else {
+        return if texts.all(str::is_ascii) { None } else { Some(UNICODE) };
+    };
+    let Some(known) = SINGLE_BYTE.iter().find(|known| **known == term) else { return Some(UNICODE) };
+    let Some(set) = SpecificCharacterSet::from_code(known) else { return Some(UNICODE) };
+    // Encoded and decoded again: what the set does not have is not written as something alike.
+    let has = |text: &str| set.encode(text).is_ok_and(|bytes| set.decode(&bytes).is_ok_and(|back| back == text));
+    Some(if texts.all(has) { known } else { UNICODE })
+}
+
+const UNICODE: &str = "ISO_IR 192";
+
+/// Sets of one byte per character without escape sequences (PS3.3 table C.12-2), as far as they can be written.
+const SINGLE_BYTE: &[&str] = &[
+    "ISO_IR 100",
+    "ISO_IR 101",
+    "ISO_IR 109",
+    "ISO_IR 110",
+    "ISO_IR 126",
+    "ISO_IR 127",
+    "ISO_IR 138",
+    "ISO_IR 144",
+    "ISO_IR 166",
+];
 
 impl Charset {
     /// From the values of Specific Character Set (0008,0005). The first one, if not empty, is the initial set; those
@@ -57,6 +99,19 @@ impl Charset {
             },
         };
         Self { first, note: misspelt.then_some("is misspelt") }
+    }
+
+    /// What a rule about a sender says, whatever is declared.
+    pub(super) fn repaired(repair: Repair) -> Self {
+        let dicom = |term| SpecificCharacterSet::from_code(term).map_or(Set::Ascii, Set::Other);
+        let first = match repair {
+            Repair::Windows1250 => Set::Windows(WINDOWS_1250),
+            Repair::Windows1251 => Set::Windows(WINDOWS_1251),
+            Repair::Utf8 => Set::Utf8,
+            Repair::Latin2 => dicom("ISO_IR 101"),
+            Repair::Cyrillic => dicom("ISO_IR 144"),
+        };
+        Self { first, note: None }
     }
 
     /// What was odd about the declaration.
@@ -192,6 +247,49 @@ mod tests {
         check(&both, b"a\x1b", "a");
         check(&both, b"a\x1b-", "a");
         check(&both, b"a\x1b-zb", "ab");
+    }
+
+    #[test]
+    fn what_objects_are_written_in() {
+        let check = |declared: &[&str], texts: &[&str], expected: Option<&str>| {
+            let values: Vec<String> = declared.iter().map(|s| (*s).to_owned()).collect();
+            assert_eq!(charset_for(&values, texts.iter().copied()), expected, "{declared:?} {texts:?}");
+        };
+        let (cyrillic, latin) = ("Јовановић^Љиљана", "ĐORĐEVIĆ^Žaklina");
+        check(&[], &["Jovanovic^Ana", "report"], None);
+        check(&["ISO_IR 6"], &["Jovanovic^Ana"], None);
+        check(&[], &[latin], Some("ISO_IR 192"));
+        check(&["ISO_IR 144"], &[cyrillic, "report"], Some("ISO_IR 144"));
+        check(&["ISO_IR 144"], &[cyrillic, latin], Some("ISO_IR 192"));
+        check(&["ISO_IR 101"], &[latin], Some("ISO_IR 101"));
+        check(&["ISO_IR 101"], &[latin, cyrillic], Some("ISO_IR 192"));
+        check(&["ISO_IR 100"], &["Müller"], Some("ISO_IR 100"));
+        check(&["ISO_IR 100"], &[latin], Some("ISO_IR 192"));
+        check(&["ISO_IR 192"], &["Ana"], Some("ISO_IR 192"));
+        // Code extensions are flattened where the first set is enough.
+        check(&["ISO 2022 IR 101", "ISO 2022 IR 144"], &[latin], Some("ISO_IR 101"));
+        check(&["ISO 2022 IR 101", "ISO 2022 IR 144"], &[latin, cyrillic], Some("ISO_IR 192"));
+        check(&["", "ISO 2022 IR 144"], &["Ana"], None);
+        check(&["", "ISO 2022 IR 144"], &[cyrillic], Some("ISO_IR 192"));
+        check(&["ISO 2022 IR 6", "ISO 2022 IR 87"], &["山田"], Some("ISO_IR 192"));
+        check(&["GB18030"], &["Ana"], Some("ISO_IR 192"));
+        check(&["nonsense"], &["Ana"], Some("ISO_IR 192"));
+    }
+
+    #[test]
+    fn a_sender_s_text_is_read_as_what_it_is() {
+        let check = |repair: Repair, bytes: &[u8], expected: &str| {
+            assert_eq!(Charset::repaired(repair).decode(bytes), expected, "{repair:?}");
+        };
+        check(Repair::Windows1250, b"\xd0OR\xd0EVI\xc6^\x8eaklina", "ĐORĐEVIĆ^Žaklina");
+        check(
+            Repair::Windows1251,
+            b"\xa3\xee\xe2\xe0\xed\xee\xe2\xe8\x9e^\x8a\xe8\x9a\xe0\xed\xe0",
+            "Јовановић^Љиљана",
+        );
+        check(Repair::Utf8, "Ђорђе".as_bytes(), "Ђорђе");
+        check(Repair::Latin2, b"\xa9\xd0\xc8\xc6\xae", "ŠĐČĆŽ");
+        check(Repair::Cyrillic, b"\xa2\xa8\xa9\xaa\xab\xaf", "ЂЈЉЊЋЏ");
     }
 
     #[test]

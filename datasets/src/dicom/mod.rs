@@ -45,9 +45,11 @@ use sha2::{Digest, Sha256};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
 pub use catalog::Catalog;
+pub use charset::charset_for;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 pub use intake::Intake;
+pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable, read_source};
 
 use kind::Kind;
 use record::Record;
