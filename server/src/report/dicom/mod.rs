@@ -4,7 +4,11 @@
 //! and UIDs. It is of the images' study and patient, in a series of its own, and lists what it was made from. Where the
 //! sources disagree about the patient there is none, and the [`ObjectError`] says so.
 
+pub mod gsps;
+mod gsps_graphics;
 pub mod modules;
+pub mod pdf;
+pub mod secondary_capture;
 mod uids;
 
 use std::collections::BTreeSet;

@@ -2,7 +2,7 @@
 //! score; and what made the picture.
 
 use time::OffsetDateTime;
-use uvid_exam::{Flag, Output, Reason, Scores};
+use uvid_exam::{Output, Reason, Scores};
 
 use super::canvas::{self, Rect};
 use super::words::{self, Phrase};
@@ -49,7 +49,7 @@ impl Sheet<'_> {
             x += wide + BETWEEN;
         }
         let mut y = below(lines.len()) + 4;
-        let mut said: Vec<(String, bool)> = scores.flags.iter().map(|flag| (self.flag(flag), flag.flagged)).collect();
+        let mut said: Vec<(String, bool)> = scores.flags.iter().map(|flag| (words::flag(flag, self.language), flag.flagged)).collect();
         if left_out > 0 {
             said.push((format!("{} {left_out}", self.say(Phrase::More)), false));
         }
@@ -62,13 +62,6 @@ impl Sheet<'_> {
             self.line((room.left, y), TEXT, if flagged { AMBER } else { GREY }, &text);
             y += TEXT + 9;
         }
-    }
-
-    fn flag(&self, flag: &Flag) -> String {
-        let verdict = self.say(if flag.flagged { Phrase::AtOrAbove } else { Phrase::Below });
-        let (whose, point) = (self.say(words::whose(flag.laterality)), self.say(Phrase::OperatingPoint));
-        let output = words::name(&flag.output);
-        format!("{whose}: {output} {verdict} {} ({point} {})", flag.threshold, flag.point)
     }
 
     /// That there is no score, and why.

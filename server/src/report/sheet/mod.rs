@@ -94,7 +94,7 @@ struct Sheet<'a> {
     language: Language,
 }
 
-impl Sheet<'_> {
+impl<'a> Sheet<'a> {
     fn say(&self, phrase: Phrase) -> String {
         phrase.in_language(self.language)
     }
@@ -148,7 +148,8 @@ impl Sheet<'_> {
             Some(placed) => {
                 placed.draw(&mut self.canvas, scores.and_then(map));
                 if let Some(scores) = scores {
-                    placed.outline(&mut self.canvas, scores, &self.classes());
+                    let classes = self.classes();
+                    placed.outline(&mut self.canvas, scores, &classes);
                 }
             }
             None => self.empty(slot, top),
@@ -194,8 +195,7 @@ impl Sheet<'_> {
             y += 44;
         }
         y += 8;
-        let classes: Vec<String> = self.classes().iter().map(|class| (*class).to_owned()).collect();
-        let classes: Vec<&str> = classes.iter().map(String::as_str).collect();
+        let classes = self.classes();
         for (i, region) in scores.regions.iter().enumerate().take(REGIONS_MAX) {
             let colour = view::colour_of(&classes, &region.name);
             let text = format!("{} {} {:.2}", i + 1, words::name(&region.name), region.score.get());
@@ -221,8 +221,8 @@ impl Sheet<'_> {
         y
     }
 
-    /// The classes that outlines of this exam are of, in order of appearance.
-    fn classes(&self) -> Vec<&str> {
+    /// The classes that outlines of this exam are of, by name.
+    fn classes(&self) -> Vec<&'a str> {
         let mut classes: Vec<&str> = Vec::new();
         let images = self.report.outcome.iter().flat_map(|scores| &scores.images);
         for region in images.flat_map(|image| &image.regions) {

@@ -2,7 +2,7 @@
 //!
 //! Invariant: names that a package gives and numbers are the same in every language; only our own words change.
 
-use uvid_exam::{Laterality, Output, Reason, Value};
+use uvid_exam::{Flag, Laterality, Output, Reason, Value};
 
 use crate::config::Language;
 
@@ -25,8 +25,6 @@ pub(crate) enum Phrase {
     NoPicture,
     /// There are no scores.
     NotScored,
-    /// Above the reasons.
-    Reasons,
     /// Before a threshold.
     AtOrAbove,
     /// Before a threshold.
@@ -71,7 +69,6 @@ impl Phrase {
             Self::NoView => ("no image of this view", "nema snimka ove projekcije"),
             Self::NoPicture => ("the image cannot be shown", "snimak se ne može prikazati"),
             Self::NotScored => ("NOT SCORED", "BEZ OCENE"),
-            Self::Reasons => ("Why there is no score:", "Zašto nema ocene:"),
             Self::AtOrAbove => ("at or above", "na pragu ili iznad:"),
             Self::Below => ("below", "ispod praga"),
             Self::OperatingPoint => ("operating point", "radna tačka"),
@@ -92,6 +89,14 @@ pub(crate) fn whose(laterality: Option<Laterality>) -> Phrase {
         Some(Laterality::Left) => Phrase::LeftBreast,
         Some(Laterality::Right) => Phrase::RightBreast,
     }
+}
+
+/// What an operating point says, in a line.
+pub(crate) fn flag(flag: &Flag, language: Language) -> String {
+    let say = |phrase: Phrase| phrase.in_language(language);
+    let verdict = say(if flag.flagged { Phrase::AtOrAbove } else { Phrase::Below });
+    let (whose, point) = (say(whose(flag.laterality)), say(Phrase::OperatingPoint));
+    format!("{whose}: {} {verdict} {} ({point} {})", name(&flag.output), flag.threshold, flag.point)
 }
 
 /// Why there is no score, in a line: the code and the words of the report.
