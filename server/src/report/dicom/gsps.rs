@@ -95,6 +95,8 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     };
     let mut object = begin(context, &form)?;
     let o = &mut object;
+    // Type 2C, of the series: it holds both breasts.
+    text(o, tags::LATERALITY, VR::CS, "");
     identification(o, context, images);
     let of = |image: &Marked<'_>| {
         (image.source.sop_class.clone(), image.source.series_uid.clone(), image.source.sop_instance.clone())
@@ -130,7 +132,7 @@ fn identification(o: &mut InMemDicomObject, context: &Context<'_>, images: &[Mar
     text(o, tags::CONTENT_LABEL, VR::CS, &format!("UVID {side}"));
     let description = format!("{side}: {} {}, research only", package.name, package.version);
     text(o, tags::CONTENT_DESCRIPTION, VR::LO, &long_string(&description));
-    text(o, tags::CONTENT_CREATOR_NAME, VR::PN, "Uvid");
+    text(o, tags::CONTENT_CREATOR_NAME, VR::PN, "Uvid^Inference server");
     text(o, tags::PRESENTATION_CREATION_DATE, VR::DA, &date);
     text(o, tags::PRESENTATION_CREATION_TIME, VR::TM, &time);
 }

@@ -34,6 +34,8 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
     let mut object = begin(context, &form)?;
     let o = &mut object;
     let (date, time) = moment(context);
+    // Type 2C, and neither side.
+    text(o, tags::LATERALITY, VR::CS, "");
     text(o, tags::CONVERSION_TYPE, VR::CS, "WSD");
     text(o, tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\OTHER");
     text(o, tags::CONTENT_DATE, VR::DA, &date);

@@ -13,6 +13,10 @@ use crate::report::overlay;
 const BETWEEN: usize = 36;
 /// Rows of a line of values, pixels.
 const ROW: usize = 34;
+/// Columns of the heat map's legend.
+const BAR: usize = 160;
+/// The grey that the legend's colours lie on: that of a breast, about.
+const BREAST: u8 = 90;
 /// Letters of a digest that are shown.
 const DIGEST: usize = 12;
 
@@ -84,7 +88,7 @@ impl Sheet<'_> {
         }
     }
 
-    /// What the heat map's colours mean, what made the picture and when, and the notice in full.
+    /// What made the picture and when, and the notice in full.
     pub(super) fn foot(&mut self, at: OffsetDateTime) {
         let top = HEIGHT - FOOT;
         self.canvas.fill(Rect { left: 0, top, width: WIDTH, height: 1 }, RULE);
@@ -105,26 +109,26 @@ impl Sheet<'_> {
             made = format!("{made}   {} {who}", self.say(Phrase::Recalibrated));
         }
         let notice = self.say(Phrase::Notice);
-        self.line((MARGIN, top + 16), SMALL, GREY, &made);
-        self.line((MARGIN, top + 56), TEXT, AMBER, &notice);
-        self.legend(top + 54);
+        let room = WIDTH - 2 * MARGIN;
+        self.line((MARGIN, top + 18), canvas::fitting(&made, SMALL, room), GREY, &made);
+        self.line((MARGIN, top + 54), canvas::fitting(&notice, TEXT, room), AMBER, &notice);
     }
 
     /// The colours of the heat map, where there is one.
-    fn legend(&mut self, top: usize) {
+    pub(super) fn legend(&mut self, top: usize) {
         let images = self.report.outcome.iter().flat_map(|scores| &scores.images);
         let Some(name) = images.filter_map(super::map).map(|map| words::name(&map.name)).next() else { return };
         let text = format!("{}: {name}", self.say(Phrase::HeatMap));
-        let (bar, ends) = (160, 18);
-        let width = canvas::width(&text, SMALL) + MARGIN + bar + 2 * ends;
-        let mut x = self.line((WIDTH - MARGIN - width, top + 3), SMALL, GREY, &text) + MARGIN;
-        self.line((x, top + 3), SMALL, GREY, "0");
+        let ends = 18;
+        let width = canvas::width(&text, SMALL) + MARGIN + BAR + 2 * ends;
+        let mut x = self.line((WIDTH.saturating_sub(MARGIN + width), top), SMALL, GREY, &text) + MARGIN;
+        self.line((x, top), SMALL, GREY, "0");
         x += ends;
-        for i in 0..bar {
-            let colour = overlay::blend(90, Some(i as f32 / (bar - 1) as f32));
-            self.canvas.fill(Rect { left: x + i, top, width: 1, height: 20 }, colour);
+        for i in 0..BAR {
+            let colour = overlay::blend(BREAST, Some(i as f32 / (BAR - 1) as f32));
+            self.canvas.fill(Rect { left: x + i, top: top.saturating_sub(2), width: 1, height: SMALL + 2 }, colour);
         }
-        self.line((x + bar + 6, top + 3), SMALL, GREY, "1");
+        self.line((x + BAR + 6, top), SMALL, GREY, "1");
     }
 }
 

@@ -12,6 +12,9 @@ const SMOOTH: usize = 4;
 /// Samples of a pixel, either way, when a letter is drawn.
 const SAMPLES: usize = 4;
 
+/// Smaller letters cannot be read.
+const SIZE_MIN: usize = 11;
+
 /// A rectangle in pixels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Rect {
@@ -150,6 +153,11 @@ fn pixels(dots: usize, size: usize) -> usize {
 pub(super) fn width(text: &str, size: usize) -> usize {
     let letters = text.chars().map(|letter| pixels(glyph(letter).columns, size) + pixels(COLUMNS_BETWEEN, size));
     letters.sum::<usize>().saturating_sub(pixels(COLUMNS_BETWEEN, size))
+}
+
+/// The largest size up to this one at which a line of text fits; [`SIZE_MIN`] where none does.
+pub(super) fn fitting(text: &str, size: usize, room: usize) -> usize {
+    (SIZE_MIN..=size).rev().find(|size| width(text, *size) <= room).unwrap_or(SIZE_MIN)
 }
 
 /// Text in lines no wider than `room` pixels, broken between words; a word that is wider stands alone and is broken.

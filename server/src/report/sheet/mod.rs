@@ -51,6 +51,9 @@ const LARGE: usize = 24;
 const TEXT: usize = 18;
 const SMALL: usize = 15;
 
+/// Values of a view that are written large: packages name what matters first.
+const LARGE_VALUES: usize = 2;
+
 /// The views as they hang: the right breast on the left, the chest walls in the middle.
 const HUNG: [[Slot; 2]; 2] = [[Slot::RightCc, Slot::LeftCc], [Slot::RightMlo, Slot::LeftMlo]];
 
@@ -112,11 +115,13 @@ impl<'a> Sheet<'a> {
         let notice = self.say(Phrase::ShortNotice);
         let wide = canvas::width(&notice, TEXT) + 32;
         let left = WIDTH - MARGIN - wide;
-        self.canvas.frame(Rect { left, top: 32, width: wide, height: 40 }, AMBER);
-        self.canvas.text((left + 16, 44), WIDTH, TEXT, AMBER, &notice);
+        self.canvas.frame(Rect { left, top: 16, width: wide, height: 40 }, AMBER);
+        self.canvas.text((left + 16, 28), WIDTH, TEXT, AMBER, &notice);
+        self.legend(74);
         let above = format!("Uvid - {}", self.say(Phrase::Result));
+        let room = left - 2 * MARGIN;
         self.canvas.text((MARGIN, 20), left, SMALL, GREY, &above);
-        self.canvas.text((MARGIN, 50), left - MARGIN, TITLE, WHITE, &title);
+        self.canvas.text((MARGIN, 50), MARGIN + room, canvas::fitting(&title, TITLE, room), WHITE, &title);
         self.canvas.fill(Rect { left: 0, top: HEAD - 1, width: WIDTH, height: 1 }, RULE);
     }
 
@@ -185,16 +190,20 @@ impl<'a> Sheet<'a> {
         self.canvas.text((left, y), right, LARGE, WHITE, slot.name());
         y += 52;
         let Some(scores) = scores else { return };
-        for output in &scores.outputs {
-            let Some(value) = words::value(output) else { continue };
-            y = self.small((left, y), width, bottom, GREY, &words::name(&output.name));
+        let values: Vec<_> = scores.outputs.iter().filter_map(|o| Some((words::name(&o.name), words::value(o)?))).collect();
+        for (i, (name, value)) in values.iter().enumerate() {
+            if i >= LARGE_VALUES {
+                y = self.small((left, y), width, bottom, GREY, &format!("{name} {value}"));
+                continue;
+            }
+            y = self.small((left, y), width, bottom, GREY, name);
             if y + LARGE > bottom {
                 return;
             }
-            self.canvas.text((left, y), right, LARGE, WHITE, &value);
+            self.canvas.text((left, y), right, canvas::fitting(value, LARGE, width), WHITE, value);
             y += 44;
         }
-        y += 8;
+        y += 16;
         let classes = self.classes();
         for (i, region) in scores.regions.iter().enumerate().take(REGIONS_MAX) {
             let colour = view::colour_of(&classes, &region.name);

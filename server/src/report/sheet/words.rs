@@ -121,7 +121,7 @@ pub(crate) fn value(output: &Output) -> Option<String> {
 
 /// A name as people write it.
 pub(crate) fn name(name: &str) -> String {
-    name.replace('_', " ")
+    name.replace(['_', '-'], " ")
 }
 
 /// A probability with three digits that mean something, where there are as many.
