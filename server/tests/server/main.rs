@@ -9,6 +9,7 @@
 mod config;
 mod crash;
 mod openapi;
+mod pictures;
 mod privacy;
 mod rest;
 mod roles;
