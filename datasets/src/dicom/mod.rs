@@ -47,7 +47,7 @@ use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 pub use catalog::Catalog;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
-pub use intake::Intake;
+pub use intake::{AccessionNumber, HeaderView, Intake};
 
 use kind::Kind;
 use record::Record;

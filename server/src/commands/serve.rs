@@ -15,13 +15,15 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+use uvid_datasets::dicom::AccessionNumber;
 
 use super::{Ended, Packages};
 use crate::config::{self, Config, LogFormat, seconds};
+use crate::dimse::scu::{self, Remote};
 use crate::engine::Engine;
 use crate::http::{self, App};
-use crate::jobs;
-use crate::store::{Policy, Store};
+use crate::store::Store;
+use crate::{jobs, outbox, worklist};
 
 /// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
 ///
@@ -74,7 +76,7 @@ fn log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
     let packages = super::packages(&config)?;
-    let store = Store::open(&config.data_dir, Policy { roles: packages.roles(), ..Policy::from(&config) })
+    let store = Store::open(&config.data_dir, packages.policy(&config))
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     let listener = TcpListener::bind(config.listen)
@@ -100,11 +102,25 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             outcome
         }
     });
+    // The DICOM node gives answers that come on associations of their own to `commitments`.
+    let (_commitments, answers) = tokio::sync::mpsc::channel(64);
+    let delivering = tokio::spawn({
+        let (store, config, stop) = (store.clone(), config.clone(), stop.clone());
+        async move { outbox::run(store, &config, answers, stop).await }
+    });
+    if let Some(remote) = config.urgent.worklist.as_ref().and_then(|node| Remote::of(&config, node)) {
+        let ask = move |accession_number: AccessionNumber| {
+            let remote = remote.clone();
+            async move { scu::worklist_priorities(&remote, accession_number.reveal()).await }
+        };
+        tokio::spawn(worklist::run(store.clone(), ask, stop.clone()));
+    }
     tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(upkeep(metrics.clone()));
     let router = http::router(App::new(store.clone(), engine, config.clone(), metrics));
     http::serve(listener, router, &config.http, stop).await;
     let outcome = working.await.context("the worker ended early").flatten();
+    delivering.await.context("the outbox ended early")?;
     // What a request that was cut off still does is one transaction: done or not.
     let _ = tokio::time::timeout(seconds(config.http.shutdown_seconds_max), store.close()).await;
     info!("stopped");
