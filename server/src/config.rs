@@ -180,6 +180,11 @@ settings! {
         header_bytes_max: u64 = 4 << 20;
         /// Bytes of a file that may be read whole for that; beyond: the instance fails with C000.
         identify_bytes_max: u64 = 256 << 20;
+        /// Bytes of objects that came under the SOP Instance UID of another one, and are kept apart in `quarantine/`;
+        /// beyond: they are refused all the same, and not kept.
+        quarantine_bytes_max: u64 = 8 << 30;
+        /// How many they are.
+        quarantine_objects_max: u64 = 10_000;
     }
 }
 
@@ -196,6 +201,8 @@ settings! {
         attempts_max: u32 = 5;
         /// Seconds until a failed attempt is repeated.
         retry_seconds: f64 = 5.0;
+        /// Seconds after which a study that is not urgent takes turns with urgent ones, instead of waiting for them all.
+        urgent_wait_seconds_max: f64 = 1_800.0;
     }
 }
 
@@ -257,6 +264,8 @@ impl Config {
             ("store.free_bytes_min", self.store.free_bytes_min, 0),
             ("store.header_bytes_max", self.store.header_bytes_max, 4096),
             ("store.identify_bytes_max", self.store.identify_bytes_max, self.store.header_bytes_max),
+            ("store.quarantine_bytes_max", self.store.quarantine_bytes_max, 0),
+            ("store.quarantine_objects_max", self.store.quarantine_objects_max, 0),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
             ("dimse.associations_max", self.dimse.associations_max as u64, 1),
             ("dimse.associations_per_address_max", self.dimse.associations_per_address_max as u64, 1),
@@ -287,6 +296,7 @@ impl Config {
             ("jobs.quiet_seconds", jobs.quiet_seconds, 0.0),
             ("jobs.hard_seconds", jobs.hard_seconds, 0.0),
             ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
+            ("jobs.urgent_wait_seconds_max", jobs.urgent_wait_seconds_max, 0.0),
             ("dimse.request_seconds_max", self.dimse.request_seconds_max, 0.1),
             ("dimse.idle_seconds_max", self.dimse.idle_seconds_max, 0.1),
             ("dimse.quiet_seconds_max", self.dimse.quiet_seconds_max, 0.1),

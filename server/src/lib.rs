@@ -18,3 +18,4 @@ pub mod priors;
 pub mod report;
 pub mod rescore;
 pub mod store;
+pub mod worklist;

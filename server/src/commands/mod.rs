@@ -23,7 +23,7 @@ use uvid_model::{Package, Predictor, Site, SiteOperatingPoint};
 
 use crate::config::Config;
 use crate::engine::{Models, Unusable};
-use crate::store::Role;
+use crate::store::{Policy, Role};
 
 /// How a command ended. `--help` and README.md list the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -92,6 +92,12 @@ impl Packages {
     /// Their roles, production first.
     pub fn roles(&self) -> Vec<Role> {
         self.usable.iter().map(|(role, _)| role.clone()).collect()
+    }
+
+    /// What a store lives by that these packages are used with.
+    pub fn policy(&self, config: &Config) -> Policy {
+        let exam = self.usable.first().map(|(_, production)| production.manifest().input.rules());
+        Policy { roles: self.roles(), exam, ..Policy::from(config) }
     }
 }
 

@@ -7,17 +7,21 @@
 //!
 //! Invariants: a result and the end of its job are one transaction; the same run (same objects, package and recipe) is
 //! kept once in its role, with the objects that it was made from, and one that says something else supersedes it; of the
-//! runs of a study in a role at most one is not superseded; no shadow's job is taken while a production job is due.
+//! runs of a study in a role at most one is not superseded; no shadow's job is taken while a production job is due; urgent
+//! studies overtake, and none that is not waits for more than one of them once it has waited long enough.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use uvid_exam::{PackageId, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{PackageId, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use uvid_model::{BACKEND, Site};
 
-use super::{Digest, Role, Store, StoreError, duration_ms, now_ms};
+use super::results::charset;
+use super::{Because, Digest, Made, Role, Store, StoreError, duration_ms, now_ms};
+use crate::config::Charset;
 use crate::report::json::without_times;
 
 /// A study to be scored, and the objects that it had when the job was claimed.
@@ -31,6 +35,14 @@ pub struct Job {
     pub objects: Vec<(SopInstanceUid, Digest)>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
+    /// Why it was due; `None` for jobs of earlier versions.
+    pub because: Option<Because>,
+    /// Whether it has overtaken others.
+    pub urgent: bool,
+    /// What the text of an object really is, under the rule of which sender, where that was set when it came.
+    pub charsets: Vec<(SopInstanceUid, Charset, String)>,
+    /// Results of the study that destinations have, or may have, and that no Key Object has rejected yet.
+    pub supersedes: Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>,
     generation: i64,
 }
 
@@ -124,7 +136,7 @@ const CLOCK_MS_MAX: i64 = 3_600_000;
 impl Store {
     /// Returns the jobs of a dead process to the queue.
     pub(super) async fn recover(&self) -> Result<(), StoreError> {
-        let latest = now_ms() + duration_ms(self.policy.quiet);
+        let latest = now_ms() + duration_ms(self.policy.senders.quiet_max());
         // A clock that was set back must not leave a job waiting for years.
         sqlx::query("UPDATE job SET state = 'due', due_ms = min(due_ms, ?) WHERE state IN ('running', 'due')")
             .bind(latest)
@@ -133,8 +145,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the job that has been due the longest, if any is, and counts the attempt. Shadows' jobs are taken only while
-    /// no production job is due; one that becomes due waits for the one exam that a shadow is at, and for no more.
+    /// Takes the job that has been due the longest, if any is, and counts the attempt; one that is urgent before one that
+    /// is not. A job that has been due for [`super::Policy::urgent_wait`] goes next after one urgent one. Shadows' jobs
+    /// are taken only while no production job is due; one that becomes due waits for the one exam that a shadow is at,
+    /// and for no more.
     ///
     /// # Errors
     ///
@@ -149,28 +163,43 @@ impl Store {
                    AND (role = 'production' OR NOT EXISTS (
                         SELECT 1 FROM job
                         WHERE state = 'due' AND role = 'production' AND (due_ms <= ?1 OR due_ms > ?2)))
-                 ORDER BY role <> 'production', due_ms, study_uid, role LIMIT 1)
-             RETURNING study_uid, role, generation, attempts",
+                 ORDER BY role <> 'production',
+                          CASE WHEN ?4 AND NOT urgent AND due_ms <= ?5 THEN 0 WHEN urgent THEN 1 ELSE 2 END,
+                          due_ms, study_uid, role LIMIT 1)
+             RETURNING study_uid, role, generation, attempts, because, urgent",
         )
         .bind(now_ms())
-        .bind(now_ms() + duration_ms(self.policy.quiet) + CLOCK_MS_MAX)
+        .bind(now_ms() + duration_ms(self.policy.senders.quiet_max()) + CLOCK_MS_MAX)
         .bind(self.served())
+        .bind(self.last_urgent.load(Ordering::Relaxed))
+        .bind(now_ms() - duration_ms(self.policy.urgent_wait))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
         let study: String = row.try_get("study_uid")?;
-        let objects = sqlx::query("SELECT sop_uid, digest FROM instance WHERE study_uid = ? ORDER BY sop_uid")
-            .bind(&study)
-            .fetch_all(&mut *tx)
-            .await?;
+        let role: Role = row.try_get::<String, _>("role")?.parse()?;
+        let objects = sqlx::query(
+            "SELECT sop_uid, digest, charset, coalesce(sender, '') AS sender FROM instance
+             WHERE study_uid = ? ORDER BY sop_uid",
+        );
+        let objects = objects.bind(&study).fetch_all(&mut *tx).await?;
+        // From here on until the job ends, nothing more of the study leaves: what was sent by now is all there is.
+        let supersedes = if role == Role::Production { self.sent(&mut tx, &study).await? } else { Vec::new() };
+        let charsets = objects.iter().map(charset).filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let because: Option<String> = row.try_get("because")?;
         let job = Job {
             study: study.parse().map_err(|_| StoreError::Invalid("UID"))?,
-            role: row.try_get::<String, _>("role")?.parse()?,
+            role,
+            because: because.map(|because| because.parse()).transpose()?,
+            urgent: row.try_get("urgent")?,
+            charsets,
+            supersedes,
             objects: objects.iter().map(object).collect::<Result<_, _>>()?,
             attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
             generation: row.try_get("generation")?,
         };
         tx.commit().await?;
+        self.last_urgent.store(job.urgent, Ordering::Relaxed);
         Ok(Some(job))
     }
 
@@ -188,8 +217,7 @@ impl Store {
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }
 
-    /// Keeps a result and ends its job, in one transaction. A result with the input digest of one that is kept is that one
-    /// if it says the same, but for its times; else it supersedes it, unless it is but a failure.
+    /// Keeps a result of which nothing is made: [`Self::finish_with`].
     ///
     /// # Errors
     ///
@@ -201,12 +229,38 @@ impl Store {
         outcome: Outcome,
         report: &str,
     ) -> Result<(), StoreError> {
+        self.finish_with(job, input_digest, outcome, report, &Made::default()).await
+    }
+
+    /// Keeps a result with what was made of it, and ends its job, in one transaction. A result with the input digest of one that is kept is that one
+    /// if it says the same, but for its times; else it supersedes it, unless it is but a failure.
+    ///
+    /// The objects made of a result that is news take the place of those made before; those of a result that is not are
+    /// dropped.
+    ///
+    /// # Errors
+    ///
+    /// The disk or the database fails: then nothing is done.
+    pub async fn finish_with(
+        &self,
+        job: &Job,
+        input_digest: &str,
+        outcome: Outcome,
+        report: &str,
+        made: &Made,
+    ) -> Result<(), StoreError> {
         let (study, role, now) = (job.study.as_str(), job.role.to_string(), now_ms());
+        self.write_objects(&made.objects).await?;
         let mut tx = self.begin().await?;
         let same = sqlx::query(
-            "SELECT run_id, outcome, report FROM run WHERE study_uid = ? AND role = ? AND input_digest = ?",
+            "SELECT run_id, outcome, report, superseded_ms IS NULL AS current FROM run
+             WHERE study_uid = ? AND role = ? AND input_digest = ?",
         );
         let same = same.bind(study).bind(&role).bind(input_digest).fetch_optional(&mut *tx).await?;
+        let no_news = match &same {
+            Some(row) => row.try_get("current")? && says_the_same(row.try_get("report")?, report),
+            None => false,
+        };
         if let Some(row) = same
             && outcome != Outcome::Failed
             && Outcome::parse(row.try_get("outcome")?)? != Outcome::Failed
@@ -261,6 +315,9 @@ impl Store {
         if job.role == Role::Production {
             let updated = sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?");
             updated.bind(now).bind(study).execute(&mut *tx).await?;
+            if !no_news || !self.has_results(&mut tx, study).await? {
+                self.replace_results(&mut tx, job, run_id, outcome, made).await?;
+            }
         }
         sqlx::query(
             "UPDATE job SET state = CASE generation WHEN ?1 THEN 'done' ELSE 'due' END, attempts = 0
@@ -272,6 +329,7 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         tx.commit().await?;
+        self.wake_outbox();
         Ok(())
     }
 
@@ -287,6 +345,7 @@ impl Store {
             .bind(job.role.to_string())
             .execute(&self.write)
             .await?;
+        self.wake_outbox();
         Ok(())
     }
 
@@ -304,6 +363,7 @@ impl Store {
         .bind(job.role.to_string())
         .execute(&self.write)
         .await?;
+        self.wake_outbox();
         Ok(())
     }
 
