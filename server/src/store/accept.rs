@@ -13,7 +13,7 @@ use std::path::PathBuf;
 
 use sqlx::{Row, Sqlite, Transaction};
 use uvid_datasets::dicom::{Header, ReadError};
-use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 use super::{Digest, Policy, Role, Staged, Store, StoreError, duration_ms, now_ms};
 
@@ -22,6 +22,8 @@ use super::{Digest, Policy, Role, Staged, Store, StoreError, duration_ms, now_ms
 pub struct Accepted {
     /// Its study.
     pub study: StudyInstanceUid,
+    /// Its series.
+    pub series: SeriesInstanceUid,
     /// Itself.
     pub sop_instance: SopInstanceUid,
     /// What it is.
@@ -173,6 +175,7 @@ async fn decide(
     let header = &object.header;
     let accepted = |kept| Accepted {
         study: header.study.clone(),
+        series: header.series.clone(),
         sop_instance: header.sop_instance.clone(),
         sop_class: header.sop_class.clone(),
         kept,
@@ -239,6 +242,7 @@ async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, policy: 
     .bind(now)
     .execute(&mut **tx)
     .await?;
+    super::index::put(tx, header).await?;
     for role in &policy.roles {
         make_due(tx, &header.study, role, duration_ms(policy.quiet)).await?;
     }

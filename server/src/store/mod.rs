@@ -13,6 +13,7 @@
 
 mod accept;
 mod archive;
+pub mod index;
 mod jobs;
 mod objects;
 mod requeue;
@@ -136,6 +137,8 @@ pub struct Store {
     set_aside: std::sync::Arc<std::sync::RwLock<Vec<Role>>>,
     /// Wakes the worker when a job may have become due.
     work: std::sync::Arc<tokio::sync::Notify>,
+    /// How far the tables of received objects and of results are indexed for searches.
+    indexed: std::sync::Arc<(std::sync::atomic::AtomicI64, std::sync::atomic::AtomicI64)>,
     /// Dropping the last clone releases the folder.
     _lock: std::sync::Arc<File>,
 }
@@ -163,8 +166,8 @@ impl Store {
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
-        let (set_aside, work) = Default::default();
-        let store = Self { write, read, objects, policy: policy.into(), set_aside, work, _lock: lock.into() };
+        let (set_aside, work, indexed) = Default::default();
+        let store = Self { write, read, objects, policy: policy.into(), set_aside, work, indexed, _lock: lock.into() };
         store.recover().await?;
         Ok(store)
     }
