@@ -32,7 +32,7 @@ use uvid_datasets::dicom::{Limits, listing};
 use uvid_exam::StudyInstanceUid;
 
 use super::answer::instance_url;
-use super::media::{Packing, accepts_dicom_json, wanted};
+use super::media::{accepts_dicom_json, wanted};
 use super::outgoing::{Content, Part, respond};
 use super::{base, json};
 use crate::http::{App, Path, Problem};
