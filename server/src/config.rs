@@ -162,7 +162,9 @@ settings! {
         connections_max: usize = 512;
         /// Studies that one page of `/api/v1/studies` may hold.
         page_studies_max: u32 = 200;
-        /// Heat maps drawn at once; beyond: they wait.
+        /// Answers that one search by QIDO-RS may hold; beyond: a warning says how many there are.
+        search_results_max: u32 = 1_000;
+        /// Heat maps and other pictures drawn at once, and objects read for their metadata or frames; beyond: they wait.
         heatmaps_max: usize = 2;
         /// For open requests to end once the server was told to stop.
         shutdown_seconds_max: f64 = 10.0;
@@ -259,6 +261,7 @@ impl Config {
             ("http.uploads_max", http.uploads_max as u64, 1),
             ("http.connections_max", http.connections_max as u64, 1),
             ("http.page_studies_max", u64::from(http.page_studies_max), 1),
+            ("http.search_results_max", u64::from(http.search_results_max), 1),
             ("http.heatmaps_max", http.heatmaps_max as u64, 1),
             ("store.study_instances_max", u64::from(self.store.study_instances_max), 1),
             ("store.free_bytes_min", self.store.free_bytes_min, 0),

@@ -138,9 +138,24 @@ fn limits(text: &mut String) {
     }
 }
 
+/// What C-STORE is answered with, and when.
+const STORE_STATUSES: [(u16, &str); 11] = [
+    (0x0000, "the object and the work that follows from it are on disk, or were there before"),
+    (0xB000, "the same, and its text is read otherwise than it declares, by the rule for its sender"),
+    (0xB007, "the same, and it is of an image class and has no pixels"),
+    (0xA700, "the disk or the queue is nearly full, the object or its study too large: nothing was kept"),
+    (0xA900, "the data set has other UIDs than the command; Offending Element says which"),
+    (0xC000, "the data set cannot be read; Offending Element and Error Comment say where"),
+    (0x0110, "the object could not be kept; the log says why"),
+    (0x0111, "another object has the same SOP Instance UID; this one is in quarantine"),
+    (0x0117, "Affected SOP Instance UID is none"),
+    (0x0122, "the SOP class is not that of the presentation context"),
+    (0x0211, "the operation is none of the SOP class"),
+];
+
 fn statuses(text: &mut String) {
     text.push_str("\n### 2.5 Statuses of C-STORE\n\n| status | when |\n|---|---|\n");
-    for (status, when) in dimse::STORE_STATUSES {
+    for (status, when) in STORE_STATUSES {
         let _ = writeln!(text, "| {status:04X}H | {when} |");
     }
 }
@@ -183,7 +198,7 @@ fn results(text: &mut String) {
          | kind | SOP class | UID | content |\n|---|---|---|---|\n",
     );
     for (kind, class, uid, content) in [
-        (ObjectKind::CadSr, "Mammography CAD SR", uids::MAMMOGRAPHY_CAD_SR_STORAGE, "TID 4000"),
+        (ObjectKind::CadSr, "Mammography CAD SR", uids::MAMMOGRAPHY_CADSR_STORAGE, "TID 4000"),
         (ObjectKind::Sr, "Comprehensive 3D SR", uids::COMPREHENSIVE3_DSR_STORAGE, "TID 1500"),
         (
             ObjectKind::Gsps,

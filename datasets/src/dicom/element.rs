@@ -352,6 +352,16 @@ impl<'a> DataSet<'a> {
         self.elements.get(&tag)
     }
 
+    /// All of them, by tag.
+    pub(super) fn elements(&self) -> impl Iterator<Item = (Tag, &Element<'a>)> {
+        self.elements.iter().map(|(tag, element)| (*tag, element))
+    }
+
+    /// Bytes of a text beyond which it is not read as one.
+    pub(super) fn text_bytes_max(&self) -> usize {
+        self.limits.text_bytes_max
+    }
+
     /// What occurs twice, here or in an item of a sequence that is read.
     pub(super) fn repeated(&self) -> Repeated {
         let items = SEQUENCES.iter().flat_map(|&tag| self.items(tag));

@@ -115,6 +115,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     ask_neighbours(&config, &store, &stop)?;
     tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(upkeep(metrics.clone()));
+    tokio::spawn(index(store.clone()));
     let node = tokio::spawn(scp.serve(stop.clone()));
     let router = http::router(App::new(store.clone(), engine, config.clone(), metrics));
     http::serve(listener, router, &config.http, stop).await;
@@ -227,6 +228,13 @@ async fn stop_on_signal(stop: CancellationToken) {
         _ = terminated => info!("told to stop"),
     }
     stop.cancel();
+}
+
+/// Objects from before there was an index are read for it.
+async fn index(store: Store) {
+    if let Err(error) = store.fill_index().await {
+        error!(%error, "not everything is indexed; the next start goes on with it");
+    }
 }
 
 /// Keeps the histograms small between scrapes.

@@ -4,11 +4,11 @@
 //! |---|---|
 //! | `/` | a page that lists studies |
 //! | `/api/v1/...` | the REST API; what shadows say only under `.../shadows`; `/api/v1/openapi.json` describes it |
-//! | `/dicom-web/studies[/{study}]` | STOW-RS |
+//! | `/dicom-web/...` | DICOMweb: STOW-RS, QIDO-RS, WADO-RS |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever operates the server |
 //!
-//! Invariants: every error is `application/problem+json` with a stable code and without internals; no answer and no
-//! log line holds a patient's name or ID; a page of another site cannot use the server through a reader's browser
+//! Invariants: every error is `application/problem+json` with a stable code and without internals; no log
+//! line holds a patient's name or ID, and no answer but those of DICOMweb; a page of another site cannot use the server through a reader's browser
 //! (no CORS; on a loopback address, only Host names of this machine are answered).
 
 mod guard;
@@ -79,7 +79,7 @@ impl App {
         Arc::clone(&self.0.uploads)
     }
 
-    fn heatmaps(&self) -> Arc<Semaphore> {
+    pub(crate) fn heatmaps(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.heatmaps)
     }
 
@@ -134,9 +134,10 @@ pub fn router(app: App) -> Router {
     let limited = api
         .route("/api/v1/openapi.json", axum::routing::get(describe))
         .merge(page::routes())
+        .merge(dicomweb::routes())
         .layer(middleware::from_fn_with_state(app.clone(), guard::patience));
     limited
-        .merge(dicomweb::routes())
+        .merge(dicomweb::uploads())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::host))

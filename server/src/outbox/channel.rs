@@ -5,6 +5,7 @@ use std::future::Future;
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use crate::config::{Config, Destination};
+use crate::dicomweb::client::{self, StowFailure, Web, WebError};
 use crate::dimse::scu::{self, Commitment, Remote, ScuError, ToStore};
 
 /// How objects get to a destination.
@@ -20,21 +21,40 @@ pub trait Deliver: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Option<Commitment>, ScuError>> + Send;
 }
 
+/// A refusal by STOW-RS as the status of a C-STORE: PS3.18 table I.2-2 has the same codes.
+fn status(failure: StowFailure) -> Result<u16, ScuError> {
+    match failure {
+        StowFailure::Reason { code: 0 } => Ok(0xC000),
+        StowFailure::Reason { code } => Ok(code),
+        StowFailure::NotMentioned => Err(ScuError::Unreachable(failure.to_string())),
+    }
+}
+
+fn by_web(error: WebError) -> ScuError {
+    if error.is_temporary() { ScuError::Unreachable(error.to_string()) } else { ScuError::Rejected(error.to_string()) }
+}
+
 /// The ways that there are.
 #[derive(Debug, Clone)]
 pub enum Channel {
     /// C-STORE and Storage Commitment.
     Node(Box<Remote>),
     /// STOW-RS.
-    Web(Box<Destination>),
+    Web(Box<Web>),
 }
 
 impl Channel {
-    /// The way to a destination; `None` if its node is not in the configuration.
-    pub fn of(config: &Config, destination: &Destination) -> Option<Self> {
-        match &destination.node {
-            Some(node) => Remote::of(config, node).map(Box::new).map(Self::Node),
-            None => Some(Self::Web(Box::new(destination.clone()))),
+    /// The way to a destination.
+    ///
+    /// # Errors
+    ///
+    /// It has neither a node of the configuration nor a url, or a file that it names cannot be read.
+    pub fn of(config: &Config, destination: &Destination) -> Result<Self, WebError> {
+        let node = destination.node.as_ref().and_then(|node| Remote::of(config, node));
+        match (node, Web::of_destination(destination)) {
+            (Some(remote), _) => Ok(Self::Node(Box::new(remote))),
+            (None, Some(web)) => Ok(Self::Web(Box::new(web?))),
+            (None, None) => Err(WebError::Setup("it has neither a node that is configured nor a url".to_owned())),
         }
     }
 }
@@ -43,8 +63,10 @@ impl Deliver for Channel {
     async fn store(&self, objects: &[ToStore]) -> Result<Vec<Result<u16, ScuError>>, ScuError> {
         match self {
             Self::Node(remote) => scu::store(remote, objects).await,
-            // Here `dicomweb::client::stow` goes.
-            Self::Web(_) => Err(ScuError::Unreachable("STOW-RS is not connected yet".to_owned())),
+            Self::Web(web) => {
+                let said = client::stow(web, objects).await.map_err(by_web)?;
+                Ok(said.into_iter().map(|said| said.map_or_else(status, |()| Ok(0))).collect())
+            }
         }
     }
 

@@ -53,11 +53,10 @@ const DATABASE_RETRY: Duration = Duration::from_secs(2);
 /// Delivers until `stop`. `answers` are those to requests to commit that come on associations of the nodes' own.
 pub async fn run(store: Store, config: &Config, answers: mpsc::Receiver<Commitment>, stop: CancellationToken) {
     let channels = config.destinations.iter().filter_map(|destination| {
-        let channel = Channel::of(config, destination);
-        if channel.is_none() {
-            error!(destination = destination.name, "the destination has no node; its deliveries wait");
-        }
-        Some((destination.clone(), channel?))
+        let channel = Channel::of(config, destination).inspect_err(|problem| {
+            error!(destination = destination.name, %problem, "the destination cannot be used; its deliveries wait");
+        });
+        Some((destination.clone(), channel.ok()?))
     });
     deliver(store, channels.collect(), answers, stop).await;
 }

@@ -10,7 +10,7 @@ use uvid_exam::{BirthDate, Patient, PatientId, StudyInstanceUid};
 
 use super::{Candidate, Current, Wanted, take};
 use crate::config::{Config, Retrieve};
-use crate::dicomweb::client::{Web, WebError};
+use crate::dicomweb::client::{self, Web, WebError};
 use crate::dimse::scu::{self, Attribute, Remote, ScuError};
 use crate::store::Store;
 
@@ -57,9 +57,7 @@ impl Archive {
         if let Some(remote) = priors.node.as_ref().and_then(|name| Remote::of(config, name)) {
             return Ok(Some(Self::Node(Box::new(remote), priors.retrieve)));
         }
-        let Some(url) = &priors.url else { return Ok(None) };
-        let web = Web::new(url, priors.authorization_file.as_deref(), priors.ca.as_deref())?;
-        Ok(Some(Self::Web(Box::new(web))))
+        Ok(Web::of_priors(priors).transpose()?.map(Box::new).map(Self::Web))
     }
 
     /// The mammography exams that the archive knows of a patient ID.
@@ -79,7 +77,7 @@ impl Archive {
         ];
         let answers = match self {
             Self::Node(remote, _) => scu::find(remote, "STUDY", &keys, most).await?,
-            Self::Web(web) => web.studies(&keys, most).await?,
+            Self::Web(web) => client::qido_studies(web, &keys, most).await?,
         };
         Ok(answers.iter().filter_map(|answer| candidate(answer)).collect())
     }
@@ -120,7 +118,14 @@ impl Archive {
         match self {
             Self::Node(remote, Retrieve::Get) => drop(scu::get(remote, study, &SOP_CLASSES, each).await?),
             Self::Node(remote, Retrieve::Move) => drop(scu::move_to_us(remote, study).await?),
-            Self::Web(web) => drop(web.fetch_study(study, *bytes_left, each).await?),
+            Self::Web(web) => {
+                let each = each;
+                let go_on = move |bytes| {
+                    let taken = each(bytes);
+                    async move { taken.await.is_some() }
+                };
+                client::wado_study(web, &prior.study, *bytes_left, go_on).await?;
+            },
         }
         *bytes_left = left.load(Ordering::Relaxed);
         if *bytes_left == 0 { Err(ArchiveError::TooLarge) } else { Ok(()) }
@@ -147,7 +152,7 @@ fn candidate(answer: &[Attribute]) -> Option<Candidate> {
 }
 
 /// A value of VR DA: `YYYYMMDD`.
-fn date(text: &str) -> Option<Date> {
+pub(super) fn date(text: &str) -> Option<Date> {
     Date::parse(text.trim(), time::macros::format_description!("[year][month][day]")).ok()
 }
 

@@ -15,6 +15,7 @@ mod choose;
 
 use std::time::Duration;
 
+use dicom_dictionary_std::tags;
 use time::Date;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
@@ -165,7 +166,8 @@ async fn headers(store: &Store, study: &StudyInstanceUid) -> Result<Vec<Header>,
 
 /// What an object says of itself, as a candidate.
 fn candidate(header: &Header) -> Candidate {
-    Candidate { study: header.study.clone(), patient: header.patient.clone(), date: header.catalog.study_date() }
+    let date = header.catalog.reveal(tags::STUDY_DATE).and_then(archive::date);
+    Candidate { study: header.study.clone(), patient: header.patient.clone(), date }
 }
 
 /// Takes one object that an archive gave: a status of PS3.4 table C.4-3, and whether there is room for more.

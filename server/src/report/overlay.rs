@@ -81,7 +81,7 @@ pub fn draw(image: &Mammogram, map: &Heatmap) -> Result<Vec<u8>, OverlayError> {
 }
 
 /// The displayed image, laid out as in the file.
-fn in_file_coordinates(image: &Mammogram) -> Vec<u8> {
+pub(crate) fn in_file_coordinates(image: &Mammogram) -> Vec<u8> {
     let shown = dicom::voi::display(image, (!image.windows.is_empty()).then_some(0));
     let (rows, columns) = image.file_size;
     let from_file = image.to_file.inverse();

@@ -15,7 +15,7 @@ use metrics::counter;
 use sqlx::{Row, Sqlite, Transaction};
 use tracing::warn;
 use uvid_datasets::dicom::{Header, ReadError};
-use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 use super::arrivals::{New, News, write_view};
 use super::quarantine::Apart;
@@ -29,6 +29,8 @@ use crate::metrics as names;
 pub struct Accepted {
     /// Its study.
     pub study: StudyInstanceUid,
+    /// Its series.
+    pub series: SeriesInstanceUid,
     /// Itself.
     pub sop_instance: SopInstanceUid,
     /// What it is.
@@ -127,11 +129,24 @@ pub enum Door {
 ///
 /// The outer one if the store fails: then nothing was taken. The inner one if the object is refused.
 pub async fn accept(store: &Store, bytes: &[u8]) -> Result<Result<Accepted, Refusal>, StoreError> {
+    accept_from(store, bytes, &Origin::default()).await
+}
+
+/// The same, from whom.
+///
+/// # Errors
+///
+/// As [`accept`].
+pub async fn accept_from(
+    store: &Store,
+    bytes: &[u8],
+    origin: &Origin,
+) -> Result<Result<Accepted, Refusal>, StoreError> {
     let mut upload = store.objects().begin().await?;
     upload.write(bytes).await?;
     let staged = upload.finish(store.objects(), store.policy()).await?;
     let staged = staged.map_err(|error| Refusal::from(Refused::from(error)));
-    let answer = accept_all(store, vec![staged], None, &Origin::default()).await?.pop();
+    let answer = accept_all(store, vec![staged], None, origin).await?.pop();
     answer.ok_or(StoreError::Interrupted)
 }
 
@@ -193,6 +208,7 @@ impl Taking<'_> {
         let header = &object.header;
         let accepted = |kept| Accepted {
             study: header.study.clone(),
+            series: header.series.clone(),
             sop_instance: header.sop_instance.clone(),
             sop_class: header.sop_class.clone(),
             kept,
@@ -293,6 +309,7 @@ impl Taking<'_> {
         .bind(acquisition)
         .execute(&mut *self.tx)
         .await?;
+        super::index::put(&mut self.tx, header).await?;
         Ok(())
     }
 

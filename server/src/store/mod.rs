@@ -18,9 +18,11 @@ mod commitment;
 mod arrivals;
 mod completion;
 mod deliveries;
+pub mod index;
 mod jobs;
 mod objects;
 mod outbox;
+mod priors;
 mod quarantine;
 mod requeue;
 mod results;
@@ -41,13 +43,14 @@ use uvid_datasets::dicom;
 
 use crate::config::{Config, Destination, Outbox, Results, seconds};
 
-pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all};
+pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all, accept_from};
 pub use archive::{Archive, KeptRun, Pair};
 pub use commitment::{CLASS_INSTANCE_CONFLICT, CommitmentRequest, Committed, NO_SUCH_OBJECT, Reference};
 pub use completion::{Arrival, Because, Patience, due};
 pub use deliveries::{Changed, Delivery, DeliveryFilter, DeliveryState, Standing};
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
+pub use priors::{Prior, PriorRow, Priors};
 pub use outbox::{Errand, Outgoing, Said};
 pub use quarantine::Quarantined;
 pub use requeue::Due;
@@ -184,6 +187,8 @@ pub struct Store {
     outbox: tokio::sync::watch::Sender<u64>,
     /// Whether the job that was claimed last is an urgent one.
     last_urgent: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// How far the tables of received objects and of results are indexed for searches.
+    indexed: std::sync::Arc<(std::sync::atomic::AtomicI64, std::sync::atomic::AtomicI64)>,
     /// Dropping the last clone releases the folder.
     _lock: std::sync::Arc<File>,
 }
@@ -215,8 +220,10 @@ impl Store {
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
         let (set_aside, work, asking, outbox, last_urgent) = Default::default();
-        let (policy, _lock) = (policy.into(), lock.into());
-        let store = Self { write, read, objects, quarantine, policy, set_aside, work, asking, outbox, last_urgent, _lock };
+        let (indexed, policy, _lock) = (Default::default(), policy.into(), lock.into());
+        let store = Self {
+            write, read, objects, quarantine, policy, set_aside, work, asking, outbox, last_urgent, indexed, _lock,
+        };
         store.recover().await?;
         store.recover_deliveries().await?;
         Ok(store)

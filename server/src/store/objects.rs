@@ -138,7 +138,7 @@ impl ObjectStore {
     }
 
     /// Whether an object is there in full length. Its content is looked at when it is read.
-    pub(super) fn holds(&self, digest: &Digest, bytes: u64) -> bool {
+    pub(crate) fn holds(&self, digest: &Digest, bytes: u64) -> bool {
         std::fs::metadata(self.path(digest)).is_ok_and(|file| file.len() == bytes)
     }
 
