@@ -17,4 +17,5 @@ pub mod pipeline;
 pub mod priors;
 pub mod report;
 pub mod rescore;
+pub mod simulate;
 pub mod store;
