@@ -18,5 +18,6 @@ pub mod pipeline;
 pub mod priors;
 pub mod report;
 pub mod rescore;
+pub mod simulate;
 pub mod store;
 pub mod worklist;

@@ -25,6 +25,9 @@ enum Command {
     Model(commands::model::Args),
     Phantom(commands::phantom::Args),
     Config(commands::config::Args),
+    Echo(commands::echo::Args),
+    Send(commands::send::Args),
+    SimulatePacs(commands::simulate_pacs::Args),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
         Command::Model(args) => commands::model::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),
         Command::Config(args) => commands::config::run(&args),
+        Command::Echo(args) => commands::echo::run(&args),
+        Command::Send(args) => commands::send::run(&args),
+        Command::SimulatePacs(args) => commands::simulate_pacs::run(&args),
     };
     match ended {
         Ok(ended) => ended.into(),

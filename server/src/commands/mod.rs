@@ -3,13 +3,17 @@
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod echo;
 mod import;
 pub mod model;
 pub mod phantom;
 mod progress;
+mod remotes;
 pub mod rescore;
 pub mod score;
+pub mod send;
 pub mod serve;
+pub mod simulate_pacs;
 mod sources;
 mod timings;
 
@@ -30,8 +34,8 @@ use crate::store::{Policy, Role};
 pub enum Ended {
     /// Everything asked for was done.
     Well,
-    /// Everything was tried, and some study has no score, some DICOM file cannot be read, or some result cannot be
-    /// checked; the output says why.
+    /// Everything was tried, and some study has no score, some DICOM file cannot be read, some result cannot be checked,
+    /// or some node did not do what it was asked to; the output says why.
     NotAll,
     /// A verification found a difference.
     Differs,
@@ -54,8 +58,8 @@ Exit codes:
   0  everything was done; every study has a score, every DICOM file could be read
   1  it failed: a path, package or configuration could not be used; the message says which and why
   2  wrong usage
-  3  it worked, but some study could not be scored, some DICOM file not be read, or some result not be checked; the
-     output says why
+  3  it worked, but some study could not be scored, some DICOM file not be read, some result not be checked, or some
+     node did not do what it was asked to; the output says why
   4  a verification found a difference";
 
 /// The package of this name or in this folder.

@@ -46,6 +46,28 @@ pub fn read_report(data: &[u8], transfer_syntax: &str) -> Result<Commitment, Rea
     })
 }
 
+/// What an N-ACTION asks for.
+pub(crate) struct Request {
+    /// Transaction UID (0008,1195).
+    pub(crate) transaction: String,
+    /// SOP class and instance.
+    pub(crate) objects: Vec<(String, SopInstanceUid)>,
+}
+
+/// Reads the data set of an N-ACTION (PS3.4 table J.3-1).
+pub(crate) fn read_request(data: &[u8], transfer_syntax: &str) -> Result<Request, ReadError> {
+    let limits = Limits { sequence_items_max: OBJECTS_MAX, ..Limits::default() };
+    let transaction = read_attributes(data, transfer_syntax, &[tags::TRANSACTION_UID], &limits)?;
+    let wanted = [tags::REFERENCED_SOP_CLASS_UID, tags::REFERENCED_SOP_INSTANCE_UID];
+    let items = read_items(data, transfer_syntax, tags::REFERENCED_SOP_SEQUENCE, &wanted, &limits)?;
+    let object = |item: &Vec<super::Attribute>| match &item[..] {
+        [(_, class), (_, instance)] => Some((class.clone(), instance.parse().ok()?)),
+        _ => None,
+    };
+    let transaction = transaction.into_iter().next().map(|(_, uid)| uid).unwrap_or_default();
+    Ok(Request { transaction, objects: items.iter().filter_map(object).collect() })
+}
+
 /// The data set that names objects: of an N-ACTION, and of an N-EVENT-REPORT without failures.
 pub(crate) fn references<'a>(
     transaction: &str,

@@ -5,7 +5,6 @@
 use std::io;
 use std::sync::Arc;
 
-use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, CertificateError, ProtocolVersion};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
@@ -40,9 +39,7 @@ pub(super) async fn connect(remote: &Remote) -> Result<(Wire, Option<TlsFacts>),
         return Ok((Wire::new(stream), None));
     }
     let config = tls::client_config(&remote.tls, node).map_err(|error| unreachable(error.to_string()))?;
-    let name = node.server_name.as_deref().unwrap_or(&node.host).to_owned();
-    let name = ServerName::try_from(name)
-        .map_err(|_| unreachable("its host is no name for a certificate; set server_name".to_owned()))?;
+    let name = tls::server_name(node).map_err(|error| unreachable(error.to_string()))?;
     let connector = TlsConnector::from(config);
     let stream = connector.connect(name, stream).await.map_err(|error| unreachable(handshake(remote, &error)))?;
     let (_, session) = stream.get_ref();

@@ -189,3 +189,21 @@ fn status_error(status: u16, command: &Command) -> ScuError {
     let comment = command.text(element::ERROR_COMMENT).map(printable).filter(|text| !text.trim().is_empty());
     ScuError::Status { status, comment }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tasks may call these: their futures can go to another thread.
+    #[allow(dead_code)]
+    fn futures_are_send(remote: &Remote) {
+        fn send<T: Send>(_: T) {}
+        send(echo(remote));
+        send(store(remote, &[]));
+        send(request_commitment(remote, "", &[]));
+        send(find(remote, "STUDY", &[], 1));
+        send(worklist_priorities(remote, ""));
+        send(get(remote, "", &[], async |_| Some(0)));
+        send(move_to_us(remote, ""));
+    }
+}

@@ -23,6 +23,8 @@ pub(crate) struct Storing {
     association: Option<Association>,
     /// Why it broke.
     broken: String,
+    /// Who asked for the objects to be moved, by which message.
+    originator: Option<(String, u16)>,
 }
 
 /// Transfer syntaxes whose objects can be sent in Implicit VR Little Endian instead.
@@ -41,7 +43,14 @@ impl Storing {
         proposed.extend(plain.into_iter().filter(|c| !asked(c)).map(|class| Proposed::new(class, &[IMPLICIT])));
         proposed.truncate(CONTEXTS_MAX);
         let association = Association::open(remote, &proposed).await?;
-        Ok(Self { association: Some(association), broken: String::new() })
+        Ok(Self { association: Some(association), broken: String::new(), originator: None })
+    }
+
+    /// For sub-operations of a C-MOVE.
+    #[must_use]
+    pub(crate) fn moved_for(mut self, ae_title: &str, message_id: u16) -> Self {
+        self.originator = Some((ae_title.to_owned(), message_id));
+        self
     }
 
     /// Sends an object: a status of success or warning.
@@ -49,7 +58,7 @@ impl Storing {
         let Some(association) = &mut self.association else {
             return Err(ScuError::Unreachable(format!("not sent, as an earlier object's sending failed: {}", self.broken)));
         };
-        let stored = store_on(association, object, false).await;
+        let stored = store_on(association, object, self.originator.as_ref(), false).await;
         if let Err(error @ (ScuError::Unreachable(_) | ScuError::Rejected(_) | ScuError::Protocol(_))) = &stored {
             self.broken = error.to_string();
             if let Some(association) = self.association.take() {
@@ -62,9 +71,15 @@ impl Storing {
     /// Sends half of an object and breaks the connection, as equipment does that fails.
     pub(crate) async fn store_half(mut self, object: &ToStore) -> Result<(), ScuError> {
         if let Some(association) = &mut self.association {
-            store_on(association, object, true).await?;
+            store_on(association, object, None, true).await?;
         }
         Ok(())
+    }
+
+    /// Whether an object can be sent on it, in its own transfer syntax or otherwise.
+    pub(crate) fn takes(&self, object: &ToStore) -> bool {
+        let Ok((class, syntax)) = kind(object) else { return false };
+        self.association.as_ref().is_some_and(|a| a.context(&class, Some(syntax)).is_some())
     }
 
     /// Whether nothing more can be sent.
@@ -90,7 +105,12 @@ fn unreadable(error: &dicom::ReadError) -> ScuError {
     ScuError::NoContext(format!("an object that cannot be read here ({error})"))
 }
 
-async fn store_on(association: &mut Association, object: &ToStore, half: bool) -> Result<u16, ScuError> {
+async fn store_on(
+    association: &mut Association,
+    object: &ToStore,
+    originator: Option<&(String, u16)>,
+    half: bool,
+) -> Result<u16, ScuError> {
     let limits = Limits::default();
     let class = object.sop_class.as_str();
     let (syntax, data) = dicom::split_file(&object.bytes, &limits).map_err(|error| unreadable(&error))?;
@@ -105,10 +125,16 @@ async fn store_on(association: &mut Association, object: &ToStore, half: bool) -
         }
     };
     let fill = |command: Command| {
-        command
+        let command = command
             .with_uid(element::AFFECTED_SOP_CLASS, class)
             .with_u16(element::PRIORITY, 0)
-            .with_uid(element::AFFECTED_SOP_INSTANCE, object.sop_instance.as_str())
+            .with_uid(element::AFFECTED_SOP_INSTANCE, object.sop_instance.as_str());
+        match originator {
+            Some((ae_title, id)) => command
+                .with_text(element::MOVE_ORIGINATOR_AE, ae_title)
+                .with_u16(element::MOVE_ORIGINATOR_MESSAGE_ID, *id),
+            None => command,
+        }
     };
     if half {
         association.send_half(context, &fill(Command::request(field::C_STORE, 1, true)), &data).await?;

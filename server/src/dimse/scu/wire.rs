@@ -26,8 +26,8 @@ const RELEASE_RP: u8 = 0x06;
 const ABORT: u8 = 0x07;
 
 /// A connection.
-pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
-impl<T: AsyncRead + AsyncWrite + Unpin + Send> Stream for T {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send + Sync {}
+impl<T: AsyncRead + AsyncWrite + Unpin + Send + Sync> Stream for T {}
 
 /// Why nothing more can be said on a connection.
 #[derive(Debug, thiserror::Error)]
