@@ -162,8 +162,11 @@ impl Worker {
             outcome: Err(vec![because]),
             stages: Stages::default(),
         };
-        // Here objects that say so are made of the stored ones, without the engine: `report::dicom`, once it can.
-        self.keep(job, Outcome::Failed, &report, Vec::new(), Instant::now()).await;
+        let objects = match self.making(job) {
+            Some(making) => self.engine.objects_of(&job.role, &report, &job.objects, making).await,
+            None => Vec::new(),
+        };
+        self.keep(job, Outcome::Failed, &report, objects, Instant::now()).await;
     }
 
     /// What is to be made of a job's result: of a shadow's, nothing.

@@ -6,6 +6,7 @@ pub mod demo;
 pub mod echo;
 mod import;
 pub mod model;
+mod objects;
 pub mod phantom;
 mod progress;
 mod remotes;

@@ -183,6 +183,20 @@ pub enum ObjectKind {
     Rejection,
 }
 
+impl ObjectKind {
+    /// As in the configuration, the database, the API and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CadSr => "cad-sr",
+            Self::Sr => "sr",
+            Self::Gsps => "gsps",
+            Self::Sc => "sc",
+            Self::Pdf => "pdf",
+            Self::Rejection => "rejection",
+        }
+    }
+}
+
 /// The language of what is written for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Language {
