@@ -78,7 +78,8 @@ fn succeeds(command: &mut Command) -> Output {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let mut files: Vec<_> = std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").path()).collect();
+    let mut files: Vec<_> =
+        std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").path()).collect();
     files.sort();
     files
 }
@@ -91,8 +92,14 @@ fn storescu_sends_in_every_syntax_that_it_can_make() {
     let folder = tempfile::tempdir().expect("folder");
     let node = Node::start(folder.path(), &[]);
     succeeds(Command::new("echoscu").args(["-aec", "UVID", "127.0.0.1", &node.port]));
-    let syntaxes = [("-xi", None), ("-xb", None), ("-xd", None), ("-xr", Some("dcmcrle")), ("-xs", Some("dcmcjpeg")),
-        ("-xt", Some("dcmcjpls"))];
+    let syntaxes = [
+        ("-xi", None),
+        ("-xb", None),
+        ("-xd", None),
+        ("-xr", Some("dcmcrle")),
+        ("-xs", Some("dcmcjpeg")),
+        ("-xt", Some("dcmcjpls")),
+    ];
     for (seed, (proposed, compressor)) in (60..).zip(syntaxes) {
         let exam = folder.path().join(proposed);
         write(&exam, &small_exam(seed));
@@ -150,8 +157,10 @@ fn storescu_sends_over_tls_with_certificates_on_both_sides() {
             .args(files(&exam)),
     );
     node.assert_scored(&exam);
-    let anonymous =
-        Command::new("storescu").args(["+tla", "-ic", "-aec", "UVID", "localhost", &node.port]).args(files(&exam)).output();
+    let anonymous = Command::new("storescu")
+        .args(["+tla", "-ic", "-aec", "UVID", "localhost", &node.port])
+        .args(files(&exam))
+        .output();
     assert!(!anonymous.expect("it starts").status.success());
 }
 
@@ -248,8 +257,11 @@ server.shutdown()
 
 #[test]
 fn dcmjs_dimse_stores_an_exam() {
-    let Some(modules) = std::env::var_os("TEST_PEERS_NODE").map(|folder| Path::new(&folder).join("node_modules")) else {
-        eprintln!("skipped: no dcmjs-dimse (npm install dcmjs-dimse; TEST_PEERS_NODE is the folder of its node_modules)");
+    let Some(modules) = std::env::var_os("TEST_PEERS_NODE").map(|folder| Path::new(&folder).join("node_modules"))
+    else {
+        eprintln!(
+            "skipped: no dcmjs-dimse (npm install dcmjs-dimse; TEST_PEERS_NODE is the folder of its node_modules)"
+        );
         return;
     };
     let folder = tempfile::tempdir().expect("folder");

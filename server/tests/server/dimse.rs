@@ -173,9 +173,9 @@ impl Client {
     fn message(&mut self, context: u8, command: &Command, data: Option<&[u8]>) {
         self.fragment(context, PDataValueType::Command, true, &command.encode());
         let Some(data) = data else { return };
-        let pieces = data.chunks(16000).count().max(1);
-        for (i, piece) in data.chunks(16000).enumerate() {
-            self.fragment(context, PDataValueType::Data, i + 1 == pieces, piece);
+        let pieces: Vec<_> = if data.is_empty() { vec![data] } else { data.chunks(16000).collect() };
+        for (i, piece) in pieces.iter().enumerate() {
+            self.fragment(context, PDataValueType::Data, i + 1 == pieces.len(), piece);
         }
     }
 
@@ -307,7 +307,7 @@ fn every_failure_has_its_status() {
         assert_eq!(status(&response), expected, "{response:?}");
         let tag = offending.map(|t| [t.0.to_le_bytes(), t.1.to_le_bytes()].concat());
         let bytes = response.encode();
-        assert_eq!(tag.is_none_or(|tag| bytes.windows(4).any(|w| w == tag)), true, "{response:?}");
+        assert!(tag.is_none_or(|tag| bytes.windows(4).any(|w| w == tag)), "{response:?}");
         assert_eq!(response.text(element::ERROR_COMMENT).is_some(), expected != 0);
         // The association goes on.
         assert_eq!(client.echo(), 0);
