@@ -830,3 +830,29 @@ fn an_object_sent_to_two_associations_at_once_is_one() {
     let study = objects[0].study.parse().unwrap();
     assert_eq!(node.runtime.block_on(node.store.contents(&study)).unwrap().0.len(), 4);
 }
+
+#[tokio::test]
+async fn a_request_to_commit_outlives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let policy = || Policy::from(&support::config(folder.path()));
+    let object = [(MAMMOGRAM.parse().unwrap(), "1.2.3".parse().unwrap())];
+    let store = Store::open(folder.path(), policy()).await.unwrap();
+    for _ in 0..2 {
+        // Asked twice with one Transaction UID, it is one.
+        store.keep_commitment_request("MODALITY", "2.25.1", &object, Duration::ZERO).await.unwrap().unwrap();
+    }
+    store.keep_commitment_request("MODALITY", "2.25.2", &object, SOON).await.unwrap().unwrap();
+    store.close().await;
+    drop(store);
+    let store = Store::open(folder.path(), policy()).await.unwrap();
+    let due = store.commitment_requests_due().await.unwrap();
+    assert_eq!(due.iter().map(|request| request.transaction.as_str()).collect::<Vec<_>>(), ["2.25.1"]);
+    let outcome = store.commit(&due[0]).await.unwrap();
+    assert_eq!((outcome.committed.len(), outcome.failed), (0, vec![(object[0].clone(), 0x0112)]));
+    store.commitment_due_again(&due[0], SOON).await.unwrap();
+    assert!(store.commitment_requests_due().await.unwrap().is_empty());
+    store.commitment_due_again(&due[0], Duration::ZERO).await.unwrap();
+    assert_eq!(store.commitment_requests_due().await.unwrap()[0].attempts, 2);
+    store.commitment_reported(&due[0]).await.unwrap();
+    assert!(store.commitment_requests_due().await.unwrap().is_empty());
+}
