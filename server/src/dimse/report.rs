@@ -3,7 +3,7 @@
 //!
 //! Invariant: tried until the requester takes it, over restarts, less and less often; one node's silence delays no other.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -61,10 +61,23 @@ enum ReportError {
 
 /// Delivers reports until `stop`.
 pub(super) async fn deliver(shared: Arc<Shared>, stop: CancellationToken) {
+    let mut delivering = JoinSet::new();
+    // Nodes that are being told; what becomes due for them meanwhile comes afterwards.
+    let mut busy = BTreeSet::new();
     loop {
         tokio::select! {
             () = shared.reports.notified() => {}
             () = tokio::time::sleep(TICK) => {}
+            Some(ended) = delivering.join_next() => {
+                match ended {
+                    Ok(ae_title) => {
+                        busy.remove(&ae_title);
+                    }
+                    // Whose it was is not known. To tell a node twice does no harm.
+                    Err(_) => busy.clear(),
+                }
+                continue;
+            }
             () = stop.cancelled() => return,
         }
         let due = match shared.store.commitment_requests_due().await {
@@ -75,21 +88,21 @@ pub(super) async fn deliver(shared: Arc<Shared>, stop: CancellationToken) {
             }
         };
         let mut nodes: BTreeMap<String, Vec<CommitmentRequest>> = BTreeMap::new();
-        for request in due {
+        for request in due.into_iter().filter(|request| !busy.contains(&request.ae_title)) {
             nodes.entry(request.ae_title.clone()).or_default().push(request);
         }
-        let mut delivering = JoinSet::new();
         for (ae_title, requests) in nodes {
-            delivering.spawn(to_node(ae_title, requests, Arc::clone(&shared)));
-        }
-        tokio::select! {
-            () = async { while delivering.join_next().await.is_some() {} } => {}
-            () = stop.cancelled() => return,
+            busy.insert(ae_title.clone());
+            let shared = Arc::clone(&shared);
+            delivering.spawn(async move {
+                to_node(&ae_title, &requests, &shared).await;
+                ae_title
+            });
         }
     }
 }
 
-async fn to_node(ae_title: String, requests: Vec<CommitmentRequest>, shared: Arc<Shared>) {
+async fn to_node(ae_title: &str, requests: &[CommitmentRequest], shared: &Shared) {
     let name = shared.config.nodes.iter().find(|node| node.ae_title == ae_title).map(|node| node.name.as_str());
     let Some(remote) = name.and_then(|name| Remote::of(&shared.config, name)) else {
         warn!(
@@ -97,16 +110,16 @@ async fn to_node(ae_title: String, requests: Vec<CommitmentRequest>, shared: Arc
             reports = requests.len(),
             "asked to commit and took no report; no node of `nodes` has this AE title"
         );
-        for request in &requests {
+        for request in requests {
             if let Err(error) = shared.store.commitment_due_again(request, UNKNOWN_AFTER).await {
                 error!(%error, "a report on storage commitment cannot be put off");
             }
         }
         return;
     };
-    if let Err(error) = connect(&remote, &requests, &shared).await {
+    if let Err(error) = connect(&remote, requests, shared).await {
         warn!(ae_title, because = %error, "a report on storage commitment is tried again later");
-        for request in &requests {
+        for request in requests {
             let after = seconds(shared.config.outbox.retry_seconds).saturating_mul(1 << request.attempts.min(16));
             let after = after.min(seconds(shared.config.outbox.retry_seconds_max));
             // One that was reported already has no row any more.

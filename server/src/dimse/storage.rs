@@ -29,6 +29,9 @@ use crate::store::{Accepted, Door, Kept, Origin, Refusal, Refused, StoreError, U
 /// Bytes at the start of a data set in which its character set is looked for.
 const FIRST_BYTES: usize = 8 << 10;
 
+/// Bytes of an object after which it is looked again whether the disk has room.
+const ROOM_BYTES: u64 = 64 << 20;
+
 /// An object that is coming.
 pub(super) struct Receiving {
     command: Command,
@@ -68,10 +71,14 @@ impl Receiving {
     pub(super) async fn put(&mut self, bytes: &[u8], shared: &Shared) {
         counter!(names::DIMSE_BYTES).increment(bytes.len() as u64);
         let Ok(writing) = &mut self.state else { return };
+        let before = writing.data_bytes;
         writing.data_bytes += bytes.len() as u64;
         let most = shared.config.dimse.object_bytes_max;
+        let look_again = before / ROOM_BYTES != writing.data_bytes / ROOM_BYTES;
         let outcome = if writing.data_bytes > most {
             Err(refused(&Refused::TooLarge(most)))
+        } else if look_again && let Err(answer) = room(shared) {
+            Err(answer)
         } else {
             let missing = FIRST_BYTES.saturating_sub(writing.first.len());
             writing.first.extend_from_slice(&bytes[..bytes.len().min(missing)]);
@@ -117,11 +124,7 @@ async fn open(command: &Command, context: &Context, peer: &Peer, shared: &Shared
     let instance = uid.ok_or_else(|| Answer::new(0x0117, "Affected SOP Instance UID is not a unique identifier"))?;
     let class =
         context.sop_class.parse().map_err(|_| Answer::new(0x0122, "the SOP class is not a unique identifier"))?;
-    match shared.store.has_room() {
-        Ok(true) => {}
-        Ok(false) => return Err(Answer::new(0xA700, "the disk is nearly full")),
-        Err(error) => return Err(failed(&error)),
-    }
+    room(shared)?;
     let queue = shared.store.queue().await.map_err(|error| failed(&error))?;
     if queue.waiting >= shared.config.dimse.waiting_jobs_max {
         return Err(Answer::new(0xA700, "too many studies wait to be scored"));
@@ -138,6 +141,14 @@ async fn open(command: &Command, context: &Context, peer: &Peer, shared: &Shared
         | Service::InstanceAvailability => None,
     };
     Ok(Writing { object: (class, instance), upload, data_bytes: 0, first: Vec::new(), pixels })
+}
+
+fn room(shared: &Shared) -> Result<(), Answer> {
+    match shared.store.has_room() {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Answer::new(0xA700, "the disk is nearly full")),
+        Err(error) => Err(failed(&error)),
+    }
 }
 
 /// Preamble and file meta information (PS3.10 section 7.1).
@@ -271,12 +282,12 @@ fn attribute(error: &ReadError) -> Option<Tag> {
 /// We fail: out of resources where the disk is full, else a processing failure. The peer is not told our paths.
 fn failed(error: &StoreError) -> Answer {
     error!(%error, "C-STORE fails");
-    match error {
-        StoreError::Io { error, .. } if error.kind() == std::io::ErrorKind::StorageFull => {
-            Answer::new(0xA700, "the disk is full")
-        }
-        _ => Answer::new(0x0110, "the object cannot be kept; the log says why"),
+    if let StoreError::Io { error, .. } = error
+        && error.kind() == std::io::ErrorKind::StorageFull
+    {
+        return Answer::new(0xA700, "the disk is full");
     }
+    Answer::new(0x0110, "the object cannot be kept; the log says why")
 }
 
 #[cfg(test)]

@@ -2,12 +2,13 @@
 //!
 //! `support`: an in-process server, a real one, and requests to both. `stow`: what STOW-RS takes and refuses. `rest`:
 //! what the API answers. `store`: the durable queue. `roles`: production and shadows. `crash`: `kill -9`. `sockets`: slow and oversized
-//! requests. `privacy`: no identity where none belongs. `config`: layers and sources. `openapi`: the committed description is the true one.
+//! requests. `dimse`: the DICOM node and clients that do wrong. `privacy`: no identity where none belongs. `config`: layers and sources. `openapi`: the committed description is the true one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod config;
 mod crash;
+mod dimse;
 mod openapi;
 mod pictures;
 mod privacy;
