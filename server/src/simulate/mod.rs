@@ -131,3 +131,6 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;
