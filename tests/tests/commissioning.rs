@@ -125,10 +125,13 @@ fn uids<'a>(objects: impl IntoIterator<Item = &'a ToStore>) -> BTreeSet<String> 
 /// The objects in a folder.
 fn objects(folder: &Path) -> Vec<ToStore> {
     let entries = std::fs::read_dir(folder).expect("folder").map(|entry| entry.expect("entry").path());
-    entries.filter(|path| path.is_file()).filter_map(|path| {
-        let bytes = std::fs::read(path).expect("read");
-        dicom::read_header(&bytes, &Limits::default()).is_ok().then(|| object(bytes))
-    }).collect()
+    entries
+        .filter(|path| path.is_file())
+        .filter_map(|path| {
+            let bytes = std::fs::read(path).expect("read");
+            dicom::read_header(&bytes, &Limits::default()).is_ok().then(|| object(bytes))
+        })
+        .collect()
 }
 
 fn block_on<T>(future: impl Future<Output = T>) -> T {
@@ -437,15 +440,29 @@ fn dcmtk_over_tls_and_what_is_said_of_certificates() {
     for ca in ["ca", "other"] {
         let (key, pem, name) = (path(&format!("{ca}.key")), path(&format!("{ca}.pem")), format!("/CN={ca}"));
         openssl(&[
-            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &pem, "-subj", &name, "-days", "9",
+            "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &pem, "-subj", &name, "-days",
+            "9",
         ]);
     }
     std::fs::write(path("ext"), "subjectAltName=DNS:localhost\nbasicConstraints=CA:FALSE\n").unwrap();
     let (key, csr, pem, ca) = (path("node.key"), path("node.csr"), path("node.pem"), path("ca.pem"));
     openssl(&["req", "-newkey", "rsa:2048", "-nodes", "-keyout", &key, "-out", &csr, "-subj", "/CN=pacs-of-test"]);
     openssl(&[
-        "x509", "-req", "-in", &csr, "-CA", &ca, "-CAkey", &path("ca.key"), "-CAcreateserial", "-out", &pem, "-days", "9",
-        "-extfile", &path("ext"),
+        "x509",
+        "-req",
+        "-in",
+        &csr,
+        "-CA",
+        &ca,
+        "-CAkey",
+        &path("ca.key"),
+        "-CAcreateserial",
+        "-out",
+        &pem,
+        "-days",
+        "9",
+        "-extfile",
+        &path("ext"),
     ]);
     let (exam, sent) = exam(folder.path(), 38);
     let kept = folder.path().join("kept");

@@ -52,10 +52,14 @@ pub(super) async fn connect(remote: &Remote) -> Result<(Wire, Option<TlsFacts>),
 }
 
 /// Which node, for people.
-pub(super) fn place(remote: &Remote) -> String {
+pub(crate) fn place(remote: &Remote) -> String {
     let node = &remote.node;
     let at = format!("{}:{}", node.host, node.port);
-    if node.name == at { format!("{} at {at}", node.ae_title) } else { format!("{} ({} at {at})", node.name, node.ae_title) }
+    if node.name == at {
+        format!("{} at {at}", node.ae_title)
+    } else {
+        format!("{} ({} at {at})", node.name, node.ae_title)
+    }
 }
 
 fn no_host(host: &str) -> String {
@@ -97,7 +101,9 @@ pub(super) fn handshake(remote: &Remote, error: &io::Error) -> String {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => {
-            format!("its certificate is not for {name:?} ({cause}); set `server_name` of the node to a name that is on it")
+            format!(
+                "its certificate is not for {name:?} ({cause}); set `server_name` of the node to a name that is on it"
+            )
         }
         rustls::Error::InvalidCertificate(_) => format!("its certificate cannot be believed: {cause}"),
         rustls::Error::AlertReceived(
