@@ -76,13 +76,16 @@ struct File {
     bytes: u64,
 }
 
+/// A file that was not sent, and why.
+type NotSent = (PathBuf, String);
+
 /// What became of them.
 #[derive(Default)]
 struct Outcomes {
     taken: Vec<(SopClassUid, SopInstanceUid)>,
     warnings: usize,
     bytes: u64,
-    not_taken: Vec<(PathBuf, String)>,
+    not_taken: Vec<NotSent>,
 }
 
 /// Runs the command.
@@ -104,12 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     runtime.block_on(send(args, &remote, files, strange))
 }
 
-async fn send(
-    args: &Args,
-    remote: &Remote,
-    files: Vec<File>,
-    strange: Vec<(PathBuf, String)>,
-) -> anyhow::Result<Ended> {
+async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<NotSent>) -> anyhow::Result<Ended> {
     let start = Instant::now();
     let progress = Arc::new(bar("sending", files.len(), "files"));
     let count = files.len();
@@ -186,7 +184,7 @@ async fn store(storing: &mut Storing, file: &File) -> Result<u16, ScuError> {
 }
 
 /// What is DICOM under the paths, and what was named and is not.
-fn files(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<(PathBuf, String)>)> {
+fn files(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<NotSent>)> {
     let (mut files, mut strange) = (Vec::new(), Vec::new());
     for path in paths {
         anyhow::ensure!(path.exists(), "{} does not exist", path.display());

@@ -256,7 +256,11 @@ impl Association {
                 };
                 ScuError::Unreachable(format!("{}: {what}; {look} ({error})", self.place))
             }
-            other => self.failed(other),
+            error @ (WireError::Timeout
+            | WireError::Io(_)
+            | WireError::Aborted { .. }
+            | WireError::Released
+            | WireError::Protocol(_)) => self.failed(error),
         }
     }
 
