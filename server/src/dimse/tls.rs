@@ -130,9 +130,12 @@ type Identity = (PathBuf, Vec<CertificateDer<'static>>, PrivateKeyDer<'static>);
 fn identity(tls: &DimseTls) -> Result<Option<Identity>, TlsError> {
     let Some(certificate) = &tls.certificate else { return Ok(None) };
     let key = tls.key.as_ref().ok_or(TlsError::NotSet("dimse_tls.key"))?;
-    let file = |error| match error {
-        PemError::NoItemsFound => TlsError::Missing { path: key.clone(), missing: "private key" },
-        error => TlsError::File { path: key.clone(), error },
+    let file = |error| {
+        let path = key.clone();
+        if matches!(error, PemError::NoItemsFound) {
+            return TlsError::Missing { path, missing: "private key" };
+        }
+        TlsError::File { path, error }
     };
     let chain = certificates(certificate)?;
     Ok(Some((certificate.clone(), chain, PrivateKeyDer::from_pem_file(key).map_err(file)?)))
