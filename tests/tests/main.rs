@@ -2,6 +2,7 @@
 //!
 //! - `cli`: every subcommand, its formats and exit codes.
 //! - `dimse`: DICOM senders that others wrote.
+//! - `commissioning`: `uvid echo`, `send` and `simulate-pacs`, and our service class user, with nodes that others wrote.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
@@ -21,6 +22,7 @@
 
 mod cli;
 mod dimse;
+mod commissioning;
 mod exam0;
 mod gmic;
 mod hospital;

@@ -114,7 +114,9 @@ mod tests {
             let again = again.expect("a data set");
             again.write_dataset_with_ts(&mut back, &entries::IMPLICIT_VR_LITTLE_ENDIAN.erased()).expect("written");
             let mut expected = Vec::new();
-            explicit.write_dataset_with_ts(&mut expected, &entries::IMPLICIT_VR_LITTLE_ENDIAN.erased()).expect("written");
+            explicit
+                .write_dataset_with_ts(&mut expected, &entries::IMPLICIT_VR_LITTLE_ENDIAN.erased())
+                .expect("written");
             assert!(back == expected, "{}", file.file_name);
         }
     }

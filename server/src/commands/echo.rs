@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 use super::Ended;
 use super::remotes::Nodes;
 use crate::config::{Config, ObjectKind};
-use crate::dimse::scu::{Probe, Remote, ScuError, TlsFacts, probe};
+use crate::dimse::scu::{Probe, Remote, ScuError, TlsFacts, place, probe};
 
 /// Ask DICOM nodes whether they hear us, and which of our results they take.
 ///
@@ -119,7 +119,9 @@ fn describe(config: &Config, remote: &Remote, answer: Result<Probe, ScuError>, n
         Ok(probe) => probe,
         Err(error) => {
             row("association", "no");
-            row("to do", &error.to_string());
+            let why = error.to_string();
+            let place = format!("{}: ", place(remote));
+            row("to do", why.strip_prefix(&place).unwrap_or(&why));
             return (text + "\n", false);
         }
     };

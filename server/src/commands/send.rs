@@ -76,13 +76,16 @@ struct File {
     bytes: u64,
 }
 
+/// A file that was not sent, and why.
+type NotSent = (PathBuf, String);
+
 /// What became of them.
 #[derive(Default)]
 struct Outcomes {
     taken: Vec<(SopClassUid, SopInstanceUid)>,
     warnings: usize,
     bytes: u64,
-    not_taken: Vec<(PathBuf, String)>,
+    not_taken: Vec<NotSent>,
 }
 
 /// Runs the command.
@@ -104,7 +107,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     runtime.block_on(send(args, &remote, files, strange))
 }
 
-async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<(PathBuf, String)>) -> anyhow::Result<Ended> {
+async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<NotSent>) -> anyhow::Result<Ended> {
     let start = Instant::now();
     let progress = Arc::new(bar("sending", files.len(), "files"));
     let count = files.len();
@@ -181,7 +184,7 @@ async fn store(storing: &mut Storing, file: &File) -> Result<u16, ScuError> {
 }
 
 /// What is DICOM under the paths, and what was named and is not.
-fn files(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<(PathBuf, String)>)> {
+fn files(paths: &[PathBuf]) -> anyhow::Result<(Vec<File>, Vec<NotSent>)> {
     let (mut files, mut strange) = (Vec::new(), Vec::new());
     for path in paths {
         anyhow::ensure!(path.exists(), "{} does not exist", path.display());
@@ -225,7 +228,11 @@ fn say(outcomes: &Outcomes, count: usize, took: Duration) -> anyhow::Result<bool
     let seconds = took.as_secs_f64().max(1e-3);
     let rate = outcomes.bytes as f64 / 1e6 / seconds;
     let (taken, failed) = (outcomes.taken.len(), outcomes.not_taken.len());
-    writeln!(out, "{taken} of {count} taken in {seconds:.1} s, {rate:.1} MB/s; {} with a warning; {failed} not", outcomes.warnings)?;
+    writeln!(
+        out,
+        "{taken} of {count} taken in {seconds:.1} s, {rate:.1} MB/s; {} with a warning; {failed} not",
+        outcomes.warnings
+    )?;
     if reasons.len() > 1 {
         for (why, count) in reasons {
             writeln!(out, "  {count} × {why}")?;
@@ -236,8 +243,7 @@ fn say(outcomes: &Outcomes, count: usize, took: Duration) -> anyhow::Result<bool
 
 /// Asks for commitment; whether everything is kept.
 async fn commit(remote: &Remote, taken: Vec<(SopClassUid, SopInstanceUid)>) -> anyhow::Result<bool> {
-    let objects: Vec<_> = taken.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
-    let objects: Vec<(SopClassUid, SopInstanceUid)> = objects;
+    let objects: Vec<_> = taken.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
     let report = request_commitment(remote, &transaction(&objects), &objects).await?;
     let out = &mut std::io::stdout().lock();
     let Some(report) = report else {

@@ -95,11 +95,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     match (&args.push, &args.to) {
         (Some(folder), Some(to)) => {
-            let remote = Remote {
-                node: to.clone(),
-                calling_ae_title: args.ae_title.clone(),
-                tls: DimseTls::default(),
-            };
+            let remote = Remote { node: to.clone(), calling_ae_title: args.ae_title.clone(), tls: DimseTls::default() };
             let what = Push {
                 files: super::send::dicom_paths(folder)?,
                 to: remote,

@@ -91,11 +91,7 @@ impl Pacs {
     /// The node of an AE title.
     fn peer(&self, ae_title: &str) -> Option<Remote> {
         let node = self.options.peers.iter().find(|node| node.ae_title == ae_title)?.clone();
-        Some(Remote {
-            node,
-            calling_ae_title: self.options.ae_title.clone(),
-            tls: crate::config::DimseTls::default(),
-        })
+        Some(Remote { node, calling_ae_title: self.options.ae_title.clone(), tls: crate::config::DimseTls::default() })
     }
 
     fn folder(&self) -> std::sync::MutexGuard<'_, Folder> {
@@ -115,9 +111,12 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let listener = TcpListener::bind(options.listen).await.with_context(|| options.listen.to_string())?;
     let address = listener.local_addr()?;
     let objects = folder.objects().len();
-    tell("listening", &serde_json::json!({
-        "address": address.to_string(), "ae_title": options.ae_title, "objects": objects, "seed": options.misbehaviour.seed,
-    }));
+    tell(
+        "listening",
+        &serde_json::json!({
+            "address": address.to_string(), "ae_title": options.ae_title, "objects": objects, "seed": options.misbehaviour.seed,
+        }),
+    );
     let mischief = Mischief::new(options.misbehaviour.seed);
     let pacs = Arc::new(Pacs { options, folder: Mutex::new(folder), worklist, mischief });
     let places = Arc::new(Semaphore::new(ASSOCIATIONS_MAX));
@@ -131,3 +130,6 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
         });
     }
 }
+
+#[cfg(test)]
+mod tests;

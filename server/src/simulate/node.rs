@@ -42,7 +42,12 @@ impl Session<'_> {
     }
 
     /// Answers, as late as it was told to.
-    pub(super) async fn answer(&mut self, context: u8, command: &Command, data: Option<&[u8]>) -> Result<(), WireError> {
+    pub(super) async fn answer(
+        &mut self,
+        context: u8,
+        command: &Command,
+        data: Option<&[u8]>,
+    ) -> Result<(), WireError> {
         tokio::time::sleep(Duration::from_millis(self.pacs.options.misbehaviour.delay_ms)).await;
         self.wire.send(context, command, data, IDLE).await
     }

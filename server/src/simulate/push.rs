@@ -55,23 +55,13 @@ pub async fn push(push: &Push) -> anyhow::Result<(usize, usize)> {
         let object = object(push, path, i).with_context(|| path.display().to_string())?;
         let uid = object.sop_instance.as_str();
         if push.drop_rate > 0.0 && chance.happens(push.drop_rate) {
-            let half = match storing.take() {
-                Some(storing) => storing,
-                None => open(push, &object).await?,
-            };
+            let half = fitting(push, storing.take(), &object).await?;
             half.store_half(&object).await?;
             tell("push", &json!({ "sop_instance": uid, "status": "cut" }));
         }
         for _ in 0..=usize::from(push.duplicate) {
             tokio::time::sleep(Duration::from_millis(push.delay_ms)).await;
-            let mut open_one = match storing.take() {
-                Some(storing) if storing.takes(&object) => storing,
-                Some(storing) => {
-                    storing.close().await;
-                    open(push, &object).await?
-                }
-                None => open(push, &object).await?,
-            };
+            let mut open_one = fitting(push, storing.take(), &object).await?;
             match open_one.store(&object).await {
                 Ok(status) => {
                     taken += 1;
@@ -91,7 +81,13 @@ pub async fn push(push: &Push) -> anyhow::Result<(usize, usize)> {
     Ok((taken, not_taken))
 }
 
-async fn open(push: &Push, object: &ToStore) -> Result<Storing, ScuError> {
+/// The association at hand if it can carry an object, else a new one.
+async fn fitting(push: &Push, storing: Option<Storing>, object: &ToStore) -> Result<Storing, ScuError> {
+    match storing {
+        Some(storing) if storing.takes(object) => return Ok(storing),
+        Some(storing) => storing.close().await,
+        None => {}
+    }
     Storing::open(&push.to, &BTreeSet::from([kind(object)?])).await
 }
 

@@ -39,7 +39,14 @@ pub(super) fn matching<'a>(folder: &'a Folder, keys: &[Attribute]) -> Vec<&'a Ob
 }
 
 /// The answers to a query at a level.
-pub(super) fn answers(folder: &Folder, unique: Tag, level: &str, keys: &[Attribute], us: &str, wrong: bool) -> Vec<Vec<u8>> {
+pub(super) fn answers(
+    folder: &Folder,
+    unique: Tag,
+    level: &str,
+    keys: &[Attribute],
+    us: &str,
+    wrong: bool,
+) -> Vec<Vec<u8>> {
     let mut groups: BTreeMap<&str, Vec<&Object>> = BTreeMap::new();
     for object in matching(folder, keys) {
         groups.entry(object.value(unique)).or_default().push(object);
@@ -130,7 +137,8 @@ mod tests {
 
     #[test]
     fn keys_match_as_the_standard_says() {
-        let check = |tag, key: &str, value: &str, expected| assert_eq!(is_match(tag, key, value), expected, "{key} {value}");
+        let check =
+            |tag, key: &str, value: &str, expected| assert_eq!(is_match(tag, key, value), expected, "{key} {value}");
         check(tags::PATIENT_ID, "", "7", true);
         check(tags::PATIENT_ID, "7", "7", true);
         check(tags::PATIENT_ID, "7", "77", false);

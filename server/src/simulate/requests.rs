@@ -265,7 +265,8 @@ pub(super) async fn move_to(session: &mut Session<'_>, message: &Message) -> Res
         }
         None => loaded.iter().for_each(|_| progress.count(false)),
     }
-    let told = json!({ "calling": session.calling, "to": to, "completed": progress.completed, "failed": progress.failed });
+    let told =
+        json!({ "calling": session.calling, "to": to, "completed": progress.completed, "failed": progress.failed });
     tell("move", &told);
     session.answer(message.context, &progress.response(&message.command, progress.status()), None).await?;
     Ok(Next::Go)
@@ -278,7 +279,9 @@ pub(super) async fn commit(session: &mut Session<'_>, message: &Message) -> Resu
     let Ok(asked) = commitment::read_request(&message.data, IMPLICIT) else {
         return refuse(session, message, 0x0110).await;
     };
-    session.answer(message.context, &Command::response(&message.command, 0).with_u16(element::ACTION_TYPE, 1), None).await?;
+    session
+        .answer(message.context, &Command::response(&message.command, 0).with_u16(element::ACTION_TYPE, 1), None)
+        .await?;
     if misbehaviour.no_commit {
         tell("commit", &json!({ "calling": session.calling, "asked": asked.objects.len(), "reported": false }));
         return Ok(Next::Go);

@@ -5,9 +5,7 @@
 
 use std::time::Duration;
 
-use dicom_ul::pdu::{
-    AssociationRQ, Pdu, PresentationContextProposed, RequestorRoles, UserVariableItem,
-};
+use dicom_ul::pdu::{AssociationRQ, Pdu, PresentationContextProposed, RequestorRoles, UserVariableItem};
 use tokio::time::timeout;
 
 use super::accepted::Accepted;
@@ -74,7 +72,8 @@ impl Association {
     /// Connects and proposes contexts. An association in which none is accepted is one, too.
     pub(crate) async fn open(remote: &Remote, proposed: &[Proposed]) -> Result<Self, ScuError> {
         let limit = remote.node.connect_seconds_max;
-        let open = Self::open_slowly(remote, proposed, seconds(limit));
+        // The whole has the limit; its parts need none of their own.
+        let open = Self::open_slowly(remote, proposed, seconds(limit).saturating_mul(2));
         timeout(seconds(limit), open).await.map_err(|_| {
             let look = "check the address and the firewalls in between, and that the node is not stuck";
             ScuError::Unreachable(format!("{}: no association within {limit} s; {look}", place(remote)))
@@ -120,6 +119,11 @@ impl Association {
             }
         }
         Ok(association)
+    }
+
+    /// For the node to answer a request.
+    pub(crate) fn answer(&self) -> Duration {
+        self.answer
     }
 
     /// The accepted contexts.
@@ -252,7 +256,11 @@ impl Association {
                 };
                 ScuError::Unreachable(format!("{}: {what}; {look} ({error})", self.place))
             }
-            other => self.failed(other),
+            error @ (WireError::Timeout
+            | WireError::Io(_)
+            | WireError::Aborted { .. }
+            | WireError::Released
+            | WireError::Protocol(_)) => self.failed(error),
         }
     }
 
@@ -303,9 +311,8 @@ fn request(remote: &Remote, proposed: &[Proposed]) -> AssociationRQ {
     reversed.sort_unstable();
     reversed.dedup();
     let roles = RequestorRoles { scu: false, scp: true };
-    user_variables.extend(
-        reversed.into_iter().map(|uid| UserVariableItem::ScuScpRoleSelectionSubItem(uid.to_owned(), roles)),
-    );
+    user_variables
+        .extend(reversed.into_iter().map(|uid| UserVariableItem::ScuScpRoleSelectionSubItem(uid.to_owned(), roles)));
     AssociationRQ {
         protocol_version: 1,
         calling_ae_title: remote.calling_ae_title.clone(),

@@ -3,6 +3,7 @@
 //! Invariant: a report counts only if it names the transaction; what it says nothing of is neither kept nor lost.
 
 use dicom_dictionary_std::tags;
+use tokio::time::timeout;
 use uvid_datasets::dicom::{Limits, ReadError, read_attributes, read_items};
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
@@ -28,9 +29,7 @@ pub fn read_report(data: &[u8], transfer_syntax: &str) -> Result<Commitment, Rea
     let limits = Limits { sequence_items_max: OBJECTS_MAX, ..Limits::default() };
     let transaction = read_attributes(data, transfer_syntax, &[tags::TRANSACTION_UID], &limits)?;
     let instance = tags::REFERENCED_SOP_INSTANCE_UID;
-    let items = |sequence| {
-        read_items(data, transfer_syntax, sequence, &[instance, tags::FAILURE_REASON], &limits)
-    };
+    let items = |sequence| read_items(data, transfer_syntax, sequence, &[instance, tags::FAILURE_REASON], &limits);
     let uid = |item: &[super::Attribute]| -> Option<SopInstanceUid> {
         item.iter().find(|(tag, _)| *tag == instance)?.1.parse().ok()
     };
@@ -69,10 +68,7 @@ pub(crate) fn read_request(data: &[u8], transfer_syntax: &str) -> Result<Request
 }
 
 /// The data set that names objects: of an N-ACTION, and of an N-EVENT-REPORT without failures.
-pub(crate) fn references<'a>(
-    transaction: &str,
-    objects: impl IntoIterator<Item = (&'a str, &'a str)>,
-) -> Identifier {
+pub(crate) fn references<'a>(transaction: &str, objects: impl IntoIterator<Item = (&'a str, &'a str)>) -> Identifier {
     let item = |(class, instance): (&str, &str)| {
         Identifier::default()
             .with(tags::REFERENCED_SOP_CLASS_UID, class)
@@ -136,18 +132,16 @@ async fn ask(
 
 /// Waits for the report on the association that the request went over. Whatever ends it means: not here.
 async fn wait(mut association: Association, transaction: &str) -> Option<Commitment> {
+    let report = timeout(association.answer(), listen(&mut association, transaction)).await;
+    association.release().await;
+    report.ok()?.ok()
+}
+
+async fn listen(association: &mut Association, transaction: &str) -> Result<Commitment, ScuError> {
     loop {
-        let Ok(message) = association.receive(report_bytes_max()).await else {
-            association.release().await;
-            return None;
-        };
-        let Ok(report) = answer(&mut association, &message, transaction).await else {
-            association.abort().await;
-            return None;
-        };
-        if report.is_some() {
-            association.release().await;
-            return report;
+        let message = association.receive(report_bytes_max()).await?;
+        if let Some(report) = answer(association, &message, transaction).await? {
+            return Ok(report);
         }
     }
 }

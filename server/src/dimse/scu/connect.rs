@@ -52,10 +52,14 @@ pub(super) async fn connect(remote: &Remote) -> Result<(Wire, Option<TlsFacts>),
 }
 
 /// Which node, for people.
-pub(super) fn place(remote: &Remote) -> String {
+pub(crate) fn place(remote: &Remote) -> String {
     let node = &remote.node;
     let at = format!("{}:{}", node.host, node.port);
-    if node.name == at { format!("{} at {at}", node.ae_title) } else { format!("{} ({} at {at})", node.name, node.ae_title) }
+    if node.name == at {
+        format!("{} at {at}", node.ae_title)
+    } else {
+        format!("{} ({} at {at})", node.name, node.ae_title)
+    }
 }
 
 fn no_host(host: &str) -> String {
@@ -63,19 +67,21 @@ fn no_host(host: &str) -> String {
 }
 
 fn refused(error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => {
-            "nothing listens there; check host and port, and that the node is running".to_owned()
-        }
-        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable | io::ErrorKind::TimedOut => {
-            format!("there is no way to it ({error}); check the address, the network and the firewalls in between")
-        }
-        io::ErrorKind::PermissionDenied => format!("connecting is not allowed ({error}); check the firewall here"),
-        _ => format!("no connection ({error}); check host, port and firewalls"),
+    let is = |kinds: &[io::ErrorKind]| kinds.contains(&error.kind());
+    if is(&[io::ErrorKind::ConnectionRefused]) {
+        "nothing listens there; check host and port, and that the node is running".to_owned()
+    } else if is(&[io::ErrorKind::HostUnreachable, io::ErrorKind::NetworkUnreachable, io::ErrorKind::TimedOut]) {
+        format!("there is no way to it ({error}); check the address, the network and the firewalls in between")
+    } else if is(&[io::ErrorKind::PermissionDenied]) {
+        format!("connecting is not allowed ({error}); check the firewall here")
+    } else {
+        format!("no connection ({error}); check host, port and firewalls")
     }
 }
 
 /// Why TLS did not come about, or broke because of certificates.
+// The list of what may go wrong is rustls'; what is not named here is said in its words.
+#[allow(clippy::wildcard_enum_match_arm)]
 pub(super) fn handshake(remote: &Remote, error: &io::Error) -> String {
     let Some(cause) = rustls_error(error) else {
         let plain = "it ends the connection during the TLS handshake; does it speak TLS on this port?";
@@ -97,7 +103,9 @@ pub(super) fn handshake(remote: &Remote, error: &io::Error) -> String {
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => {
-            format!("its certificate is not for {name:?} ({cause}); set `server_name` of the node to a name that is on it")
+            format!(
+                "its certificate is not for {name:?} ({cause}); set `server_name` of the node to a name that is on it"
+            )
         }
         rustls::Error::InvalidCertificate(_) => format!("its certificate cannot be believed: {cause}"),
         rustls::Error::AlertReceived(

@@ -23,6 +23,7 @@ pub(crate) mod wire;
 pub use certificate::Certificate;
 pub use commitment::read_report;
 pub use connect::TlsFacts;
+pub(crate) use connect::place;
 pub use probe::{Probe, probe};
 
 use uvid_exam::{SopClassUid, SopInstanceUid};

@@ -45,7 +45,8 @@ where
     F: FnMut(Vec<u8>) -> Fut + Send,
     Fut: Future<Output = Option<u16>> + Send,
 {
-    let (mut association, context) = Association::service(remote, &proposed(classes), "Study Root Retrieve – GET").await?;
+    let (mut association, context) =
+        Association::service(remote, &proposed(classes), "Study Root Retrieve – GET").await?;
     match get_on(&mut association, remote, context, study, take).await {
         Ok(count) => {
             association.release().await;
@@ -64,7 +65,8 @@ fn proposed(classes: &[&str]) -> Vec<Proposed> {
     let mut proposed = vec![Proposed::new(GET, &[IMPLICIT])];
     if classes.len() * SYNTAXES.len() < CONTEXTS_MAX {
         for class in classes {
-            proposed.extend(SYNTAXES.iter().map(|syntax| Proposed { reversed: true, ..Proposed::new(class, &[*syntax]) }));
+            proposed
+                .extend(SYNTAXES.iter().map(|syntax| Proposed { reversed: true, ..Proposed::new(class, &[*syntax]) }));
         }
     } else {
         proposed.extend(classes.iter().map(|class| Proposed { reversed: true, ..Proposed::new(class, SYNTAXES) }));
@@ -129,7 +131,8 @@ fn object(association: &Association, message: &Message) -> Result<Vec<u8>, u16> 
     let context = association.contexts().iter().find(|c| c.id == message.context).ok_or(0x0122_u16)?;
     let uid = |element| message.command.text(element);
     let class: SopClassUid = uid(element::AFFECTED_SOP_CLASS).and_then(|t| t.parse().ok()).ok_or(0x0117_u16)?;
-    let instance: SopInstanceUid = uid(element::AFFECTED_SOP_INSTANCE).and_then(|t| t.parse().ok()).ok_or(0x0117_u16)?;
+    let instance: SopInstanceUid =
+        uid(element::AFFECTED_SOP_INSTANCE).and_then(|t| t.parse().ok()).ok_or(0x0117_u16)?;
     if class.as_str() != context.sop_class {
         return Err(0xA900);
     }
@@ -152,12 +155,7 @@ pub(super) async fn move_to_us(remote: &Remote, study: &str) -> Result<usize, Sc
     }
 }
 
-async fn move_on(
-    association: &mut Association,
-    remote: &Remote,
-    context: u8,
-    study: &str,
-) -> Result<usize, ScuError> {
+async fn move_on(association: &mut Association, remote: &Remote, context: u8, study: &str) -> Result<usize, ScuError> {
     let us = &remote.calling_ae_title;
     let fill = |command: Command| {
         command

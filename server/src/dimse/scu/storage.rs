@@ -56,7 +56,10 @@ impl Storing {
     /// Sends an object: a status of success or warning.
     pub(crate) async fn store(&mut self, object: &ToStore) -> Result<u16, ScuError> {
         let Some(association) = &mut self.association else {
-            return Err(ScuError::Unreachable(format!("not sent, as an earlier object's sending failed: {}", self.broken)));
+            return Err(ScuError::Unreachable(format!(
+                "not sent, as an earlier object's sending failed: {}",
+                self.broken
+            )));
         };
         let stored = store_on(association, object, self.originator.as_ref(), false).await;
         if let Err(error @ (ScuError::Unreachable(_) | ScuError::Rejected(_) | ScuError::Protocol(_))) = &stored {

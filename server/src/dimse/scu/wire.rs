@@ -1,7 +1,7 @@
 //! PDUs and messages on a connection (PS3.8 section 9.3, PS3.7 section 6.3).
 //!
 //! Invariant: no PDU beyond [`PDU_BYTES_MAX`] is read, no message beyond the limit that its reader names is held, and
-//! every read and write of a PDU ends within the time that was given for it.
+//! every read and write of a PDU, and every command set, ends within the time that was given for it.
 
 use std::io;
 use std::ops::Range;
@@ -22,7 +22,6 @@ const COMMAND_BYTES_MAX: usize = 64 << 10;
 
 const P_DATA: u8 = 0x04;
 const RELEASE_RQ: u8 = 0x05;
-const RELEASE_RP: u8 = 0x06;
 const ABORT: u8 = 0x07;
 
 /// A connection.
@@ -190,7 +189,8 @@ impl Wire {
 
     /// Receives a message. A request to release is answered, and is an error, as is an abort.
     pub(crate) async fn receive(&mut self, data_bytes_max: usize, within: Duration) -> Result<Message, WireError> {
-        let (context, command) = self.assemble(None, true, COMMAND_BYTES_MAX, within).await?;
+        let command = self.assemble(None, true, COMMAND_BYTES_MAX, within);
+        let (context, command) = timeout(within, command).await.map_err(|_| WireError::Timeout)??;
         let command = Command::parse(&command).map_err(|error| WireError::Protocol(error.to_string()))?;
         let data = if command.has_data_set() {
             self.assemble(Some(context), false, data_bytes_max, within).await?.1
@@ -256,21 +256,21 @@ impl Wire {
 
     /// Ends the association in order: A-RELEASE-RQ, its answer, the end of the connection.
     pub(crate) async fn release(mut self, within: Duration) {
-        if self.write_pdu(&Pdu::ReleaseRQ, within).await.is_ok() {
-            // Messages that were under way may come first.
-            while let Ok((kind, _)) = self.read_pdu(within).await {
-                match kind {
-                    P_DATA => {}
-                    // Both asked at once (PS3.8 section 7.2.2).
-                    RELEASE_RQ => {
-                        let _ = self.write_pdu(&Pdu::ReleaseRP, within).await;
-                    }
-                    RELEASE_RP | ABORT => break,
-                    _ => break,
-                }
+        let _ = timeout(within, self.release_slowly(within)).await;
+        let _ = timeout(within, self.stream.shutdown()).await;
+    }
+
+    async fn release_slowly(&mut self, within: Duration) -> Result<(), WireError> {
+        self.write_pdu(&Pdu::ReleaseRQ, within).await?;
+        loop {
+            match self.read_pdu(within).await?.0 {
+                // Messages that were under way come first.
+                P_DATA => {}
+                // Both asked at once (PS3.8 section 7.2.2).
+                RELEASE_RQ => self.write_pdu(&Pdu::ReleaseRP, within).await?,
+                _ => return Ok(()),
             }
         }
-        let _ = timeout(within, self.stream.shutdown()).await;
     }
 
     /// Ends the association at once.
