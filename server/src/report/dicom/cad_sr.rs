@@ -2,13 +2,14 @@
 //!
 //! Invariants: the image library lists every mammogram that was received, and every reference to an image is one to an
 //! item of it; what is said of an algorithm names package and recipe by digest; no probability is written that the
-//! package has not calibrated.
+//! package has not calibrated. There is no code of our own: the template may not be extended, so that values without a
+//! code of DICOM are in the words of the impression, and as numbers in the Comprehensive 3D SR.
 
 use dicom_dictionary_std::tags;
 
 use super::content::Relation::{Acquisition, Contains, Inferred, Modifier, Properties, Selected};
 use super::content::{Concept, Item, Value};
-use super::document::{document, quantity};
+use super::document::document;
 use super::modules::{self, Form};
 use super::reading::{Intent, Mark, Point, Reading, Work};
 use super::{Context, ObjectError, ResultObject, codes, words};
@@ -93,17 +94,6 @@ fn impression(context: &Context<'_>, reading: &Reading<'_>) -> Item {
     let certainty = reading.certainty.map(|percent| Value::Number(percent, codes::PERCENT));
     body.extend(certainty.map(|value| Item::new(Properties, codes::CERTAINTY_OF_IMPRESSION, value)));
     body.extend(algorithm(context, Properties));
-    if let Ok(scores) = &context.report.outcome {
-        let numbers = |outputs: &[uvid_exam::Output], of: Option<uvid_exam::Laterality>| {
-            let side = of.map(|l| Item::new(Modifier, codes::LATERALITY, Value::Code(codes::breast(l))));
-            let found = outputs.iter().filter_map(|output| quantity(context, Properties, output));
-            found.map(|item| item.with(side.clone())).collect::<Vec<_>>()
-        };
-        body.extend(numbers(&scores.exam, None));
-        for breast in &scores.breasts {
-            body.extend(numbers(&breast.outputs, Some(breast.laterality)));
-        }
-    }
     Item::new(Contains, codes::CAD_SUMMARY, Value::Code(reading.summary()))
         .with(body)
         .with(individual_impressions(context, reading))
@@ -129,7 +119,7 @@ fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<I
             .with([rendering(Intent::Required)])
             .with(algorithm(context, Properties))
             .with([
-                Item::new(Contains, codes::BREAST_COMPOSITION, Value::Code(category.clone())),
+                Item::new(Properties, codes::BREAST_COMPOSITION, Value::Code(category.clone())),
                 image_at(Inferred, *image),
             ]);
         all.push(individual(Intent::Required, item));
@@ -164,7 +154,6 @@ fn composite(context: &Context<'_>, cc: &Mark<'_>, mlo: &Mark<'_>) -> Item {
 /// TID 4006: a mark.
 fn finding(context: &Context<'_>, mark: &Mark<'_>, relation: super::content::Relation) -> Item {
     let (x, y) = mark.center;
-    let score = codes::own(&format!("region {}", mark.region.name), &format!("Region score, {}", mark.region.name));
     Item::new(relation, codes::SINGLE_IMAGE_FINDING, Value::Code(codes::BREAST_DENSITY_MARK))
         .with([rendering(mark.intent)])
         .with(algorithm(context, Properties))
@@ -172,7 +161,6 @@ fn finding(context: &Context<'_>, mark: &Mark<'_>, relation: super::content::Rel
             Item::new(Properties, codes::CENTER, Value::Point(x, y)).with([image_at(Selected, mark.image)]),
             Item::new(Properties, codes::OUTLINE, Value::Outline(mark.outline.clone()))
                 .with([image_at(Selected, mark.image)]),
-            Item::new(Properties, score, Value::Number(mark.region.score.get(), codes::NO_UNITS)),
         ])
 }
 

@@ -15,8 +15,8 @@ use crate::report::DISCLAIMER;
 pub fn language(language: Language) -> Concept {
     match language {
         Language::En => Concept::new("en", "RFC5646", "English"),
-        Language::SrLatn => Concept::new("sr-Latn", "RFC5646", "Serbian (Latin)"),
-        Language::SrCyrl => Concept::new("sr-Cyrl", "RFC5646", "Serbian (Cyrillic)"),
+        // The context group has no scripts.
+        Language::SrLatn | Language::SrCyrl => Concept::new("sr", "RFC5646", "Serbian"),
     }
 }
 
