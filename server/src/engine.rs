@@ -10,19 +10,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
-use tracing::Span;
+use tracing::{Span, error};
 use uvid_exam::{PackageId, SopInstanceUid};
 use uvid_model::{Predictor, Site};
 
-use crate::pipeline::{self, Limits, Lost, NoBytes, Source};
+use crate::metrics as names;
+use crate::pipeline::{self, Limits, Lost, NoBytes, Scored, Source};
 use crate::report::Report;
-use crate::report::dicom::{Making, ResultObject};
+use crate::report::dicom::{self, Made, Making, ObjectError, ResultObject};
 use crate::store::{Digest, ObjectStore, Role};
 
 /// What the engine says of one study.
 #[derive(Debug)]
 pub enum Answer {
-    /// It was looked at: the report, and what was asked to be made of it.
+    /// It was looked at: the report, and what was asked to be made of it. What could not be made is in the log; the
+    /// report is not lost for it.
     Report(Box<Report>, Vec<ResultObject>),
     /// Bytes that were accepted are not there.
     Lost(Lost),
@@ -157,23 +159,57 @@ impl Engine {
 }
 
 fn serve(mut queue: mpsc::Receiver<Work>, models: &Models, store: &ObjectStore, limits: &Limits) {
-    while let Some(Work { role, making: _making, objects, span, answer }) = queue.blocking_recv() {
+    while let Some(Work { role, making, objects, span, answer }) = queue.blocking_recv() {
         let _in_span = span.enter();
         // Without an answer the one who asked is told that the engine has ended.
         let Some(model) = models.of(&role) else { continue };
-        let said = guarded(|| score(&objects, model, store, limits));
+        let said = guarded(|| score_describing(&objects, model, store, limits, making.as_ref()));
+        let said = match said {
+            Ok(scored) => {
+                let made = making.map(|making| made(|| pipeline::objects(&scored, model, &making)));
+                Answer::Report(Box::new(scored.report), made.unwrap_or_default())
+            }
+            Err(answer) => answer,
+        };
         // Whoever asked may have gone because the server stops.
         let _ = answer.send(said);
     }
 }
 
 /// Ends a panic here. Nothing that it could leave half-changed outlives the call: scoring does not mutate the model.
-fn guarded(score: impl FnOnce() -> Result<Report, Lost>) -> Answer {
+fn guarded(score: impl FnOnce() -> Result<Scored, Lost>) -> Result<Scored, Answer> {
     match catch_unwind(AssertUnwindSafe(score)) {
-        Ok(Ok(report)) => Answer::Report(Box::new(report), Vec::new()),
-        Ok(Err(lost)) => Answer::Lost(lost),
-        Err(_) => Answer::Panicked,
+        Ok(Ok(scored)) => Ok(scored),
+        Ok(Err(lost)) => Err(Answer::Lost(lost)),
+        Err(_) => Err(Answer::Panicked),
     }
+}
+
+/// The objects of a result; what could not be made, or panicked, is logged and counted, and the others stand.
+fn made(make: impl FnOnce() -> Made) -> Vec<ResultObject> {
+    let panicked = |_| Made { objects: Vec::new(), problems: vec![ObjectError::Panicked] };
+    let Made { objects, problems } = catch_unwind(AssertUnwindSafe(make)).unwrap_or_else(panicked);
+    for problem in problems {
+        metrics::counter!(names::OBJECTS_NOT_MADE, "reason" => problem.code()).increment(1);
+        error!(code = problem.code(), %problem, "an object of the result cannot be made");
+    }
+    objects
+}
+
+/// The objects of a report that was made without scoring: of a study that was given up. It reads the files' headers and
+/// may wait for the disk.
+pub fn objects_of(
+    report: &Report,
+    objects: &[(SopInstanceUid, Digest)],
+    model: &Predictor,
+    making: &Making,
+    store: &ObjectStore,
+    limits: &Limits,
+) -> Vec<ResultObject> {
+    made(|| {
+        let described = pipeline::describe(&stored(objects, store), limits, making);
+        dicom::objects(making, &described, report, None, model.manifest())
+    })
 }
 
 /// Stored objects in, a report out.
@@ -187,8 +223,21 @@ pub(crate) fn score(
     store: &ObjectStore,
     limits: &Limits,
 ) -> Result<Report, Lost> {
-    let sources: Vec<Stored<'_>> = objects.iter().map(|(uid, digest)| Stored { uid, digest, store }).collect();
-    Ok(pipeline::score(&sources, model, limits)?.0)
+    Ok(score_describing(objects, model, store, limits, None)?.report)
+}
+
+fn score_describing(
+    objects: &[(SopInstanceUid, Digest)],
+    model: &Predictor,
+    store: &ObjectStore,
+    limits: &Limits,
+    making: Option<&Making>,
+) -> Result<Scored, Lost> {
+    pipeline::score_describing(&stored(objects, store), model, limits, None, making)
+}
+
+fn stored<'a>(objects: &'a [(SopInstanceUid, Digest)], store: &'a ObjectStore) -> Vec<Stored<'a>> {
+    objects.iter().map(|(uid, digest)| Stored { uid, digest, store }).collect()
 }
 
 /// An object of the store, named by its UID.
@@ -214,6 +263,7 @@ mod tests {
 
     #[test]
     fn a_panic_is_an_answer() {
-        assert!(matches!(guarded(|| panic!("on purpose")), Answer::Panicked));
+        assert!(matches!(guarded(|| panic!("on purpose")), Err(Answer::Panicked)));
+        assert!(made(|| panic!("on purpose")).is_empty());
     }
 }

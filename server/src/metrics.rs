@@ -14,6 +14,8 @@ pub const INSTANCES: &str = "uvid_instances_received_total";
 pub const STUDIES: &str = "uvid_studies_total";
 /// Reasons why studies were not scored, by role and code.
 pub const REASONS: &str = "uvid_not_scored_reasons_total";
+/// Objects of results that could not be made, by reason.
+pub const OBJECTS_NOT_MADE: &str = "uvid_objects_not_made_total";
 /// Computations that panicked.
 pub const PANICS: &str = "uvid_panics_total";
 /// Attempts at a study that found an accepted object missing or changed.
@@ -63,6 +65,7 @@ fn describe() {
     describe_counter!(INSTANCES, "Objects received, by result: new, same-again, or why they were refused.");
     describe_counter!(STUDIES, "Runs that ended, by role and outcome.");
     describe_counter!(REASONS, "Reasons why studies were not scored, by role and code.");
+    describe_counter!(OBJECTS_NOT_MADE, "Objects of results that could not be made, by reason.");
     describe_counter!(PANICS, "Computations that panicked.");
     describe_counter!(LOST, "Attempts at a study that found an accepted object missing or changed.");
     describe_gauge!(JOBS, "Jobs in the durable queue, by role and state.");

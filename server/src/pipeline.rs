@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bytes -> accept -> durable -> read -> Mammogram -> assemble -> Exam -> prepare -> Prepared -> predict -> Scores -> Report
+//!                            -> describe -> dicom::Source                                         Report -> objects -> Made
 //! ```
 //!
 //! `uvid score` and `uvid serve` walk the same road; only where the bytes come from ([`Source`]) and where the report
@@ -19,6 +20,7 @@ use uvid_model::Predictor;
 use uvid_model::mirai::RiskFactors;
 
 use crate::report::Report;
+use crate::report::dicom::{self as results, Made, Making};
 pub use crate::store::accept_all;
 
 /// How long each stage of one exam took.
@@ -87,6 +89,8 @@ pub struct Unreadable {
 struct Read {
     received: Vec<Received>,
     unreadable: Vec<Unreadable>,
+    /// What objects made of the result repeat of the files, where some are to be made.
+    described: Vec<dicom::Source>,
     /// A limit that the study as a whole is over.
     over: Option<Reason>,
 }
@@ -111,10 +115,37 @@ pub fn score_knowing<S: Source>(
     limits: &Limits,
     known: Option<&RiskFactors>,
 ) -> Result<(Report, Option<Exam>), Lost> {
+    let Scored { report, exam, .. } = score_describing(sources, predictor, limits, known, None)?;
+    Ok((report, exam))
+}
+
+/// What the road gives: the report, the exam that was scored, and what [`objects`] needs besides.
+#[derive(Debug)]
+pub struct Scored {
+    /// The report.
+    pub report: Report,
+    /// The exam, if there is one.
+    pub exam: Option<Exam>,
+    /// What objects repeat of the files; empty if none are to be made.
+    pub described: Vec<dicom::Source>,
+}
+
+/// The same; with a [`Making`], the files are also described while their bytes are at hand.
+///
+/// # Errors
+///
+/// Bytes that were accepted are lost.
+pub fn score_describing<S: Source>(
+    sources: &[S],
+    predictor: &Predictor,
+    limits: &Limits,
+    known: Option<&RiskFactors>,
+    making: Option<&Making>,
+) -> Result<Scored, Lost> {
     let mut stages = Stages::default();
 
     let start = Instant::now();
-    let Read { received, unreadable, over } = read(sources, predictor.rules(), limits)?;
+    let Read { received, unreadable, described, over } = read(sources, predictor.rules(), limits, making)?;
     let study = received.first().map(|r| r.content.study().clone());
     stages.read = start.elapsed();
 
@@ -126,27 +157,55 @@ pub fn score_knowing<S: Source>(
     stages.assemble = start.elapsed();
 
     let outcome = predict(&assembly, &unreadable, predictor, known, &mut stages);
-    Ok(report(study, assembly, unreadable, outcome, predictor, stages))
+    let (report, exam) = report(study, assembly, unreadable, outcome, predictor, stages);
+    Ok(Scored { report, exam, described })
+}
+
+/// The last arrow: a report, with scores or without, to the objects that go to the PACS.
+pub fn objects(scored: &Scored, predictor: &Predictor, making: &Making) -> Made {
+    let Scored { report, exam, described } = scored;
+    results::objects(making, described, report, exam.as_ref(), predictor.manifest())
+}
+
+/// What objects repeat of the files of a study, without scoring it; files that cannot be had or read are left out.
+pub fn describe<S: Source>(sources: &[S], limits: &Limits, making: &Making) -> Vec<dicom::Source> {
+    sources.iter().filter_map(|source| described(&source.bytes().ok()?, limits, making)).collect()
+}
+
+/// What objects repeat of a file, its text read by the rule for its sender; `None` if it cannot be read.
+fn described(bytes: &[u8], limits: &Limits, making: &Making) -> Option<dicom::Source> {
+    let repair = match making.charsets.as_slice() {
+        [] => None,
+        rules => {
+            let sop_instance = dicom::read_header(bytes, &limits.dicom).ok()?.sop_instance;
+            rules.iter().find(|(of, ..)| *of == sop_instance).map(|(_, charset, _)| dicom::Repair::from(*charset))
+        }
+    };
+    dicom::read_source(bytes, &limits.dicom, repair).ok()
 }
 
 /// Bytes to mammograms, file by file on all cores. A file's bytes are dropped when it is decoded, the pixels of an image
 /// that can fill no view when that is known.
-fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits) -> Result<Read, Lost> {
+fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits, making: Option<&Making>) -> Result<Read, Lost> {
     let held = AtomicUsize::new(0);
     let one = |source: &S| {
         let bytes = source.bytes()?;
+        let description = making.and_then(|making| described(&bytes, limits, making));
         let received = dicom::read(&bytes, &limits.dicom).map_err(|e| NoBytes::Unreadable(e.to_string()))?;
         let received = received.named(&source.name()).without_idle_pixels(rules);
         let pixels = received.content.pixels();
         if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {
-            return Ok(received.without_pixels());
+            return Ok((received.without_pixels(), description));
         }
-        Ok(received)
+        Ok((received, description))
     };
     let mut read = Read::default();
     for (source, result) in sources.par_iter().map(|s| (s, one(s))).collect::<Vec<_>>() {
         match result {
-            Ok(received) => read.received.push(received),
+            Ok((received, description)) => {
+                read.received.push(received);
+                read.described.extend(description);
+            }
             Err(NoBytes::Unreadable(problem)) => read.unreadable.push(Unreadable { name: source.name(), problem }),
             Err(NoBytes::Lost(lost)) => return Err(lost),
         }

@@ -8,6 +8,7 @@
 //! - `packages`: what those tests make packages with.
 //! - `import`: published checkpoints of the others become packages.
 //! - `models`: several models at once: shadows, results made again, differences, costs.
+//! - `objects`: reports as DICOM objects, before validators and readers that others wrote.
 //! - `peers`: clients that others wrote.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
@@ -24,6 +25,7 @@ mod mirai;
 mod models;
 mod nyu_bcc;
 mod nyu_density;
+mod objects;
 mod packages;
 mod peers;
 mod real_files;

@@ -1,7 +1,7 @@
 //! Marks over the images: Grayscale Softcopy Presentation State (PS3.3 A.33.1).
 //!
 //! A presentation state is applied in place of what the image says of its display (PS3.4 N.2): so what the image says
-//! is repeated, rescale, window and polarity. There is one for each breast; images of a breast that need another
+//! is repeated, rescale, window and polarity. There is one for each breast, in a series of its own; images of a breast that need another
 //! rescale or polarity get their own, since a state has one of each.
 //!
 //! Invariants: marks lie in the coordinates of the file, on a layer of their own, and so does the text; every image
@@ -17,6 +17,7 @@ use super::gsps_graphics as graphics;
 use super::modules::{
     Form, begin, by_series, decimal, finish, long_string, moment, optional, reference, sequence, text, words,
 };
+use super::uids::uid;
 use super::{Context, ObjectError, ResultObject};
 use crate::config::ObjectKind;
 use uvid_datasets::dicom::Source;
@@ -95,8 +96,9 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     };
     let mut object = begin(context, &form)?;
     let o = &mut object;
-    // Type 2C, of the series: it holds both breasts.
-    text(o, tags::LATERALITY, VR::CS, "");
+    if let Some(image) = images.first() {
+        series(o, context, image.laterality())?;
+    }
     identification(o, context, images);
     let of = |image: &Marked<'_>| {
         (image.source.sop_class.clone(), image.source.series_uid.clone(), image.source.sop_instance.clone())
@@ -122,6 +124,18 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     sequence(o, tags::GRAPHIC_ANNOTATION_SEQUENCE, notes);
     sequence(o, tags::GRAPHIC_LAYER_SEQUENCE, graphics::layers(images));
     finish(context, &form, object)
+}
+
+/// A series for each breast: Laterality (0020,0060) is of the series, and a state of paired organs must have it.
+fn series(o: &mut InMemDicomObject, context: &Context<'_>, side: Laterality) -> Result<(), ObjectError> {
+    let number = match side {
+        Laterality::Right => "9113",
+        Laterality::Left => "9123",
+    };
+    text(o, tags::SERIES_INSTANCE_UID, VR::UI, &uid(context, ObjectKind::Gsps, &format!("series {side}"))?);
+    text(o, tags::SERIES_NUMBER, VR::IS, number);
+    text(o, tags::LATERALITY, VR::CS, &side.to_string());
+    Ok(())
 }
 
 /// Presentation State Identification (PS3.3 C.11.10).

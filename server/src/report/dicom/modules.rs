@@ -309,3 +309,86 @@ fn collect(object: &InMemDicomObject, texts: &mut Vec<String>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{context, making, mammogram};
+    use super::*;
+    use uvid_datasets::dicom::{Limits, Repair, read_source};
+
+    const FORM: Form = Form {
+        kind: ObjectKind::Sr,
+        sop_class: "1.2.840.10008.5.1.4.1.1.88.34",
+        modality: "SR",
+        description: "test",
+        instance: 1,
+    };
+
+    /// A file with this name in this set goes through; what comes out is read by dicom-rs' own reader and by ours.
+    fn check(declared: &str, name: &[u8], repair: Option<Repair>, expected: &str, written: Option<&str>) {
+        let bytes = mammogram(
+            "1.2.3.4",
+            |o| {
+                o.remove_element(tags::SPECIFIC_CHARACTER_SET);
+                if !declared.is_empty() {
+                    text(o, tags::SPECIFIC_CHARACTER_SET, VR::CS, declared);
+                }
+            },
+            Some(name),
+        );
+        let source = read_source(&bytes, &Limits::default(), repair).expect("a source");
+        assert_eq!(source.patient.name.as_deref(), Some(expected), "{declared}");
+        let (making, sources) = (making(), [source]);
+        let context = context(&making, &sources);
+        let object = finish(&context, &FORM, begin(&context, &FORM).expect("begun")).expect("written");
+        let back = dicom_object::from_reader(object.bytes.as_slice()).expect("readable");
+        let charset = back.get(tags::SPECIFIC_CHARACTER_SET).map(|e| e.to_str().expect("text").into_owned());
+        assert_eq!(charset.as_deref().map(str::trim_end), written, "{declared}");
+        assert_eq!(back.element(tags::PATIENT_NAME).expect("a name").to_str().expect("text"), expected, "{declared}");
+        let again = read_source(&object.bytes, &Limits::default(), None).expect("a source");
+        assert_eq!(again.patient.name.as_deref(), Some(expected), "{declared}");
+        let twice = finish(&context, &FORM, begin(&context, &FORM).expect("begun")).expect("written");
+        assert!(object == twice, "the same draft gives the same bytes");
+    }
+
+    #[test]
+    fn names_survive() {
+        let cyrillic = b"\xb9\xde\xd2\xd0\xdd\xde\xd2\xd8\xfb^\xa9\xd8\xf9\xd0\xdd\xd0=Jovanovic^Ljiljana";
+        let cyrillic = [b"\xa8", &cyrillic[1..]].concat();
+        check("ISO_IR 144", &cyrillic, None, "Јовановић^Љиљана=Jovanovic^Ljiljana", Some("ISO_IR 144"));
+        check("ISO_IR 101", b"\xd0OR\xd0EVI\xc6^\xaeaklina", None, "ĐORĐEVIĆ^Žaklina", Some("ISO_IR 101"));
+        let both = "Јовановић^Љиљана=ĐORĐEVIĆ^Žaklina";
+        check("ISO_IR 192", both.as_bytes(), None, both, Some("ISO_IR 192"));
+        check("ISO 2022 IR 101\\ISO 2022 IR 144", b"\xd0or\xf0e=\x1b-L\xa2\xde", None, "Đorđe=Ђо", Some("ISO_IR 192"));
+        check("ISO 2022 IR 101\\ISO 2022 IR 144", b"\xd0or\xf0e", None, "Đorđe", Some("ISO_IR 101"));
+        check("", b"Jovanovic^Ana", None, "Jovanovic^Ana", None);
+        check(
+            "ISO_IR 100",
+            b"\xd0OR\xd0EVI\xc6^\x8eaklina",
+            Some(Repair::Windows1250),
+            "ĐORĐEVIĆ^Žaklina",
+            Some("ISO_IR 192"),
+        );
+        let windows = b"\xa3\xee\xe2\xe0\xed\xee\xe2\xe8\x9e^\x8a\xe8\x9a\xe0\xed\xe0";
+        check("", windows, Some(Repair::Windows1251), "Јовановић^Љиљана", Some("ISO_IR 192"));
+        check("", b"Ana", Some(Repair::Windows1251), "Ana", None);
+    }
+
+    #[test]
+    fn numbers_fit_sixteen_characters() {
+        let check = |value: f64, expected: &str| assert_eq!(decimal(value), expected, "{value}");
+        check(0.07, "0.07");
+        check(100.0, "100");
+        check(1.0 / 3.0, "0.33333333333333");
+        check(-1.0 / 3.0, "-0.3333333333333");
+        check(1e-20 / 3.0, "3.3333333333e-21");
+        check(1e300, "1.000000000e300");
+        check(123_456_789.123_456_79, "123456789.123457");
+    }
+
+    #[test]
+    fn a_long_string_is_one_value() {
+        assert_eq!(long_string("a\\b\nc"), "a/b c");
+        assert_eq!(long_string(&"ж".repeat(99)).chars().count(), 64);
+    }
+}

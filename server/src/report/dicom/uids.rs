@@ -31,6 +31,14 @@ pub fn uid(context: &Context<'_>, kind: ObjectKind, purpose: &str) -> Result<Str
     under(context.making.uid_root.as_deref(), uuid(number))
 }
 
+/// The UID of the package as a device: the same in every report.
+pub fn device(context: &Context<'_>) -> Result<String, ObjectError> {
+    let package = &context.report.package;
+    let digest: [u8; 32] = Sha256::digest(format!("device {} {}", package.digest, package.recipe_digest)).into();
+    let [number, _] = *digest.as_chunks::<16>().0 else { return Err(ObjectError::UidRoot) };
+    under(context.making.uid_root.as_deref(), uuid(number))
+}
+
 /// Version 8 ("custom") and the variant of RFC 9562.
 fn uuid(mut bytes: [u8; 16]) -> u128 {
     bytes[6] = (bytes[6] & 0x0F) | 0x80;

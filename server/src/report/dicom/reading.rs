@@ -1,0 +1,361 @@
+//! What a report says, in the terms of structured reports: both of them are written from this.
+//!
+//! Invariants: everything refers to an image by its place in [`Reading::images`]; a mark is for presentation only where
+//! an operating point of the package, or the lack of any, says so.
+
+use uvid_datasets::dicom::Source;
+use uvid_exam::{Fate, Laterality, Reason, Region, Scores, SopInstanceUid, Value, View};
+use uvid_model::{OperatingPoint, Recipe};
+
+use super::content::Concept;
+use super::{Context, codes};
+
+/// How a mark is meant to be shown (CID 6034), the strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Intent {
+    /// At the recommended operating point.
+    Required,
+    /// At a more sensitive one, by its number; `None` where the package has none.
+    Optional(Option<u32>),
+    /// Below all of them, or of a class that is not marked.
+    NotShown,
+}
+
+/// A region of an image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Mark<'a> {
+    /// Its image.
+    pub image: usize,
+    /// Its number among the marks of its image, from 1.
+    pub number: usize,
+    /// What the model says of it.
+    pub region: &'a Region,
+    /// Its outline as (column, row).
+    pub outline: Vec<(f64, f64)>,
+    /// The centre of gravity of the outline, as (column, row).
+    pub center: (f64, f64),
+    /// How it is meant.
+    pub intent: Intent,
+}
+
+/// How a piece of work ended (CID 6042).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Images that it was done on.
+    pub done: Vec<usize>,
+    /// Images that it could not be done on.
+    pub failed: Vec<usize>,
+}
+
+impl Work {
+    /// The code of CID 6042.
+    pub fn status(&self) -> Concept {
+        match (self.done.is_empty(), self.failed.is_empty()) {
+            (false, true) => codes::SUCCEEDED,
+            (false, false) => codes::PARTIALLY_SUCCEEDED,
+            (true, false) => codes::FAILED,
+            (true, true) => codes::NOT_ATTEMPTED,
+        }
+    }
+}
+
+/// An operating point with its number: 1 has the fewest marks, the last the most.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Point<'a> {
+    /// Its number.
+    pub number: u32,
+    /// The package's.
+    pub point: &'a OperatingPoint,
+    /// Who set another threshold at this site: then nobody measured what was measured.
+    pub set_by: Option<&'a str>,
+    /// The threshold in force.
+    pub threshold: f64,
+}
+
+/// A report in the terms of structured reports.
+#[derive(Debug, Clone)]
+pub struct Reading<'a> {
+    /// The image library: every mammogram that was received.
+    pub images: Vec<&'a Source>,
+    /// Regions, by image, the strongest first.
+    pub marks: Vec<Mark<'a>>,
+    /// BI-RADS density by image: the concept of CID 6000.
+    pub compositions: Vec<(usize, Concept)>,
+    /// Images that could not be used: what of CID 6041, and the code of why.
+    pub unusable: Vec<(usize, Concept, &'static str)>,
+    /// Pairs of marks in the CC and the MLO view of a breast.
+    pub pairs: Vec<(usize, usize)>,
+    /// The operating points that cut the output of the recommended one, which is the package's first.
+    pub points: Vec<Point<'a>>,
+    /// The number of the recommended point.
+    pub recommended: Option<u32>,
+    /// How looking for places ended.
+    pub detection: Work,
+    /// How the package's analysis ended.
+    pub analysis: Work,
+    /// What kind of analysis it is (CID 6043).
+    pub analysis_kind: Concept,
+    /// In percent, where the package has a calibrated probability for what it says.
+    pub certainty: Option<f64>,
+}
+
+impl<'a> Reading<'a> {
+    /// Reads a report.
+    pub fn of(context: &Context<'a>) -> Self {
+        let images: Vec<&Source> = context.sources.iter().filter(|source| source.is_mammogram()).collect();
+        let report = context.report;
+        let scores = report.outcome.as_ref().ok();
+        let place = |uid: &SopInstanceUid| images.iter().position(|image| image.sop_instance == *uid);
+        let unusable = unusable(context, &images);
+        let (points, recommended) = points(context, scores);
+        let mut marks = Vec::new();
+        let mut compositions = Vec::new();
+        let mut done = Vec::new();
+        for image in scores.iter().flat_map(|s| &s.images) {
+            let Some(at) = place(&image.sop_instance) else { continue };
+            done.push(at);
+            for (number, region) in (1..).zip(&image.regions) {
+                let intent = intent(region, image.slot.laterality(), scores, &points, recommended);
+                let outline: Vec<(f64, f64)> = region.outline.iter().map(|(row, column)| (*column, *row)).collect();
+                let center = center(&outline);
+                marks.push(Mark { image: at, number, region, outline, center, intent });
+            }
+            let letter = image.outputs.iter().filter(|o| o.name == "density").find_map(|o| category(&o.value));
+            compositions.extend(letter.and_then(codes::density).map(|concept| (at, concept)));
+        }
+        let failed = match &report.outcome {
+            Ok(_) => unusable.iter().map(|(at, ..)| *at).collect(),
+            Err(reasons) if reasons.iter().any(fails) => (0..images.len()).collect(),
+            Err(_) => Vec::new(),
+        };
+        let work = Work { done, failed };
+        let detects =
+            matches!(&context.manifest.recipe, Recipe::Gmic(recipe) if recipe.regions.is_some()) || !marks.is_empty();
+        let density = matches!(&context.manifest.recipe, Recipe::Density(_) | Recipe::NyuDensity(_));
+        let pairs = pairs(&images, &marks);
+        Self {
+            pairs,
+            compositions,
+            unusable,
+            points,
+            recommended,
+            detection: if detects { work.clone() } else { Work::default() },
+            analysis: work,
+            analysis_kind: if density { codes::COMPOSITION_ANALYSIS } else { codes::OVERALL_ANALYSIS },
+            certainty: scores.and_then(|scores| certainty(context, scores)),
+            marks,
+            images,
+        }
+    }
+
+    /// Whether anything is reported of a single image.
+    pub fn has_findings(&self) -> bool {
+        !(self.marks.is_empty() && self.compositions.is_empty() && self.unusable.is_empty())
+    }
+
+    /// The code of CID 6047. That an image is unusable is the finding of an analysis of its own, which succeeded.
+    pub fn summary(&self) -> Concept {
+        let any = !self.analysis.done.is_empty() || !self.unusable.is_empty();
+        let all = !self.analysis.done.is_empty() && self.analysis.failed.is_empty();
+        match (all, any, self.has_findings()) {
+            (true, _, true) => codes::ALL_WITH_FINDINGS,
+            (true, _, false) => codes::ALL_WITHOUT_FINDINGS,
+            (false, true, true) => codes::SOME_WITH_FINDINGS,
+            (false, true, false) => codes::SOME_WITHOUT_FINDINGS,
+            (false, false, _) => codes::NONE_SUCCEEDED,
+        }
+    }
+}
+
+/// Whether a reason is a failure of the computation; the others kept it from being attempted.
+fn fails(reason: &Reason) -> bool {
+    match reason {
+        Reason::Unreadable(_) | Reason::NoBreastFound { .. } | Reason::ModelFailed(_) => true,
+        Reason::NoMammogram
+        | Reason::NoneTaken(_)
+        | Reason::ViewMissing(..)
+        | Reason::SeveralStudies(_)
+        | Reason::SeveralPatients
+        | Reason::DuplicateDiffers(_)
+        | Reason::Contradiction { .. }
+        | Reason::ObjectLost
+        | Reason::TooManyPixels(_) => false,
+    }
+}
+
+/// The images that a fate or a reason names as unusable.
+fn unusable(context: &Context<'_>, images: &[&Source]) -> Vec<(usize, Concept, &'static str)> {
+    let report = context.report;
+    let mut found: Vec<(SopInstanceUid, Concept, &'static str)> = Vec::new();
+    for (uid, fate) in &report.fates {
+        if fate.unreadable().is_some() {
+            found.push((uid.clone(), codes::NO_IMAGE, "unreadable"));
+        } else if let Fate::Contradiction(reason) = fate {
+            found.push((uid.clone(), codes::OTHER_FAILURE, reason.code()));
+        }
+    }
+    for reason in report.outcome.as_ref().err().into_iter().flatten() {
+        match reason {
+            Reason::Contradiction { uid, .. } | Reason::DuplicateDiffers(uid) => {
+                found.push((uid.clone(), codes::OTHER_FAILURE, reason.code()));
+            }
+            Reason::NoBreastFound { slot, .. } => {
+                let fills = |fate: &Fate| matches!(fate, Fate::Chosen(filled) if filled.to_string() == *slot);
+                let of = report.fates.iter().find(|(_, fate)| fills(fate));
+                found.extend(of.map(|(uid, _)| (uid.clone(), codes::OTHER_FAILURE, reason.code())));
+            }
+            Reason::NoMammogram
+            | Reason::NoneTaken(_)
+            | Reason::ViewMissing(..)
+            | Reason::SeveralStudies(_)
+            | Reason::SeveralPatients
+            | Reason::Unreadable(_)
+            | Reason::ObjectLost
+            | Reason::TooManyPixels(_)
+            | Reason::ModelFailed(_) => {}
+        }
+    }
+    let mut unusable: Vec<(usize, Concept, &'static str)> = Vec::new();
+    for (uid, finding, code) in found {
+        if let Some(at) = images.iter().position(|image| image.sop_instance == uid)
+            && !unusable.iter().any(|(there, ..)| *there == at)
+        {
+            unusable.push((at, finding, code));
+        }
+    }
+    unusable
+}
+
+/// The package's points on the output of its first one, numbered by falling threshold; and the first one's number.
+fn points<'a>(context: &Context<'a>, scores: Option<&'a Scores>) -> (Vec<Point<'a>>, Option<u32>) {
+    let all = &context.manifest.operating_points;
+    let Some(first) = all.first() else { return (Vec::new(), None) };
+    let of = |point: &&OperatingPoint| point.output == first.output && point.level == first.level;
+    let mut points: Vec<Point<'a>> = Vec::new();
+    for point in all.iter().filter(of) {
+        let flag = scores.and_then(|s| s.flags.iter().find(|f| f.point == point.name && f.output == point.output));
+        let set_by = flag.and_then(|f| f.set_by.as_deref());
+        let threshold = flag.map_or(point.threshold, |f| f.threshold);
+        points.push(Point { number: 0, point, set_by, threshold });
+    }
+    points.sort_by(|a, b| b.threshold.total_cmp(&a.threshold));
+    for (number, point) in (1..).zip(&mut points) {
+        point.number = number;
+    }
+    let recommended = points.iter().find(|p| p.point.name == first.name).map(|p| p.number);
+    (points, recommended)
+}
+
+/// A region is meant as its breast, or the exam, is flagged: a region's own value is a map's and cut by no point.
+fn intent(
+    region: &Region,
+    laterality: Laterality,
+    scores: Option<&Scores>,
+    points: &[Point<'_>],
+    recommended: Option<u32>,
+) -> Intent {
+    // What speaks for a benign lesion is no reason to look twice.
+    if region.name == "benign" {
+        return Intent::NotShown;
+    }
+    let Some(recommended) = recommended else { return Intent::Optional(None) };
+    let flags = scores.map(|s| s.flags.as_slice()).unwrap_or_default();
+    let flagged = |point: &&Point<'_>| {
+        flags.iter().any(|f| {
+            f.flagged
+                && f.point == point.point.name
+                && f.output == point.point.output
+                && f.laterality.is_none_or(|of| of == laterality)
+        })
+    };
+    match points.iter().find(flagged).map(|point| point.number) {
+        Some(number) if number <= recommended => Intent::Required,
+        Some(number) => Intent::Optional(Some(number)),
+        None => Intent::NotShown,
+    }
+}
+
+/// The strongest mark of each class in the CC view and in the MLO view of a breast are taken for one place.
+///
+/// Nothing measures that they are: it is what a reader looks at first.
+fn pairs(images: &[&Source], marks: &[Mark<'_>]) -> Vec<(usize, usize)> {
+    let mut names: Vec<&str> = marks.iter().map(|mark| mark.region.name.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    let strongest = |name: &str, laterality: Laterality, view: View| {
+        let in_view = |mark: &Mark<'_>| {
+            let image = images.get(mark.image);
+            image.is_some_and(|i| i.laterality == Some(laterality) && i.view == Some(view)) && mark.region.name == name
+        };
+        let found = marks.iter().enumerate().filter(|(_, mark)| in_view(mark) && mark.intent != Intent::NotShown);
+        // The first of equals.
+        found.rev().max_by(|(_, a), (_, b)| a.region.score.get().total_cmp(&b.region.score.get())).map(|(at, _)| at)
+    };
+    let mut pairs = Vec::new();
+    for name in names {
+        for laterality in Laterality::ALL {
+            let cc = strongest(name, laterality, View::CranioCaudal);
+            pairs.extend(cc.zip(strongest(name, laterality, View::MedioLateralOblique)));
+        }
+    }
+    pairs
+}
+
+/// A category's own calibrated probability, else that of the exam which the package's calibration gives.
+fn certainty(context: &Context<'_>, scores: &Scores) -> Option<f64> {
+    let probability = |name: &str| {
+        scores.exam.iter().filter(|o| o.name == name).find_map(|o| match &o.value {
+            Value::Probability(p) => Some(p.get() * 100.0),
+            Value::Score(_)
+            | Value::Risk { .. }
+            | Value::Percentile(_)
+            | Value::Category(_)
+            | Value::RelativeRisk { .. } => None,
+        })
+    };
+    let of_category =
+        scores.exam.iter().find_map(|o| probability(&format!("p_{}", category(&o.value)?.to_lowercase())));
+    of_category.or_else(|| context.manifest.calibrated.iter().find_map(|c| probability(&c.gives)))
+}
+
+/// The category, if the value is one.
+pub fn category(value: &Value) -> Option<&str> {
+    match value {
+        Value::Category(category) => Some(category),
+        Value::Score(_)
+        | Value::Probability(_)
+        | Value::Risk { .. }
+        | Value::Percentile(_)
+        | Value::RelativeRisk { .. } => None,
+    }
+}
+
+/// The centre of gravity of a polygon, or of its corners where it has no area.
+fn center(outline: &[(f64, f64)]) -> (f64, f64) {
+    let next = outline.iter().cycle().skip(1);
+    let (mut area, mut x, mut y) = (0.0, 0.0, 0.0);
+    for ((ax, ay), (bx, by)) in outline.iter().zip(next) {
+        let cross = ax * by - bx * ay;
+        area += cross;
+        x += (ax + bx) * cross;
+        y += (ay + by) * cross;
+    }
+    if area.abs() > 0.0 {
+        return (x / (3.0 * area), y / (3.0 * area));
+    }
+    let n = (outline.len() as f64).max(1.0);
+    (outline.iter().map(|p| p.0).sum::<f64>() / n, outline.iter().map(|p| p.1).sum::<f64>() / n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::center;
+
+    #[test]
+    fn a_center_of_gravity() {
+        assert_eq!(center(&[(0.0, 0.0), (4.0, 0.0), (4.0, 2.0), (0.0, 2.0)]), (2.0, 1.0));
+        assert_eq!(center(&[(0.0, 0.0), (0.0, 2.0), (4.0, 2.0), (4.0, 0.0)]), (2.0, 1.0));
+        assert_eq!(center(&[(1.0, 1.0), (3.0, 1.0)]), (2.0, 1.0));
+        assert_eq!(center(&[]), (0.0, 0.0));
+    }
+}
