@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use time::macros::datetime;
-use uvid_datasets::dicom::{Limits, Repair, Source, read_source};
+use uvid_datasets::dicom::{Limits, Source, read_source};
 use uvid_datasets::phantom::{PhantomPatient, Spec, exam};
 use uvid_exam::{
     BreastScores, Fate, Flag, ImageScores, Laterality, Output, PackageId, Percentile, Probability, RawScore, Reason,
@@ -362,4 +362,138 @@ fn pixelmed_finds_nothing() {
         }
     }
     assert!(found.is_empty(), "{found}");
+}
+
+/// Walks a content tree: `[code, value]` of every NUM, the graphic data of every SCOORD, and the patient's name.
+const PYDICOM: &str = r#"
+import json, sys, pydicom, highdicom
+def walk(item, out):
+    if getattr(item, "ValueType", "") == "NUM":
+        value = item.MeasuredValueSequence[0]
+        number = value.get("FloatingPointValue", float(value.NumericValue))
+        out["numbers"].append([item.ConceptNameCodeSequence[0].CodeValue, number])
+    if getattr(item, "ValueType", "") == "SCOORD":
+        out["graphics"].append([float(v) for v in item.GraphicData])
+    for below in item.get("ContentSequence", []):
+        walk(below, out)
+out = {"numbers": [], "graphics": []}
+ds = pydicom.dcmread(sys.argv[1])
+out["name"] = str(ds.PatientName)
+walk(ds, out)
+if ds.SOPClassUID == "1.2.840.10008.5.1.4.1.1.88.34":
+    report = highdicom.sr.srread(sys.argv[1])
+    content = report.content
+    out["regions"] = len(content.get_planar_roi_measurement_groups())
+    out["groups"] = len(content.get_image_measurement_groups())
+print(json.dumps(out))
+"#;
+
+const DCMJS: &str = r#"
+const dcmjs = require("dcmjs"), fs = require("fs");
+const file = fs.readFileSync(process.argv[1]);
+const data = dcmjs.data.DicomMessage.readFile(file.buffer.slice(file.byteOffset, file.byteOffset + file.length));
+const ds = dcmjs.data.DicomMetaDictionary.naturalizeDataset(data.dict);
+const list = (x) => (x === undefined ? [] : Array.isArray(x) ? x : [x]);
+const out = { numbers: [], graphics: [] };
+const walk = (item) => {
+  if (item.ValueType === "NUM") {
+    const value = list(item.MeasuredValueSequence)[0];
+    const number = value.FloatingPointValue === undefined ? Number(value.NumericValue) : value.FloatingPointValue;
+    out.numbers.push([list(item.ConceptNameCodeSequence)[0].CodeValue, number]);
+  }
+  if (item.ValueType === "SCOORD") out.graphics.push(list(item.GraphicData));
+  list(item.ContentSequence).forEach(walk);
+};
+const name = list(ds.PatientName)[0];
+out.name = typeof name === "string" ? name : name.Alphabetic;
+walk(ds);
+console.log(JSON.stringify(out));
+"#;
+
+/// What a reader says of each structured report, as JSON.
+fn read_by(mut command: impl FnMut(&Path) -> Command) -> Vec<(String, ObjectKind, serde_json::Value)> {
+    let (_kept, folder) = folder();
+    let mut all = Vec::new();
+    for (name, kind, path) in written(&folder) {
+        if matches!(kind, ObjectKind::CadSr | ObjectKind::Sr) {
+            let output = command(&path).output().unwrap();
+            assert!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+            let said = serde_json::from_slice(&output.stdout).unwrap();
+            all.push((name, kind, said));
+        }
+    }
+    all
+}
+
+/// Every number and every outline of the report is in what a reader says.
+fn holds(all: &[(String, ObjectKind, serde_json::Value)]) {
+    let outcomes = outcomes();
+    assert_eq!(all.len(), 2 * outcomes.len());
+    for (name, _, said) in all {
+        let (_, sources, report, ..) = outcomes.iter().find(|(of, ..)| name.starts_with(*of)).unwrap();
+        let expected = sources[0].patient.name.as_deref().unwrap();
+        assert_eq!(said["name"].as_str().unwrap(), expected, "{name}");
+        let Ok(scores) = &report.outcome else { continue };
+        let numbers = said["numbers"].as_array().unwrap();
+        for output in scores.exam.iter().chain(scores.breasts.iter().flat_map(|b| &b.outputs)) {
+            let value = match &output.value {
+                Value::RelativeRisk { ratio, .. } => *ratio,
+                other => match other.number() {
+                    Some(number) => number,
+                    None => continue,
+                },
+            };
+            let same = |n: &&serde_json::Value| {
+                let code = n[0].as_str().unwrap();
+                (code == output.name || code.starts_with(&output.name.chars().take(9).collect::<String>()))
+                    && n[1].as_f64() == Some(value)
+            };
+            assert!(numbers.iter().any(|n| same(&n)), "{name}: {} {value} in {numbers:?}", output.name);
+        }
+        let graphics = said["graphics"].as_array().unwrap();
+        for region in scores.images.iter().flat_map(|image| &image.regions) {
+            let closed = region.outline.iter().chain(region.outline.first());
+            let expected: Vec<f64> = closed.flat_map(|(row, column)| [*column, *row]).collect();
+            let same = |g: &serde_json::Value| {
+                g.as_array().unwrap().iter().map(|v| v.as_f64().unwrap()).collect::<Vec<_>>() == expected
+            };
+            assert!(graphics.iter().any(same), "{name}: {expected:?} in {graphics:?}");
+        }
+    }
+}
+
+#[test]
+fn pydicom_and_highdicom_read_the_same_numbers() {
+    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
+    let there = Command::new(&python).args(["-c", "import pydicom, highdicom"]).output();
+    if !there.is_ok_and(|o| o.status.success()) {
+        return eprintln!("skipped: {python} has no highdicom (pip install highdicom; TEST_PEERS_PYTHON)");
+    }
+    let all = read_by(|path| {
+        let mut command = Command::new(&python);
+        command.args(["-c", PYDICOM]).arg(path);
+        command
+    });
+    holds(&all);
+    let (_, _, said) =
+        all.iter().find(|(name, kind, _)| name.starts_with("several") && *kind == ObjectKind::Sr).unwrap();
+    assert_eq!((said["regions"].as_u64(), said["groups"].as_u64()), (Some(5), Some(7)), "{said}");
+}
+
+#[test]
+fn dcmjs_reads_the_same_numbers() {
+    let modules = std::env::var("TEST_PEERS_NODE_PATH").unwrap_or_default();
+    let node = |script: &str| {
+        let mut command = Command::new("node");
+        command.env("NODE_PATH", &modules).args(["-e", script]);
+        command
+    };
+    if !node("require('dcmjs')").output().is_ok_and(|o| o.status.success()) {
+        return eprintln!("skipped: node has no dcmjs (npm install dcmjs; TEST_PEERS_NODE_PATH)");
+    }
+    holds(&read_by(|path| {
+        let mut command = node(DCMJS);
+        command.arg(path);
+        command
+    }));
 }
