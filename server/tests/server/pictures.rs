@@ -254,10 +254,10 @@ fn dcmtk_shows_the_sheet_as_it_was_drawn() {
     let out = made.folder.path().join("sheet.ppm");
     let output = Command::new("dcm2pnm").arg("+op").arg(&sheet).arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let picture = image::load_from_memory_with_format(&std::fs::read(out).unwrap(), image::ImageFormat::Pnm);
-    let shown = picture.map(|p| p.into_rgb8().into_raw());
+    let (rows, columns, shown) = netpbm(&std::fs::read(out).unwrap());
+    assert_eq!((rows, columns), (sheet::HEIGHT, sheet::WIDTH));
     let drawn = bytes_of(&secondary_capture::sheet(&made.context()).unwrap(), tags::PIXEL_DATA);
-    assert!(shown.unwrap() == drawn);
+    assert!(shown == drawn);
 }
 
 /// What dcmtk makes of an image under a presentation state: rows and columns, and grey values.
@@ -265,21 +265,24 @@ fn rendered(made: &Made, state: &Path, image: usize) -> (usize, usize, Vec<u8>) 
     let (input, out) = (made.keep("image.dcm", &made.files[image]), made.folder.path().join("image.pgm"));
     let output = Command::new("dcmp2pgm").arg("-p").arg(state).arg(&input).arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    let bytes = std::fs::read(out).unwrap();
-    // P5, a comment perhaps, columns, rows, the largest value, each behind white space; then the bytes.
+    netpbm(&std::fs::read(out).unwrap())
+}
+
+/// A raw PGM or PPM: its kind, columns, rows, the largest value, each behind white space, comments between; then bytes.
+fn netpbm(bytes: &[u8]) -> (usize, usize, Vec<u8>) {
     let mut at = 0;
-    let mut numbers = Vec::new();
-    while numbers.len() < 4 {
+    let mut words = Vec::new();
+    while words.len() < 4 {
         let end = at + bytes[at..].iter().position(u8::is_ascii_whitespace).unwrap();
         let word = String::from_utf8_lossy(&bytes[at..end]).into_owned();
         at = end + 1;
         if word.starts_with('#') {
             at = end + 1 + bytes[end..].iter().position(|b| *b == b'\n').unwrap();
         } else if !word.is_empty() {
-            numbers.push(word);
+            words.push(word);
         }
     }
-    let (columns, rows) = (numbers[1].parse().unwrap(), numbers[2].parse().unwrap());
+    let (columns, rows) = (words[1].parse().unwrap(), words[2].parse().unwrap());
     (rows, columns, bytes[at..].to_vec())
 }
 
@@ -372,8 +375,8 @@ fn outlines_on_the_sheet_follow_the_image() {
         for (first, last) in [(104, 894), (894, 1684)] {
             for x0 in [sheet::WIDTH / 2 - 590, sheet::WIDTH / 2 + 10] {
                 let edge = |y: usize| {
-                    let yellow: Vec<usize> = (x0..x0 + 580).filter(|x| at(*x, y) == [240, 228, 66]).collect();
-                    (yellow.len() > 60).then(|| (yellow[0], yellow[yellow.len() - 1], y))
+                    let line: Vec<usize> = (x0..x0 + 580).filter(|x| at(*x, y) == [86, 180, 233]).collect();
+                    (line.len() > 60).then(|| (line[0], line[line.len() - 1], y))
                 };
                 let edges: Vec<_> = (first..last).filter_map(edge).collect();
                 let ((left, right, top), (.., bottom)) = (edges[0], edges[edges.len() - 1]);
