@@ -1,7 +1,7 @@
 //! Marks over the images: Grayscale Softcopy Presentation State (PS3.3 A.33.1).
 //!
 //! A presentation state is applied in place of what the image says of its display (PS3.4 N.2): so what the image says
-//! is repeated, rescale, window and polarity. There is one for each breast; images of a breast that need another
+//! is repeated, rescale, window and polarity. There is one for each breast, in a series of its own; images of a breast that need another
 //! rescale or polarity get their own, since a state has one of each.
 //!
 //! Invariants: marks lie in the coordinates of the file, on a layer of their own, and so does the text; every image
@@ -17,9 +17,10 @@ use super::gsps_graphics as graphics;
 use super::modules::{
     Form, begin, by_series, decimal, finish, long_string, moment, optional, reference, sequence, text, words,
 };
+use super::uids::uid;
 use super::{Context, ObjectError, ResultObject};
 use crate::config::ObjectKind;
-use uvid_datasets::dicom::Source;
+use uvid_datasets::dicom::{Source, SourceTable};
 
 /// Grayscale Softcopy Presentation State Storage.
 const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.11.1";
@@ -95,8 +96,9 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     };
     let mut object = begin(context, &form)?;
     let o = &mut object;
-    // Type 2C, of the series: it holds both breasts.
-    text(o, tags::LATERALITY, VR::CS, "");
+    if let Some(image) = images.first() {
+        series(o, context, image.laterality())?;
+    }
     identification(o, context, images);
     let of = |image: &Marked<'_>| {
         (image.source.sop_class.clone(), image.source.series_uid.clone(), image.source.sop_instance.clone())
@@ -122,6 +124,18 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     sequence(o, tags::GRAPHIC_ANNOTATION_SEQUENCE, notes);
     sequence(o, tags::GRAPHIC_LAYER_SEQUENCE, graphics::layers(images));
     finish(context, &form, object)
+}
+
+/// A series for each breast: Laterality (0020,0060) is of the series, and a state of paired organs must have it.
+fn series(o: &mut InMemDicomObject, context: &Context<'_>, side: Laterality) -> Result<(), ObjectError> {
+    let number = match side {
+        Laterality::Right => "9113",
+        Laterality::Left => "9123",
+    };
+    text(o, tags::SERIES_INSTANCE_UID, VR::UI, &uid(context, ObjectKind::Gsps, &format!("series {side}"))?);
+    text(o, tags::SERIES_NUMBER, VR::IS, number);
+    text(o, tags::LATERALITY, VR::CS, &side.to_string());
+    Ok(())
 }
 
 /// Presentation State Identification (PS3.3 C.11.10).
@@ -169,16 +183,16 @@ fn voi(image: &Marked<'_>) -> Option<InMemDicomObject> {
     let mut item = InMemDicomObject::new_empty();
     if let Some(table) = source.voi_tables.first() {
         let mut lut = InMemDicomObject::new_empty();
+        let ([count, first, _], (bits, entries)) = (table.descriptor, repeatable(table));
         if table.signed {
-            let descriptor = table.descriptor.map(u16::cast_signed);
+            let descriptor = [count, first, bits].map(u16::cast_signed);
             let value = PrimitiveValue::I16(descriptor.as_slice().into());
             lut.put(DataElement::new(tags::LUT_DESCRIPTOR, VR::SS, value));
         } else {
-            words(&mut lut, tags::LUT_DESCRIPTOR, &table.descriptor);
+            words(&mut lut, tags::LUT_DESCRIPTOR, &[count, first, bits]);
         }
         optional(&mut lut, tags::LUT_EXPLANATION, VR::LO, table.explanation.as_deref().map(long_string).as_deref());
-        let entries = PrimitiveValue::U16(table.entries.as_slice().into());
-        lut.put(DataElement::new(tags::LUT_DATA, VR::OW, entries));
+        lut.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(entries.as_slice().into())));
         sequence(&mut item, tags::VOILUT_SEQUENCE, vec![lut]);
     } else {
         let (center, width) = source.windows.first()?;
@@ -193,4 +207,42 @@ fn voi(image: &Marked<'_>) -> Option<InMemDicomObject> {
     }
     sequence(&mut item, tags::REFERENCED_IMAGE_SEQUENCE, vec![image.reference()]);
     Some(item)
+}
+
+/// Bits and entries of a table as a presentation state may have them: 8 or 16 bits (PS3.3 C.11.8), where an image may
+/// have any number between (C.11.2.1.1); the smallest and the largest entry stay so.
+fn repeatable(table: &SourceTable) -> (u16, Vec<u16>) {
+    let [.., bits] = table.descriptor;
+    if !(9..=15).contains(&bits) {
+        return (bits, table.entries.clone());
+    }
+    let full = (1u32 << bits) - 1;
+    let wide = |entry: &u16| u16::try_from((u32::from(*entry) * 65_535 + full / 2) / full).unwrap_or(u16::MAX);
+    (16, table.entries.iter().map(wide).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_is_repeated_in_8_or_16_bits() {
+        let check = |bits: u16, entries: &[u16], expected: (u16, Vec<u16>)| {
+            let table =
+                SourceTable { descriptor: [4, 0, bits], signed: false, entries: entries.to_vec(), explanation: None };
+            assert_eq!(repeatable(&table), expected, "{bits}");
+        };
+        check(8, &[0, 255], (8, vec![0, 255]));
+        check(12, &[0, 2048, 4095], (16, vec![0, 32_776, 65_535]));
+        check(15, &[u16::MAX], (16, vec![65_535]));
+        check(16, &[1, 65_535], (16, vec![1, 65_535]));
+    }
+
+    #[test]
+    fn a_pixel_is_as_high_and_wide_as_the_file_says() {
+        let check = |spacing, expected: &str| assert_eq!(aspect_ratio(spacing), expected, "{spacing:?}");
+        check(None, "1\\1");
+        check(Some((0.07, 0.07)), "1\\1");
+        check(Some((0.1, 0.05)), "1000\\500");
+    }
 }

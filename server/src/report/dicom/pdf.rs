@@ -12,6 +12,7 @@ use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 use uvid_exam::Fate;
 
 use super::modules::{Form, begin, finish, long_string, moment, reference, sequence, text};
+use super::words::disclaimer;
 use super::{Context, ObjectError, ResultObject, secondary_capture};
 use crate::config::{Language, ObjectKind};
 use crate::report::sheet::Picture;
@@ -76,7 +77,11 @@ pub fn document(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
         sequence(o, tags::SOURCE_INSTANCE_SEQUENCE, sources);
     }
     text(o, tags::MIME_TYPE_OF_ENCAPSULATED_DOCUMENT, VR::LO, "application/pdf");
-    o.put(DataElement::new(tags::ENCAPSULATED_DOCUMENT_LENGTH, VR::UL, PrimitiveValue::U32([length].as_slice().into())));
+    o.put(DataElement::new(
+        tags::ENCAPSULATED_DOCUMENT_LENGTH,
+        VR::UL,
+        PrimitiveValue::U32([length].as_slice().into()),
+    ));
     if bytes.len() % 2 == 1 {
         bytes.push(0);
     }
@@ -110,7 +115,7 @@ fn lines(context: &Context<'_>) -> Vec<String> {
     let foot = [
         format!("{} sha256:{}", say(Phrase::Package), package.digest),
         format!("{} sha256:{}", say(Phrase::Recipe), package.recipe_digest),
-        say(Phrase::Notice),
+        disclaimer(language).to_owned(),
     ];
     if all.len() + foot.len() > LINES_MAX {
         let left_out = all.len() + foot.len() + 1 - LINES_MAX;

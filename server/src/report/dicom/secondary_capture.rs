@@ -8,7 +8,7 @@
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
-use uvid_exam::{Fate, Mammogram, Slot};
+use uvid_exam::{Fate, Laterality, Mammogram, Slot};
 
 use super::modules::{Form, begin, code, finish, long_string, moment, reference, sequence, text, words};
 use super::{Context, ObjectError, ResultObject};
@@ -34,8 +34,6 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
     let mut object = begin(context, &form)?;
     let o = &mut object;
     let (date, time) = moment(context);
-    // Type 2C, and neither side.
-    text(o, tags::LATERALITY, VR::CS, "");
     text(o, tags::CONVERSION_TYPE, VR::CS, "WSD");
     text(o, tags::IMAGE_TYPE, VR::CS, "DERIVED\\SECONDARY\\OTHER");
     text(o, tags::CONTENT_DATE, VR::DA, &date);
@@ -43,6 +41,7 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
     text(o, tags::DATE_OF_SECONDARY_CAPTURE, VR::DA, &date);
     text(o, tags::TIME_OF_SECONDARY_CAPTURE, VR::TM, &time);
     text(o, tags::PATIENT_ORIENTATION, VR::CS, "");
+    text(o, tags::IMAGE_LATERALITY, VR::CS, laterality(context));
     text(o, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
     text(o, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
     let package = &context.report.package;
@@ -58,11 +57,22 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
 
 /// The sheet of a result as pixels.
 pub(super) fn picture(context: &Context<'_>) -> Picture {
-    let images: Vec<(Slot, &Mammogram)> = Slot::ALL
-        .into_iter()
-        .filter_map(|slot| Some((slot, context.exam?.images().get(&slot)?)))
-        .collect();
+    let images: Vec<(Slot, &Mammogram)> =
+        Slot::ALL.into_iter().filter_map(|slot| Some((slot, context.exam?.images().get(&slot)?))).collect();
     sheet::draw(context.report, &images, context.making.language, context.making.at)
+}
+
+/// Image Laterality (0020,0062): of the breasts whose images were chosen; `B` for both, or where none was.
+fn laterality(context: &Context<'_>) -> &'static str {
+    let has = |side: Laterality| {
+        let of = |fate: &Fate| matches!(fate, Fate::Chosen(slot) if slot.laterality() == side);
+        context.report.fates.iter().any(|(_, fate)| of(fate))
+    };
+    match (has(Laterality::Left), has(Laterality::Right)) {
+        (true, false) => "L",
+        (false, true) => "R",
+        (true, true) | (false, false) => "B",
+    }
 }
 
 /// The chosen images, as items of Source Image Sequence (0008,2112).

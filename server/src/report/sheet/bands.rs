@@ -7,6 +7,7 @@ use uvid_exam::{Output, Reason, Scores};
 use super::canvas::{self, Rect};
 use super::words::{self, Phrase};
 use super::{AMBER, FOOT, GREY, HEIGHT, LARGE, MARGIN, RULE, SMALL, Sheet, TEXT, WHITE, WIDTH};
+use crate::report::dicom::words::disclaimer;
 use crate::report::overlay;
 
 /// Free pixels between two columns of values.
@@ -53,7 +54,8 @@ impl Sheet<'_> {
             x += wide + BETWEEN;
         }
         let mut y = below(lines.len()) + 4;
-        let mut said: Vec<(String, bool)> = scores.flags.iter().map(|flag| (words::flag(flag, self.language), flag.flagged)).collect();
+        let mut said: Vec<(String, bool)> =
+            scores.flags.iter().map(|flag| (words::flag(flag, self.language), flag.flagged)).collect();
         if left_out > 0 {
             said.push((format!("{} {left_out}", self.say(Phrase::More)), false));
         }
@@ -108,10 +110,10 @@ impl Sheet<'_> {
         if let Some(who) = &package.recalibrated {
             made = format!("{made}   {} {who}", self.say(Phrase::Recalibrated));
         }
-        let notice = self.say(Phrase::Notice);
+        let notice = disclaimer(self.language);
         let room = WIDTH - 2 * MARGIN;
         self.line((MARGIN, top + 18), canvas::fitting(&made, SMALL, room), GREY, &made);
-        self.line((MARGIN, top + 54), canvas::fitting(&notice, TEXT, room), AMBER, &notice);
+        self.line((MARGIN, top + 54), canvas::fitting(notice, TEXT, room), AMBER, notice);
     }
 
     /// The colours of the heat map, where there is one.
@@ -119,7 +121,7 @@ impl Sheet<'_> {
         let images = self.report.outcome.iter().flat_map(|scores| &scores.images);
         let Some(name) = images.filter_map(super::map).map(|map| words::name(&map.name)).next() else { return };
         let text = format!("{}: {name}", self.say(Phrase::HeatMap));
-        let ends = 18;
+        let ends = 24;
         let width = canvas::width(&text, SMALL) + MARGIN + BAR + 2 * ends;
         let mut x = self.line((WIDTH.saturating_sub(MARGIN + width), top), SMALL, GREY, &text) + MARGIN;
         self.line((x, top), SMALL, GREY, "0");

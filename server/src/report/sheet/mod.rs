@@ -190,7 +190,8 @@ impl<'a> Sheet<'a> {
         self.canvas.text((left, y), right, LARGE, WHITE, slot.name());
         y += 52;
         let Some(scores) = scores else { return };
-        let values: Vec<_> = scores.outputs.iter().filter_map(|o| Some((words::name(&o.name), words::value(o)?))).collect();
+        let values: Vec<_> =
+            scores.outputs.iter().filter_map(|o| Some((words::name(&o.name), words::value(o)?))).collect();
         for (i, (name, value)) in values.iter().enumerate() {
             if i >= LARGE_VALUES {
                 y = self.small((left, y), width, bottom, GREY, &format!("{name} {value}"));
@@ -242,11 +243,9 @@ impl<'a> Sheet<'a> {
         classes.sort_unstable();
         classes
     }
-
 }
 
 /// The heat map that the sheet shows of an image: the first that the package draws.
 fn map(scores: &ImageScores) -> Option<&Heatmap> {
     scores.heatmaps.first()
 }
-

@@ -69,8 +69,7 @@ impl<'a> Placed<'a> {
         let turned = image.chest_wall.or(image.seen_chest_wall).is_some_and(|side| side != wall);
         let hung = if turned { Affine::mirror(columns) } else { Affine::IDENTITY };
         let (k_row, k_column) = (tall as f64 / rows as f64, wide as f64 / columns as f64);
-        let to_sheet =
-            hung.then(&Affine::scale_then_move(k_row, k_column, rect.top as f64, rect.left as f64));
+        let to_sheet = hung.then(&Affine::scale_then_move(k_row, k_column, rect.top as f64, rect.left as f64));
         Self { image, rect, to_sheet }
     }
 
@@ -140,4 +139,29 @@ fn mean(grey: &[u8], columns: usize, rows: std::ops::Range<usize>, across: std::
         n += line.len() as u64;
     }
     u8::try_from((sum + n / 2).checked_div(n).unwrap_or(0)).unwrap_or(u8::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pixel_of_the_sheet_has_pixels_of_the_image() {
+        let check = |a: f64, b: f64, expected: std::ops::Range<usize>| assert_eq!(between(a, b, 10), expected);
+        check(0.0, 2.0, 0..2);
+        check(2.0, 0.0, 0..2);
+        check(3.2, 3.4, 3..4);
+        check(9.9, 10.4, 9..10);
+        check(-5.0, 0.4, 0..1);
+        check(50.0, 60.0, 9..10);
+    }
+
+    #[test]
+    fn the_mean_is_of_what_is_there() {
+        let check = |rows, across, expected: u8| assert_eq!(mean(&[0, 10, 20, 30], 2, rows, across), expected);
+        check(0..2, 0..2, 15);
+        check(1..2, 1..2, 30);
+        check(0..1, 0..2, 5);
+        check(5..6, 0..2, 0);
+    }
 }

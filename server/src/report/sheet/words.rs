@@ -9,9 +9,7 @@ use crate::config::Language;
 /// Our own words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phrase {
-    /// What every picture says, in full.
-    Notice,
-    /// The same, where there is room for a few words.
+    /// What every picture says, where there is room for a few words.
     ShortNotice,
     /// Of the whole exam.
     Exam,
@@ -58,10 +56,6 @@ impl Phrase {
 
     fn both(self) -> (&'static str, &'static str) {
         match self {
-            Self::Notice => (
-                crate::report::DISCLAIMER,
-                "Za istraživanje i integraciju. Nije za dijagnostiku: nije medicinsko sredstvo, niko ga nije odobrio.",
-            ),
             Self::ShortNotice => ("RESEARCH ONLY - NOT FOR DIAGNOSIS", "SAMO ZA ISTRAŽIVANJE - NIJE ZA DIJAGNOSTIKU"),
             Self::Exam => ("exam", "pregled"),
             Self::RightBreast => ("right breast", "desna dojka"),
@@ -113,7 +107,7 @@ pub(crate) fn value(output: &Output) -> Option<String> {
     match &output.value {
         Value::Score(v) => Some(format!("{:.3}", v.get())),
         Value::Probability(p) | Value::Risk { probability: p, .. } => Some(percent(p.get())),
-        Value::Percentile(p) => Some(format!("{:.1}", p.get())),
+        Value::Percentile(p) => Some(format!("{:.1} perc.", p.get())),
         Value::Category(letter) => Some(letter.clone()),
         Value::RelativeRisk { .. } => None,
     }
@@ -188,7 +182,11 @@ mod tests {
         check("risk", Value::Risk { years: 5, probability: p(0.001_84) }, Some("0.18 %"));
         check("density", Value::Category("C".into()), Some("C"));
         check("given_density", Value::Category("C".into()), None);
-        check("place", Value::Percentile(Percentile::among(RawScore::new(1.0).unwrap(), &[0.0, 1.0]).unwrap()), Some("100.0"));
+        check(
+            "place",
+            Value::Percentile(Percentile::among(RawScore::new(1.0).unwrap(), &[0.0, 1.0]).unwrap()),
+            Some("100.0 perc."),
+        );
         let literature =
             Value::RelativeRisk { ratio: 2.0, interval: None, reference: "B".into(), source: "someone".into() };
         check("rr", literature, None);
