@@ -5,6 +5,7 @@ pub mod config;
 pub mod demo;
 mod import;
 pub mod model;
+pub mod outbox;
 pub mod phantom;
 mod progress;
 pub mod rescore;

@@ -214,7 +214,8 @@ impl Store {
         objects::sync_folder(folder)?;
         let (set_aside, work, asking, outbox, last_urgent) = Default::default();
         let (policy, _lock) = (policy.into(), lock.into());
-        let store = Self { write, read, objects, quarantine, policy, set_aside, work, asking, outbox, last_urgent, _lock };
+        let store =
+            Self { write, read, objects, quarantine, policy, set_aside, work, asking, outbox, last_urgent, _lock };
         store.recover().await?;
         store.recover_deliveries().await?;
         Ok(store)

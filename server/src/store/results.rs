@@ -123,13 +123,11 @@ impl Store {
                 }
             }
             if object.kind == ObjectKind::Rejection {
-                sqlx::query(
-                    "UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))",
-                )
-                .bind(object.sop_instance.as_str())
-                .bind(&rejected)
-                .execute(&mut **tx)
-                .await?;
+                sqlx::query("UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))")
+                    .bind(object.sop_instance.as_str())
+                    .bind(&rejected)
+                    .execute(&mut **tx)
+                    .await?;
             }
         }
         Ok(())
@@ -187,11 +185,7 @@ impl Store {
 }
 
 /// Whether a destination has, or may have, one of these objects.
-async fn may_have(
-    tx: &mut Transaction<'static, Sqlite>,
-    destination: &str,
-    objects: &str,
-) -> Result<bool, StoreError> {
+async fn may_have(tx: &mut Transaction<'static, Sqlite>, destination: &str, objects: &str) -> Result<bool, StoreError> {
     let has = sqlx::query(
         "SELECT 1 FROM delivery WHERE destination = ? AND may_have AND sop_uid IN (SELECT value FROM json_each(?))",
     );
