@@ -17,6 +17,7 @@ mod archive;
 mod arrivals;
 mod completion;
 mod deliveries;
+mod finish;
 mod jobs;
 mod objects;
 mod outbox;

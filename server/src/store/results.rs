@@ -9,7 +9,7 @@
 //! stays rejected.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use time::OffsetDateTime;
 use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
@@ -71,17 +71,6 @@ impl Store {
             self.objects.put(&object.bytes).await?;
         }
         Ok(())
-    }
-
-    /// Whether the study has objects of its current result.
-    pub(super) async fn has_results(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        study: &str,
-    ) -> Result<bool, StoreError> {
-        let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
-        let current = current.bind(study).bind(name(ObjectKind::Rejection));
-        Ok(current.fetch_optional(&mut **tx).await?.is_some())
     }
 
     /// Puts the objects of a result in the place of those before, and sends them on their way.
@@ -182,6 +171,13 @@ impl Store {
         };
         rows.iter().map(row).collect()
     }
+}
+
+/// Whether the study has objects of its current result.
+pub(super) async fn has_results(connection: &mut SqliteConnection, study: &str) -> Result<bool, StoreError> {
+    let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
+    let current = current.bind(study).bind(name(ObjectKind::Rejection));
+    Ok(current.fetch_optional(connection).await?.is_some())
 }
 
 /// Whether a destination has, or may have, one of these objects.

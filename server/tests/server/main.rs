@@ -1,14 +1,16 @@
 //! The server, asked over HTTP as its clients do, and killed.
 //!
 //! `support`: an in-process server, a real one, and requests to both. `stow`: what STOW-RS takes and refuses. `rest`:
-//! what the API answers. `store`: the durable queue. `roles`: production and shadows. `crash`: `kill -9`. `sockets`: slow and oversized
+//! what the API answers. `store`: the durable queue. `roles`: production and shadows. `crash`: `kill -9`. `completion`: when a study is due, and which goes next. `outbox`: deliveries of results. `sockets`: slow and oversized
 //! requests. `privacy`: no identity where none belongs. `config`: layers and sources. `openapi`: the committed description is the true one.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod completion;
 mod config;
 mod crash;
 mod openapi;
+mod outbox;
 mod privacy;
 mod rest;
 mod roles;
