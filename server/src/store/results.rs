@@ -101,11 +101,10 @@ impl Store {
             .execute(&mut **tx)
             .await?;
             for destination in &self.policy.destinations {
-                let wanted = match object.kind {
-                    ObjectKind::Rejection => {
-                        destination.reject_superseded && may_have(tx, &destination.name, &rejected).await?
-                    }
-                    kind => destination.objects.contains(&kind) && is_wanted(destination, outcome, &made.flagged),
+                let wanted = if object.kind == ObjectKind::Rejection {
+                    destination.reject_superseded && may_have(tx, &destination.name, &rejected).await?
+                } else {
+                    destination.objects.contains(&object.kind) && is_wanted(destination, outcome, &made.flagged)
                 };
                 if wanted {
                     deliver(tx, &object.sop_instance, &destination.name).await?;
