@@ -184,14 +184,7 @@ impl Worker {
     }
 
     /// Keeps a result with what was made of it, however often the database has to be asked.
-    async fn keep(
-        &self,
-        job: &Job,
-        outcome: Outcome,
-        report: &Report,
-        objects: Vec<ResultObject>,
-        start: Instant,
-    ) {
+    async fn keep(&self, job: &Job, outcome: Outcome, report: &Report, objects: Vec<ResultObject>, start: Instant) {
         let flags = report.outcome.iter().flat_map(|scores| &scores.flags).filter(|flag| flag.flagged);
         let made = Made { objects, flagged: flags.map(|flag| flag.point.clone()).collect() };
         let json = match serde_json::to_string(&ReportJson::of(&job.study, report)) {

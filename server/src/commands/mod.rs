@@ -7,6 +7,7 @@ pub mod echo;
 mod import;
 pub mod model;
 mod objects;
+pub mod outbox;
 pub mod phantom;
 mod progress;
 mod remotes;

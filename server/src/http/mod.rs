@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod heatmap;
 mod model;
+pub mod outbox;
 mod page;
 mod problem;
 mod server;
@@ -98,6 +99,7 @@ impl App {
     ),
     tags(
         (name = "studies", description = "Studies, where they stand, and what the model says of them."),
+        (name = "outbox", description = "Results on their way to destinations."),
         (name = "model", description = "The model in use."),
         (name = "operation", description = "Whether the server is well.")
     )
@@ -111,6 +113,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(studies::one))
         .routes(routes!(shadows::of_study))
         .routes(routes!(heatmap::png))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::one))
+        .routes(routes!(outbox::resend))
+        .routes(routes!(outbox::cancel))
+        .routes(routes!(outbox::quarantine))
         .routes(routes!(model::card))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))

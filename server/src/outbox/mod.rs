@@ -94,7 +94,8 @@ async fn listen(store: Store, mut answers: mpsc::Receiver<Commitment>, stop: Can
 /// The wait after so many failures, from 1: doubled with each, and between half of it and all of it, so that servers
 /// that failed together do not come back together.
 fn backoff(policy: &config::Outbox, failures: u32) -> Duration {
-    let doubled = policy.retry_seconds * 2_f64.powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX).min(64));
+    let doubled =
+        policy.retry_seconds * 2_f64.powi(i32::try_from(failures.saturating_sub(1)).unwrap_or(i32::MAX).min(64));
     let chance = RandomState::new().hash_one(failures) as f64 / u64::MAX as f64;
     seconds(doubled.min(policy.retry_seconds_max) * (0.5 + chance / 2.0))
 }
@@ -133,7 +134,11 @@ impl<D: Deliver> Courier<D> {
                     After::Rest(None) => changed(&mut news).await,
                     After::Rest(Some(time)) => drop(tokio::time::timeout(time, changed(&mut news)).await),
                     After::Pause(time) => {
-                        let hurry = async { while *news.borrow_and_update() == hurries { changed(&mut news).await } };
+                        let hurry = async {
+                            while *news.borrow_and_update() == hurries {
+                                changed(&mut news).await
+                            }
+                        };
                         if tokio::time::timeout(time, hurry).await.is_ok() {
                             self.failures = 0;
                         }
@@ -166,7 +171,8 @@ impl<D: Deliver> Courier<D> {
                 Ok(answers) => {
                     broken = answers.iter().find_map(|answer| unreachable(answer.as_ref().err()?));
                     // An object of which nothing was said is one that may be there.
-                    let silent = std::iter::repeat_with(|| Err(ScuError::Protocol("nothing was said of it".to_owned())));
+                    let silent =
+                        std::iter::repeat_with(|| Err(ScuError::Protocol("nothing was said of it".to_owned())));
                     said.extend(objects.into_iter().zip(answers.into_iter().chain(silent).map(status::said)));
                 }
                 Err(error) => {
@@ -182,7 +188,10 @@ impl<D: Deliver> Courier<D> {
     }
 
     /// The files of objects. What is not there any more can never be sent.
-    async fn read(&self, objects: Vec<Outgoing>) -> Result<(Vec<(Outgoing, ToStore)>, Vec<(Outgoing, Said)>), StoreError> {
+    async fn read(
+        &self,
+        objects: Vec<Outgoing>,
+    ) -> Result<(Vec<(Outgoing, ToStore)>, Vec<(Outgoing, Said)>), StoreError> {
         let files = self.store.objects().clone();
         let read = tokio::task::spawn_blocking(move || {
             let (mut present, mut lost) = (Vec::new(), Vec::new());

@@ -164,7 +164,8 @@ pub async fn accept_all(
     origin: &Origin,
 ) -> Result<Vec<Result<Accepted, Refusal>>, StoreError> {
     let rule = store.policy().senders.rule(origin);
-    let mut taking = Taking { tx: store.begin().await?, store, origin, rule, files: vec![], apart: vec![], news: News::new() };
+    let mut taking =
+        Taking { tx: store.begin().await?, store, origin, rule, files: vec![], apart: vec![], news: News::new() };
     let mut answers = Vec::with_capacity(staged.len());
     // A staged file that is not renamed is removed when `staged` goes out of scope.
     for object in &staged {
@@ -266,7 +267,8 @@ impl Taking<'_> {
             self.apart.push((object.path().to_owned(), object.digest));
         }
         counter!(names::QUARANTINED, "result" => apart.name()).increment(1);
-        let (study, sop_instance, ae_title) = (&object.header.study, &object.header.sop_instance, &self.origin.ae_title);
+        let (study, sop_instance, ae_title) =
+            (&object.header.study, &object.header.sop_instance, &self.origin.ae_title);
         warn!(%study, %sop_instance, sender = self.rule.name, ae_title, bytes = object.bytes, apart = apart.name(),
               "other bytes came under the UID of an object that is here; the first one stays");
         Ok(())

@@ -85,7 +85,8 @@ fn without_four_views_the_content_does_not_hurry() {
 
 fn arrivals() -> impl Strategy<Value = Vec<Arrival>> {
     let one = (0_i64..10_000, any::<bool>(), any::<bool>(), proptest::option::of(0_usize..4));
-    let one = one.prop_map(|(at_ms, scored, announced, slot)| Arrival { at_ms, scored, announced, view: slot.map(view) });
+    let one =
+        one.prop_map(|(at_ms, scored, announced, slot)| Arrival { at_ms, scored, announced, view: slot.map(view) });
     proptest::collection::vec(one, 0..12)
 }
 

@@ -135,7 +135,8 @@ impl Store {
     ///
     /// The database fails.
     pub async fn deliveries(&self, filter: &DeliveryFilter) -> Result<(u64, Vec<Delivery>), StoreError> {
-        let (study, state) = (filter.study.as_ref().map(StudyInstanceUid::as_str), filter.state.map(DeliveryState::name));
+        let (study, state) =
+            (filter.study.as_ref().map(StudyInstanceUid::as_str), filter.state.map(DeliveryState::name));
         let mut tx = self.read.begin().await?;
         let total: i64 = sqlx::query_scalar(
             "SELECT count(*) FROM delivery d JOIN result r ON r.sop_uid = d.sop_uid

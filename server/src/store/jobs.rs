@@ -20,9 +20,8 @@ use uvid_exam::{PackageId, SeriesInstanceUid, SopClassUid, SopInstanceUid, Study
 use uvid_model::{BACKEND, Site};
 
 use super::results::charset;
-use super::{Because, Digest, Made, Role, Store, StoreError, duration_ms, now_ms};
+use super::{Because, Digest, Role, Store, StoreError, duration_ms, now_ms};
 use crate::config::Charset;
-use crate::report::json::without_times;
 
 /// A study to be scored, and the objects that it had when the job was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +42,7 @@ pub struct Job {
     pub charsets: Vec<(SopInstanceUid, Charset, String)>,
     /// Results of the study that destinations have, or may have, and that no Key Object has rejected yet.
     pub supersedes: Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>,
-    generation: i64,
+    pub(super) generation: i64,
 }
 
 impl Job {
@@ -84,7 +83,7 @@ pub(super) fn is_of_input(run: &str, input: &str) -> bool {
 }
 
 /// Before its number, behind the input digest of a run that another one with the same input has replaced.
-const REPLACED: char = '~';
+pub(super) const REPLACED: char = '~';
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -217,122 +216,6 @@ impl Store {
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }
 
-    /// Keeps a result of which nothing is made: [`Self::finish_with`].
-    ///
-    /// # Errors
-    ///
-    /// The database fails: then neither is done.
-    pub async fn finish(
-        &self,
-        job: &Job,
-        input_digest: &str,
-        outcome: Outcome,
-        report: &str,
-    ) -> Result<(), StoreError> {
-        self.finish_with(job, input_digest, outcome, report, &Made::default()).await
-    }
-
-    /// Keeps a result with what was made of it, and ends its job, in one transaction. A result with the input digest of one that is kept is that one
-    /// if it says the same, but for its times; else it supersedes it, unless it is but a failure.
-    ///
-    /// The objects made of a result that is news take the place of those made before; those of a result that is not are
-    /// dropped.
-    ///
-    /// # Errors
-    ///
-    /// The disk or the database fails: then nothing is done.
-    pub async fn finish_with(
-        &self,
-        job: &Job,
-        input_digest: &str,
-        outcome: Outcome,
-        report: &str,
-        made: &Made,
-    ) -> Result<(), StoreError> {
-        let (study, role, now) = (job.study.as_str(), job.role.to_string(), now_ms());
-        self.write_objects(&made.objects).await?;
-        let mut tx = self.begin().await?;
-        let same = sqlx::query(
-            "SELECT run_id, outcome, report, superseded_ms IS NULL AS current FROM run
-             WHERE study_uid = ? AND role = ? AND input_digest = ?",
-        );
-        let same = same.bind(study).bind(&role).bind(input_digest).fetch_optional(&mut *tx).await?;
-        let no_news = match &same {
-            Some(row) => row.try_get("current")? && says_the_same(row.try_get("report")?, report),
-            None => false,
-        };
-        if let Some(row) = same
-            && outcome != Outcome::Failed
-            && Outcome::parse(row.try_get("outcome")?)? != Outcome::Failed
-            && !says_the_same(row.try_get("report")?, report)
-        {
-            // A name of its own makes room for the new one; what it was made from can still be told.
-            sqlx::query("UPDATE run SET input_digest = input_digest || ? || run_id WHERE run_id = ?")
-                .bind(REPLACED.to_string())
-                .bind(row.try_get::<i64, _>("run_id")?)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query(
-            "UPDATE run SET superseded_ms = ?
-             WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND input_digest <> ?",
-        )
-        .bind(now)
-        .bind(study)
-        .bind(&role)
-        .bind(input_digest)
-        .execute(&mut *tx)
-        .await?;
-        let kept = sqlx::query(
-            "INSERT INTO run (study_uid, role, input_digest, outcome, instances, report, finished_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (study_uid, role, input_digest) DO UPDATE SET superseded_ms = NULL,
-                 report = CASE outcome WHEN 'failed' THEN excluded.report ELSE report END,
-                 finished_ms = CASE outcome WHEN 'failed' THEN excluded.finished_ms ELSE finished_ms END,
-                 outcome = CASE outcome WHEN 'failed' THEN excluded.outcome ELSE outcome END
-             RETURNING run_id",
-        )
-        .bind(study)
-        .bind(&role)
-        .bind(input_digest)
-        .bind(outcome.name())
-        .bind(i64::try_from(job.objects.len()).unwrap_or(i64::MAX))
-        .bind(report)
-        .bind(now)
-        .fetch_one(&mut *tx)
-        .await?;
-        let run_id: i64 = kept.try_get("run_id")?;
-        for (sop_instance, digest) in &job.objects {
-            // The same run again was made from the same objects.
-            sqlx::query("INSERT OR IGNORE INTO run_instance (run_id, sop_uid, digest) VALUES (?, ?, ?)")
-                .bind(run_id)
-                .bind(sop_instance.as_str())
-                .bind(digest.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
-        // What a shadow says is no news of the study.
-        if job.role == Role::Production {
-            let updated = sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?");
-            updated.bind(now).bind(study).execute(&mut *tx).await?;
-            if !no_news || !self.has_results(&mut tx, study).await? {
-                self.replace_results(&mut tx, job, run_id, outcome, made).await?;
-            }
-        }
-        sqlx::query(
-            "UPDATE job SET state = CASE generation WHEN ?1 THEN 'done' ELSE 'due' END, attempts = 0
-             WHERE study_uid = ?2 AND role = ?3 AND state = 'running'",
-        )
-        .bind(job.generation)
-        .bind(study)
-        .bind(&role)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        self.wake_outbox();
-        Ok(())
-    }
-
     /// Returns a job to the queue after an attempt that failed.
     ///
     /// # Errors
@@ -400,13 +283,6 @@ impl Store {
         let served = self.policy.roles.iter().filter(|role| self.serves(role));
         serde_json::Value::from_iter(served.map(ToString::to_string)).to_string()
     }
-}
-
-/// Whether two reports are one, but for how long they took.
-fn says_the_same(kept: &str, new: &str) -> bool {
-    // As text: to `==`, 0.0 and -0.0 would be one number.
-    let text = |report: &str| without_times(report).map_or_else(|| report.to_owned(), |value| value.to_string());
-    text(kept) == text(new)
 }
 
 /// A row's object.

@@ -19,6 +19,7 @@ mod arrivals;
 mod completion;
 mod deliveries;
 pub mod index;
+mod finish;
 mod jobs;
 mod objects;
 mod outbox;

@@ -261,11 +261,7 @@ impl Store {
     /// # Errors
     ///
     /// The database fails: then the objects are sent again when the time for the answer is over.
-    pub async fn committed(
-        &self,
-        commitment: &Commitment,
-        wait: impl Fn(u32) -> Duration,
-    ) -> Result<u64, StoreError> {
+    pub async fn committed(&self, commitment: &Commitment, wait: impl Fn(u32) -> Duration) -> Result<u64, StoreError> {
         let (mut tx, now) = (self.begin().await?, now_ms());
         let mut about = 0;
         for sop_instance in &commitment.committed {
@@ -277,13 +273,12 @@ impl Store {
             about += kept.execute(&mut *tx).await?.rows_affected();
         }
         for (sop_instance, reason) in &commitment.failed {
-            let attempts: Option<i64> = sqlx::query_scalar(
-                "SELECT attempts FROM delivery WHERE transaction_uid = ? AND sop_uid = ?",
-            )
-            .bind(&commitment.transaction)
-            .bind(sop_instance.as_str())
-            .fetch_optional(&mut *tx)
-            .await?;
+            let attempts: Option<i64> =
+                sqlx::query_scalar("SELECT attempts FROM delivery WHERE transaction_uid = ? AND sop_uid = ?")
+                    .bind(&commitment.transaction)
+                    .bind(sop_instance.as_str())
+                    .fetch_optional(&mut *tx)
+                    .await?;
             let attempts = u32::try_from(attempts.unwrap_or(0)).unwrap_or(u32::MAX).saturating_add(1);
             let state = if NEVER_COMMITTED.contains(reason) { "refused" } else { "pending" };
             let failed = sqlx::query(

@@ -69,12 +69,13 @@ impl Store {
         rule: &Rule,
     ) -> Result<Apart, StoreError> {
         let (now, sop_instance) = (now_ms(), object.header.sop_instance.as_str());
-        let again = sqlx::query("UPDATE quarantine SET times = times + 1, last_ms = ? WHERE sop_uid = ? AND digest = ?")
-            .bind(now)
-            .bind(sop_instance)
-            .bind(object.digest.to_string())
-            .execute(&mut **tx)
-            .await?;
+        let again =
+            sqlx::query("UPDATE quarantine SET times = times + 1, last_ms = ? WHERE sop_uid = ? AND digest = ?")
+                .bind(now)
+                .bind(sop_instance)
+                .bind(object.digest.to_string())
+                .execute(&mut **tx)
+                .await?;
         if again.rows_affected() > 0 {
             let there = self.quarantine.holds(&object.digest, object.bytes);
             return Ok(if there { Apart::Again } else { Apart::Kept });

@@ -9,7 +9,7 @@
 //! stays rejected.
 
 use sqlx::sqlite::SqliteRow;
-use sqlx::{Row, Sqlite, Transaction};
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use time::OffsetDateTime;
 use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
@@ -73,17 +73,6 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the study has objects of its current result.
-    pub(super) async fn has_results(
-        &self,
-        tx: &mut Transaction<'static, Sqlite>,
-        study: &str,
-    ) -> Result<bool, StoreError> {
-        let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
-        let current = current.bind(study).bind(name(ObjectKind::Rejection));
-        Ok(current.fetch_optional(&mut **tx).await?.is_some())
-    }
-
     /// Puts the objects of a result in the place of those before, and sends them on their way.
     pub(super) async fn replace_results(
         &self,
@@ -112,24 +101,21 @@ impl Store {
             .execute(&mut **tx)
             .await?;
             for destination in &self.policy.destinations {
-                let wanted = match object.kind {
-                    ObjectKind::Rejection => {
-                        destination.reject_superseded && may_have(tx, &destination.name, &rejected).await?
-                    }
-                    kind => destination.objects.contains(&kind) && is_wanted(destination, outcome, &made.flagged),
+                let wanted = if object.kind == ObjectKind::Rejection {
+                    destination.reject_superseded && may_have(tx, &destination.name, &rejected).await?
+                } else {
+                    destination.objects.contains(&object.kind) && is_wanted(destination, outcome, &made.flagged)
                 };
                 if wanted {
                     deliver(tx, &object.sop_instance, &destination.name).await?;
                 }
             }
             if object.kind == ObjectKind::Rejection {
-                sqlx::query(
-                    "UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))",
-                )
-                .bind(object.sop_instance.as_str())
-                .bind(&rejected)
-                .execute(&mut **tx)
-                .await?;
+                sqlx::query("UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))")
+                    .bind(object.sop_instance.as_str())
+                    .bind(&rejected)
+                    .execute(&mut **tx)
+                    .await?;
             }
         }
         Ok(())
@@ -186,12 +172,15 @@ impl Store {
     }
 }
 
+/// Whether the study has objects of its current result.
+pub(super) async fn has_results(connection: &mut SqliteConnection, study: &str) -> Result<bool, StoreError> {
+    let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
+    let current = current.bind(study).bind(name(ObjectKind::Rejection));
+    Ok(current.fetch_optional(connection).await?.is_some())
+}
+
 /// Whether a destination has, or may have, one of these objects.
-async fn may_have(
-    tx: &mut Transaction<'static, Sqlite>,
-    destination: &str,
-    objects: &str,
-) -> Result<bool, StoreError> {
+async fn may_have(tx: &mut Transaction<'static, Sqlite>, destination: &str, objects: &str) -> Result<bool, StoreError> {
     let has = sqlx::query(
         "SELECT 1 FROM delivery WHERE destination = ? AND may_have AND sop_uid IN (SELECT value FROM json_each(?))",
     );

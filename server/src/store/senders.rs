@@ -93,12 +93,12 @@ mod tests {
             addresses: addresses.iter().map(|a| (*a).to_owned()).collect(),
             ..Sender::default()
         };
-        let mut config = Config::default();
-        config.senders = vec![
+        let senders = vec![
             Sender { charset: Some(Charset::Windows1250), ..sender("room 1", &["MAMMO1"], &["10.0.1.0/24"]) },
             Sender { quiet_seconds: Some(60.0), ..sender("MAMMO1 elsewhere", &["MAMMO1"], &[]) },
             Sender { accept: false, ..sender("cellar", &[], &["10.0.9.0/24"]) },
         ];
+        let mut config = Config { senders, ..Config::default() };
         config.dimse.unknown_senders = false;
         let rules = Rules::of(&config);
         let check = |title: Option<&str>, address: Option<&str>, name: Option<&str>, accept: bool| {
