@@ -1,6 +1,7 @@
 //! The binary from the outside: as a stranger at a terminal, as a PACS, as a researcher.
 //!
 //! - `cli`: every subcommand, its formats and exit codes.
+//! - `dicomweb`: QIDO-RS and WADO-RS for clients that others wrote; our own clients against Orthanc.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
@@ -17,6 +18,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod dicomweb;
 mod exam0;
 mod gmic;
 mod import;

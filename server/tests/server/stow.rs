@@ -28,18 +28,22 @@ async fn the_answer_names_each_instance_by_its_own_uid() {
     let answer = server.stow(&bytes(&files)).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.headers["content-type"], "application/dicom+json");
-    let [_, _, instance, class] = uids(&files[0].bytes);
+    let [study, series, instance, class] = uids(&files[0].bytes);
     let json = answer.json();
+    let url = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}");
     assert_eq!(
         json["00081199"]["Value"][0],
         json!({
             "00081150": {"vr": "UI", "Value": [class]},
             "00081155": {"vr": "UI", "Value": [instance]},
-            "00081190": {"vr": "UR"},
+            "00081190": {"vr": "UR", "Value": [url]},
         })
     );
-    // Nothing can be retrieved yet: the URL is there, as its type 2 demands, and empty.
-    assert_eq!(json["00081190"], json!({"vr": "UR"}));
+    // A request without a Host has no better base than the path.
+    assert_eq!(json["00081190"], json!({"vr": "UR", "Value": [format!("/dicom-web/studies/{study}")]}));
+    let proxied = Server::with(|config| config.public_url = Some("https://uvid.example.org/x/".into())).await;
+    let json = proxied.stow(&bytes(&files)).await.json();
+    assert_eq!(json["00081190"]["Value"][0], format!("https://uvid.example.org/x/dicom-web/studies/{study}"));
     let expected: Vec<_> = files.iter().map(|file| (uids(&file.bytes)[2].clone(), None)).collect();
     assert_eq!(items(&answer, STORED), expected);
     assert_eq!(json.as_object().unwrap().len(), 2);
