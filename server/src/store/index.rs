@@ -397,13 +397,11 @@ fn condition(query: &mut QueryBuilder<Sqlite>, column: &'static str, vr: VR, wan
         }
         Match::Range(from, to) => {
             // A time that is known to the minute is the minute's first moment; a bound that is, its first or last.
-            let (value, first, last) = match vr {
-                VR::TM => (
-                    format!("substr({column} || substr('000000.000000', length({column}) + 1), 1, 13)"),
-                    "000000.000000",
-                    "595959.999999",
-                ),
-                _ => (column.to_owned(), "", ""),
+            let (value, first, last) = if vr == VR::TM {
+                let value = format!("substr({column} || substr('000000.000000', length({column}) + 1), 1, 13)");
+                (value, "000000.000000", "595959.999999")
+            } else {
+                (column.to_owned(), "", "")
             };
             let padded = |text: &str, pad: &str| format!("{text}{}", pad.get(text.len()..).unwrap_or_default());
             query.push("(").push(column).push(" IS NOT NULL");

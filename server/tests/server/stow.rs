@@ -180,7 +180,8 @@ async fn what_is_no_store_request_is_refused_with_the_right_status() {
     server.send(accept).await.problem(406, "not-acceptable");
     let gzip = request().header("Content-Encoding", "gzip").body(Body::from(good)).unwrap();
     server.send(gzip).await.problem(415, "media-type");
-    server.get(path).await.problem(405, "method-not-allowed");
+    let put = Request::put(path).body(Body::empty()).unwrap();
+    server.send(put).await.problem(405, "method-not-allowed");
     assert!(server.objects().is_empty(), "nothing may be stored, nor half-stored");
     assert_eq!(server.get("/api/v1/studies").await.ok()["total"], 0);
 }
