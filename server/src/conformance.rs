@@ -126,7 +126,9 @@ fn contexts(text: &mut String) {
 }
 
 fn limits(text: &mut String) {
-    text.push_str("\n### 2.4 Limits\n\nAs `uvid config` prints them; all can be set.\n\n| key | default |\n|---|---|\n");
+    text.push_str(
+        "\n### 2.4 Limits\n\nAs `uvid config` prints them; all can be set.\n\n| key | default |\n|---|---|\n",
+    );
     let config = Config::default();
     let Ok(table) = toml::Table::try_from(&config) else { return };
     for section in ["dimse", "store", "jobs", "outbox", "priors"] {

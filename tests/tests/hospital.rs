@@ -146,7 +146,9 @@ fn sender(name: &str, port: u16, files: &[PathBuf]) -> Option<Command> {
             let modules = std::env::var("TEST_PEERS_NODE").unwrap_or_default();
             let has = Command::new("node").args(["-e", "require('dcmjs-dimse')"]).env("NODE_PATH", &modules).output();
             if !has.is_ok_and(|output| output.status.success()) {
-                eprintln!("skipped: node has no dcmjs-dimse (npm install dcmjs-dimse; TEST_PEERS_NODE names node_modules)");
+                eprintln!(
+                    "skipped: node has no dcmjs-dimse (npm install dcmjs-dimse; TEST_PEERS_NODE names node_modules)"
+                );
                 return None;
             }
             let mut command = Command::new("node");

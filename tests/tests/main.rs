@@ -3,6 +3,7 @@
 //! - `cli`: every subcommand, its formats and exit codes.
 //! - `dimse`: DICOM senders that others wrote.
 //! - `commissioning`: `uvid echo`, `send` and `simulate-pacs`, and our service class user, with nodes that others wrote.
+//! - `dicomweb`: QIDO-RS and WADO-RS for clients that others wrote; our own clients against Orthanc.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
@@ -21,8 +22,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
-mod dimse;
 mod commissioning;
+mod dicomweb;
+mod dimse;
 mod exam0;
 mod gmic;
 mod hospital;
@@ -31,8 +33,8 @@ mod mirai;
 mod models;
 mod nyu_bcc;
 mod nyu_density;
-mod orthanc;
 mod objects;
+mod orthanc;
 mod packages;
 mod peers;
 mod real_files;

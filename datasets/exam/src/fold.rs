@@ -102,8 +102,14 @@ mod tests {
                 assert_eq!(fold(name), expected, "{name}");
             }
         };
-        check("jovanovic^ljiljana", &["Јовановић^Љиљана", "Jovanović^Ljiljana", "JOVANOVIC^LJILJANA", "Jovanovic^Ljiljana^^^"]);
-        check("dordevic^dzana", &["Ђорђевић^Џана", "Đorđević^Džana", "Djordjevic^Dzana", "DORDEVIC^DZANA", "ÐORÐEVIĆ^DŽANA"]);
+        check(
+            "jovanovic^ljiljana",
+            &["Јовановић^Љиљана", "Jovanović^Ljiljana", "JOVANOVIC^LJILJANA", "Jovanovic^Ljiljana^^^"],
+        );
+        check(
+            "dordevic^dzana",
+            &["Ђорђевић^Џана", "Đorđević^Džana", "Djordjevic^Dzana", "DORDEVIC^DZANA", "ÐORÐEVIĆ^DŽANA"],
+        );
         check("njegos^zaklina", &["Његош^Жаклина", "Njegoš^Žaklina", " njegos ^ Zaklina "]);
         check("c\u{107}".replace('ć', "c").as_str(), &["c\u{107}", "cc\u{301}", "ЧЋ"]);
         check("muller strasse", &["Müller  Straße", "müller\tstrasse"]);
@@ -114,10 +120,36 @@ mod tests {
 
     /// The thirty letters of Serbian, in both scripts.
     const LETTERS: [(&str, &str); 30] = [
-        ("а", "a"), ("б", "b"), ("в", "v"), ("г", "g"), ("д", "d"), ("ђ", "đ"), ("е", "e"), ("ж", "ž"), ("з", "z"),
-        ("и", "i"), ("ј", "j"), ("к", "k"), ("л", "l"), ("љ", "lj"), ("м", "m"), ("н", "n"), ("њ", "nj"), ("о", "o"),
-        ("п", "p"), ("р", "r"), ("с", "s"), ("т", "t"), ("ћ", "ć"), ("у", "u"), ("ф", "f"), ("х", "h"), ("ц", "c"),
-        ("ч", "č"), ("џ", "dž"), ("ш", "š"),
+        ("а", "a"),
+        ("б", "b"),
+        ("в", "v"),
+        ("г", "g"),
+        ("д", "d"),
+        ("ђ", "đ"),
+        ("е", "e"),
+        ("ж", "ž"),
+        ("з", "z"),
+        ("и", "i"),
+        ("ј", "j"),
+        ("к", "k"),
+        ("л", "l"),
+        ("љ", "lj"),
+        ("м", "m"),
+        ("н", "n"),
+        ("њ", "nj"),
+        ("о", "o"),
+        ("п", "p"),
+        ("р", "r"),
+        ("с", "s"),
+        ("т", "t"),
+        ("ћ", "ć"),
+        ("у", "u"),
+        ("ф", "f"),
+        ("х", "h"),
+        ("ц", "c"),
+        ("ч", "č"),
+        ("џ", "dž"),
+        ("ш", "š"),
     ];
 
     proptest! {

@@ -52,8 +52,14 @@ pub struct Picture {
 
 /// Whether pixels in a transfer syntax of PS3.6 table A-1 are compressed.
 pub fn is_compressed(syntax: &str) -> bool {
-    !["1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2", "1.2.840.10008.1.2.1.99", "1.2.840.10008.1.2.1.98"]
-        .contains(&syntax)
+    ![
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.1.98",
+    ]
+    .contains(&syntax)
 }
 
 /// How many frames an object has: 0 without pixels.

@@ -146,7 +146,17 @@ fn value(
         b"FL" | b"FD" => Value::Floats(data.numbers(tag).into_iter().map(|n| n.unwrap_or(f64::NAN)).collect()),
         b"AT" => {
             let word = |b: &[u8; 2]| data.encoding.u16(*b);
-            Value::Tags(element.bytes.as_chunks::<2>().0.as_chunks::<2>().0.iter().map(|[g, e]| Tag(word(g), word(e))).collect())
+            Value::Tags(
+                element
+                    .bytes
+                    .as_chunks::<2>()
+                    .0
+                    .as_chunks::<2>()
+                    .0
+                    .iter()
+                    .map(|[g, e]| Tag(word(g), word(e)))
+                    .collect(),
+            )
         }
         b"OB" | b"OD" | b"OF" | b"OL" | b"OV" | b"OW" | b"UN" => Value::Bulk,
         _ if element.bytes.len() > data.text_bytes_max() => Value::Bulk,

@@ -55,10 +55,10 @@ pub use charset::charset_for;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 pub use implicit::to_implicit;
+pub use intake::{AccessionNumber, HeaderView, Intake};
 pub use part10::decoded_syntaxes;
 pub use reference::{Bare, PixelsSeen, declared_charset};
 pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable, read_source};
-pub use intake::{AccessionNumber, HeaderView, Intake};
 
 use kind::Kind;
 use record::Record;

@@ -45,7 +45,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     if let Some(maps) = maps {
         println!("  Heat maps  {}", maps.display());
     }
-    println!("  For a PACS {} ({written} DICOM objects: CAD SR, SR, presentation states, a picture)", results.display());
+    println!(
+        "  For a PACS {} ({written} DICOM objects: CAD SR, SR, presentation states, a picture)",
+        results.display()
+    );
     println!(
         "\nThe exam is synthetic. It shows the road (reading, views, coordinates, transport), not the model: density-v0"
     );

@@ -111,7 +111,11 @@ mod tests {
         check("DS", "wide", json!("wide"));
         check("LO", "", Value::Null);
         check("PN", "Јовановић^Ана", json!({ "Alphabetic": "Јовановић^Ана" }));
-        check("PN", "Yamada^T=山田^太郎=やまだ", json!({ "Alphabetic": "Yamada^T", "Ideographic": "山田^太郎", "Phonetic": "やまだ" }));
+        check(
+            "PN",
+            "Yamada^T=山田^太郎=やまだ",
+            json!({ "Alphabetic": "Yamada^T", "Ideographic": "山田^太郎", "Phonetic": "やまだ" }),
+        );
         check("PN", "=山田", json!({ "Ideographic": "山田" }));
         assert_eq!(tag("7FE00010"), Some(Tag(0x7FE0, 0x0010)));
         assert_eq!(tag("+FE00010"), None);

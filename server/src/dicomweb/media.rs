@@ -86,9 +86,7 @@ impl Media {
         let syntax = self.parameter("transfer-syntax").is_none_or(|syntax| syntax == "*" || syntax == transfer_syntax);
         match self.essence.as_str() {
             "*/*" | "multipart/*" => Some(Packing::Multipart),
-            "multipart/related" => {
-                (syntax && self.parameter("type").is_none_or(|kind| fits(kind))).then_some(Packing::Multipart)
-            }
+            "multipart/related" => (syntax && self.parameter("type").is_none_or(fits)).then_some(Packing::Multipart),
             range => (single && syntax && fits(range)).then_some(Packing::Single),
         }
     }

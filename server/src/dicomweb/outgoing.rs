@@ -123,7 +123,11 @@ impl Sending {
         let Some((file, path, mut hash, digest)) = self.current.take() else { return Ok(None) };
         if piece.is_empty() {
             let found: [u8; 32] = hash.finalize().into();
-            return if found == *digest.as_bytes() { Ok(None) } else { Err(io::Error::other("an object has changed on disk")) };
+            return if found == *digest.as_bytes() {
+                Ok(None)
+            } else {
+                Err(io::Error::other("an object has changed on disk"))
+            };
         }
         hash.update(&piece);
         self.current = Some((file, path, hash, digest));

@@ -24,7 +24,9 @@ const LIMIT_DEFAULT: u32 = 200;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
     /// Too much of it.
-    #[error("a query may have {PAIRS_MAX} parameters, values of {VALUE_CHARACTERS_MAX} characters and lists of {LIST_MAX}")]
+    #[error(
+        "a query may have {PAIRS_MAX} parameters, values of {VALUE_CHARACTERS_MAX} characters and lists of {LIST_MAX}"
+    )]
     TooLarge,
     /// A name that is no attribute.
     #[error("a parameter is neither an attribute nor one of limit, offset, includefield, fuzzymatching")]
@@ -254,7 +256,8 @@ mod tests {
 
     #[test]
     fn paging_and_fields() {
-        let found = query(Level::Series, &[("limit", "5000"), ("offset", "7"), ("includefield", "PatientName,00081030")]);
+        let found =
+            query(Level::Series, &[("limit", "5000"), ("offset", "7"), ("includefield", "PatientName,00081030")]);
         let found = found.expect("a query");
         assert_eq!((found.search.limit, found.search.offset), (1000, 7));
         assert_eq!(found.include, Some(vec![tags::PATIENT_NAME, tags::STUDY_DESCRIPTION]));

@@ -31,9 +31,9 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 use uvid_exam::StudyInstanceUid;
 
-use super::{BASE, answer};
 use super::media::{Media, accepts_dicom_json};
 use super::multipart::{Event, Malformed, Parser};
+use super::{BASE, answer};
 use crate::config::{Config, seconds};
 use crate::http::{App, Path, Problem};
 use crate::metrics as names;

@@ -116,7 +116,8 @@ pub(super) async fn locate(
     }
     let count = all.len();
     let objects = app.store().objects().clone();
-    let there = move || all.into_iter().filter(|object| objects.holds(&object.digest, object.bytes)).collect::<Vec<_>>();
+    let there =
+        move || all.into_iter().filter(|object| objects.holds(&object.digest, object.bytes)).collect::<Vec<_>>();
     let there = tokio::task::spawn_blocking(there).await.map_err(|_| StoreError::Interrupted)?;
     if there.is_empty() { Err(gone()) } else { Ok((there.clone(), there.len() == count)) }
 }
@@ -232,7 +233,8 @@ pub(super) async fn bulkdata(
     let packing = wanted(&headers).iter().find_map(|range| range.takes(OCTETS, &object.transfer_syntax, true));
     let packing = packing.ok_or_else(|| not_acceptable(&[OCTETS]))?;
     let (limits, syntax) = (whole(&app), object.transfer_syntax.clone());
-    let find = move |bytes: &[u8]| listing::bulk(bytes, &limits, &within, tag).map_err(|error| Problem::internal(&error));
+    let find =
+        move |bytes: &[u8]| listing::bulk(bytes, &limits, &within, tag).map_err(|error| Problem::internal(&error));
     let bytes = read(&app, object, find).await??.ok_or_else(missing)?;
     let content_type = format!("{OCTETS}; transfer-syntax={syntax}");
     let part = Part { content_type, location: None, content: Content::Here(bytes.into()) };
@@ -248,7 +250,9 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
     // What anything goes for: as it is.
     let forms = if compressed { vec![stored, native] } else { vec![native] };
     let choice = wanted(headers).into_iter().find_map(|range| {
-        forms.iter().find_map(|(media, syntax, form)| Some((*media, syntax.clone(), *form, range.takes(media, syntax, single)?)))
+        forms.iter().find_map(|(media, syntax, form)| {
+            Some((*media, syntax.clone(), *form, range.takes(media, syntax, single)?))
+        })
     });
     let Some((media, syntax, form, packing)) = choice else {
         return Err(not_acceptable(&forms.iter().map(|(media, ..)| *media).collect::<Vec<_>>()));
@@ -387,7 +391,8 @@ mod tests {
 
     #[test]
     fn frames_are_numbers_from_one() {
-        let check = |list: &str, expected: Option<&[usize]>| assert_eq!(frame_list(list).as_deref(), expected, "{list}");
+        let check =
+            |list: &str, expected: Option<&[usize]>| assert_eq!(frame_list(list).as_deref(), expected, "{list}");
         check("1", Some(&[1]));
         check("1,3,2,2", Some(&[1, 3, 2, 2]));
         for wrong in ["", "0", "1,", ",1", "+1", "-1", "1 ,2", "a", "99999999999999999999999"] {

@@ -103,7 +103,8 @@ impl Archive {
             let (store, current, prior) = (store.clone(), Arc::new(current.clone()), prior.study.clone());
             let left = Arc::clone(&left);
             move |bytes: Vec<u8>| {
-                let (store, current, prior, left) = (store.clone(), Arc::clone(&current), prior.clone(), Arc::clone(&left));
+                let (store, current, prior, left) =
+                    (store.clone(), Arc::clone(&current), prior.clone(), Arc::clone(&left));
                 async move {
                     let size = bytes.len() as u64;
                     let room = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(size));
@@ -125,7 +126,7 @@ impl Archive {
                     async move { taken.await.is_some() }
                 };
                 client::wado_study(web, &prior.study, *bytes_left, go_on).await?;
-            },
+            }
         }
         *bytes_left = left.load(Ordering::Relaxed);
         if *bytes_left == 0 { Err(ArchiveError::TooLarge) } else { Ok(()) }

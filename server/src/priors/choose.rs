@@ -131,7 +131,12 @@ mod tests {
     use uvid_exam::{BirthDate, PatientId};
 
     fn patient(id: &str, issuer: &str, birth_date: &str) -> Patient {
-        Patient { id: PatientId::new(id), issuer: PatientId::new(issuer), birth_date: BirthDate::new(birth_date), name: None }
+        Patient {
+            id: PatientId::new(id),
+            issuer: PatientId::new(issuer),
+            birth_date: BirthDate::new(birth_date),
+            name: None,
+        }
     }
 
     fn candidate(study: &str, of: Patient, date: Option<Date>) -> Candidate {
@@ -141,7 +146,11 @@ mod tests {
     const WANTED: Wanted = Wanted { exams_max: 2, years_max: 4.0 };
 
     fn current() -> Current {
-        Current { study: "1.1".parse().expect("a UID"), patient: patient("7", "A", "19600101"), date: date!(2026 - 11 - 22) }
+        Current {
+            study: "1.1".parse().expect("a UID"),
+            patient: patient("7", "A", "19600101"),
+            date: date!(2026 - 11 - 22),
+        }
     }
 
     #[test]

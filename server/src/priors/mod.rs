@@ -142,12 +142,7 @@ async fn current(store: &Store, study: &StudyInstanceUid) -> Result<Option<Curre
 }
 
 /// How many objects of a fetched study are here, if all of them are of the same woman and earlier.
-async fn confirmed(
-    store: &Store,
-    current: &Current,
-    prior: &Candidate,
-    wanted: Wanted,
-) -> Result<usize, StoreError> {
+async fn confirmed(store: &Store, current: &Current, prior: &Candidate, wanted: Wanted) -> Result<usize, StoreError> {
     let headers = headers(store, &prior.study).await?;
     let all = headers.iter().all(|header| is_prior(current, &candidate(header), wanted).is_ok());
     Ok(if all { headers.len() } else { 0 })

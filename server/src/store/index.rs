@@ -208,7 +208,9 @@ impl Store {
         from(&mut query, search);
         query.push(match search.level {
             Level::Study => " ORDER BY s.study_date DESC, s.study_time DESC, s.study_uid",
-            Level::Series => " ORDER BY s.study_date DESC, s.study_time DESC, s.study_uid, e.series_number, e.series_uid",
+            Level::Series => {
+                " ORDER BY s.study_date DESC, s.study_time DESC, s.study_uid, e.series_number, e.series_uid"
+            }
             Level::Instance => {
                 " ORDER BY s.study_date DESC, s.study_time DESC, s.study_uid, e.series_number, e.series_uid,
                   i.instance_number, i.sop_uid"
@@ -297,7 +299,8 @@ impl Store {
         let mut indexed = 0;
         loop {
             let after = cursor.load(Ordering::Acquire);
-            let mut query = QueryBuilder::<Sqlite>::new("SELECT o.rowid AS at, digest, x.sop_uid IS NOT NULL AS there FROM ");
+            let mut query =
+                QueryBuilder::<Sqlite>::new("SELECT o.rowid AS at, digest, x.sop_uid IS NOT NULL AS there FROM ");
             query.push(table).push(" o LEFT JOIN instance_index x ON x.sop_uid = o.sop_uid WHERE o.rowid > ");
             query.push_bind(after).push(" ORDER BY o.rowid LIMIT ").push_bind(FILL_STEP);
             let rows = query.build().fetch_all(&self.read).await?;
@@ -315,7 +318,9 @@ impl Store {
                         tx.commit().await?;
                         indexed += 1;
                     }
-                    Err(error) => tracing::warn!(%digest, %error, "an object cannot be read and is not found by searches"),
+                    Err(error) => {
+                        tracing::warn!(%digest, %error, "an object cannot be read and is not found by searches")
+                    }
                 }
             }
             cursor.fetch_max(last, Ordering::AcqRel);
@@ -392,13 +397,11 @@ fn condition(query: &mut QueryBuilder<Sqlite>, column: &'static str, vr: VR, wan
         }
         Match::Range(from, to) => {
             // A time that is known to the minute is the minute's first moment; a bound that is, its first or last.
-            let (value, first, last) = match vr {
-                VR::TM => (
-                    format!("substr({column} || substr('000000.000000', length({column}) + 1), 1, 13)"),
-                    "000000.000000",
-                    "595959.999999",
-                ),
-                _ => (column.to_owned(), "", ""),
+            let (value, first, last) = if vr == VR::TM {
+                let value = format!("substr({column} || substr('000000.000000', length({column}) + 1), 1, 13)");
+                (value, "000000.000000", "595959.999999")
+            } else {
+                (column.to_owned(), "", "")
             };
             let padded = |text: &str, pad: &str| format!("{text}{}", pad.get(text.len()..).unwrap_or_default());
             query.push("(").push(column).push(" IS NOT NULL");

@@ -14,12 +14,12 @@
 
 mod accept;
 mod archive;
-mod commitment;
 mod arrivals;
+mod commitment;
 mod completion;
 mod deliveries;
-pub mod index;
 mod finish;
+pub mod index;
 mod jobs;
 mod objects;
 mod outbox;
@@ -51,8 +51,8 @@ pub use completion::{Arrival, Because, Patience, due};
 pub use deliveries::{Changed, Delivery, DeliveryFilter, DeliveryState, Standing};
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
-pub use priors::{Prior, PriorRow, Priors};
 pub use outbox::{Errand, Outgoing, Said};
+pub use priors::{Prior, PriorRow, Priors};
 pub use quarantine::Quarantined;
 pub use requeue::Due;
 pub use results::{Made, ResultRow};
@@ -223,7 +223,18 @@ impl Store {
         let (set_aside, work, asking, outbox, last_urgent) = Default::default();
         let (indexed, policy, _lock) = (Default::default(), policy.into(), lock.into());
         let store = Self {
-            write, read, objects, quarantine, policy, set_aside, work, asking, outbox, last_urgent, indexed, _lock,
+            write,
+            read,
+            objects,
+            quarantine,
+            policy,
+            set_aside,
+            work,
+            asking,
+            outbox,
+            last_urgent,
+            indexed,
+            _lock,
         };
         store.recover().await?;
         store.recover_deliveries().await?;
