@@ -149,7 +149,7 @@ mod tests {
         let data =
             [element(tags::SPECIFIC_CHARACTER_SET, b"ISO_IR 144"), element(tags::SOP_CLASS_UID, b"1.2")].concat();
         assert_eq!(declared_charset(&data, IMPLICIT).as_deref(), Some("ISO_IR 144"));
-        assert_eq!(declared_charset(&data[..19], IMPLICIT), None);
+        assert_eq!(declared_charset(&data[..17], IMPLICIT), None);
         assert_eq!(declared_charset(&element(tags::SOP_CLASS_UID, b"1.2"), IMPLICIT), None);
     }
 
