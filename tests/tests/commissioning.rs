@@ -360,7 +360,7 @@ fn dcmtks_worklist_says_how_urgent_an_order_is() {
     }
     let port = free_port();
     let mut command = Command::new("wlmscpfs");
-    command.args(["-dfp", folder.path().to_str().unwrap(), &port.to_string()]);
+    command.args(["-dfr", "-dfp", folder.path().to_str().unwrap(), &port.to_string()]);
     let _node = node(command, port);
     block_on(async {
         for (number, expected) in [("A1", vec!["STAT"]), ("A2", vec!["ROUTINE"]), ("A3", vec![])] {
