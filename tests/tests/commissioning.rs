@@ -307,11 +307,15 @@ fn dcmtks_archive_is_asked_and_gives() {
         assert_eq!(scu::echo(&qrscp).await, Ok(()));
         assert_eq!(scu::store(&qrscp, &sent).await.expect("an association"), vec![Ok(0); 4]);
         let study = study(&sent[0]);
-        let keys = [(tags::STUDY_INSTANCE_UID, study.clone()), (tags::SOP_INSTANCE_UID, String::new())];
-        let found = scu::find(&qrscp, "IMAGE", &keys, 10).await.expect("answers");
-        let found: BTreeSet<String> = found.into_iter().map(|mut answer| answer.remove(1).1).collect();
+        // PS3.4 section C.4.1.2.1: level by level.
+        let series = [(tags::STUDY_INSTANCE_UID, study.clone()), (tags::SERIES_INSTANCE_UID, String::new())];
+        let mut found = BTreeSet::new();
+        for mut answer in scu::find(&qrscp, "SERIES", &series, 10).await.expect("answers") {
+            let keys = [series[0].clone(), answer.remove(1), (tags::SOP_INSTANCE_UID, String::new())];
+            let images = scu::find(&qrscp, "IMAGE", &keys, 10).await.expect("answers");
+            found.extend(images.into_iter().map(|mut image| image.remove(2).1));
+        }
         assert_eq!(found, uids(&sent));
-        assert_eq!(scu::find(&qrscp, "IMAGE", &keys, 2).await.expect("answers").len(), 2);
         let files = Mutex::new(Vec::new());
         let take = async |file| {
             files.lock().unwrap().push(object(file));
@@ -356,7 +360,7 @@ fn dcmtks_worklist_says_how_urgent_an_order_is() {
     }
     let port = free_port();
     let mut command = Command::new("wlmscpfs");
-    command.args(["-dfp", folder.path().to_str().unwrap(), &port.to_string()]);
+    command.args(["-dfr", "-dfp", folder.path().to_str().unwrap(), &port.to_string()]);
     let _node = node(command, port);
     block_on(async {
         for (number, expected) in [("A1", vec!["STAT"]), ("A2", vec!["ROUTINE"]), ("A3", vec![])] {
