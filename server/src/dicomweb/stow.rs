@@ -65,6 +65,9 @@ async fn respond(app: &App, addressed: Option<&StudyInstanceUid>, request: Reque
     // No connection, as in tests: no address.
     let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connection| connection.0.ip());
     let origin = Origin { address, ..Origin::default() };
+    if !app.store().policy().senders.rule(&origin).accept {
+        return Problem::new(StatusCode::FORBIDDEN, "sender-not-allowed", "this address may not send").into_response();
+    }
     match receive(app, addressed, origin, &parts.headers, &mut body).await {
         Ok(answers) => {
             let all = answers.len();

@@ -15,7 +15,9 @@ use dicom_ul::pdu::{
 
 use super::classes::{IMPLICIT_LITTLE, STORAGE_COMMITMENT, Service};
 use super::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
-use crate::config::{Config, Dimse, Network, Sender};
+use crate::config::{Config, Dimse};
+use crate::store::senders::Rules;
+use crate::store::{Door, Origin};
 
 /// The DICOM Application Context Name (PS3.7 A.2.1).
 pub(super) const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
@@ -49,17 +51,6 @@ pub(super) enum No {
     Rejected(AssociationRJ, &'static str),
     /// The request makes no sense: A-ABORT.
     Invalid,
-}
-
-/// The rule for a sender: the first that matches.
-pub(super) fn sender<'a>(config: &'a Config, ae_title: &str, address: IpAddr) -> Option<&'a Sender> {
-    config.senders.iter().find(|sender| {
-        let titles = &sender.ae_titles;
-        let networks = &sender.addresses;
-        (titles.is_empty() || titles.iter().any(|title| title.trim() == ae_title))
-            && (networks.is_empty()
-                || networks.iter().filter_map(|text| Network::parse(text)).any(|network| network.contains(address)))
-    })
 }
 
 /// Decides. `full`: there are as many associations as may be.
@@ -138,7 +129,8 @@ fn admit(request: &AssociationRQ, address: IpAddr, config: &Config, full: bool) 
         return refuse(UserReason::CalledAETitleNotRecognized, "rejected-called-ae-title");
     }
     let title = &request.calling_ae_title;
-    let allowed = sender(config, title, address).map_or(config.dimse.unknown_senders, |sender| sender.accept);
+    let origin = Origin { door: Door::Push, ae_title: Some(title.clone()), address: Some(address) };
+    let allowed = Rules::of(config).rule(&origin).accept;
     // PS3.8 table 9-11: sixteen spaces are no title.
     if !allowed || title.is_empty() || !title.bytes().all(|b| (b' '..=b'~').contains(&b)) {
         return refuse(UserReason::CallingAETitleNotRecognized, "rejected-calling-ae-title");

@@ -20,7 +20,7 @@ use super::association::{Answer, Peer};
 use super::classes::Service;
 use super::command::{Command, element};
 use super::listen::Shared;
-use super::negotiate::{self, Context};
+use super::negotiate::Context;
 use super::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 use crate::config::Charset;
 use crate::metrics as names;
@@ -61,8 +61,7 @@ impl Receiving {
             ae_title: Some(peer.ae_title.clone()),
             address: Some(peer.address),
         };
-        let rule = negotiate::sender(&shared.config, &peer.ae_title, peer.address);
-        let charset = rule.and_then(|sender| sender.charset);
+        let charset = shared.store.policy().senders.rule(&origin).charset;
         let state = open(&command, &context, peer, shared).await;
         Self { command, context, origin, charset, state }
     }

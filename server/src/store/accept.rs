@@ -20,6 +20,7 @@ use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid
 use super::arrivals::{New, News, write_view};
 use super::quarantine::Apart;
 use super::results::charset_name;
+use super::same::DataSetFile;
 use super::senders::Rule;
 use super::{Digest, Staged, Store, StoreError, now_ms};
 use crate::metrics as names;
@@ -226,6 +227,11 @@ impl Taking<'_> {
             .await?;
         if let Some(row) = found {
             let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
+            if digest != object.digest && self.same_data_set(&digest, object).await {
+                self.push(header).await?;
+                self.tell(header, false);
+                return Ok(Ok(accepted(Kept::SameAgain)));
+            }
             if digest != object.digest {
                 self.keep_apart(object).await?;
                 return Ok(Err(Refusal::of(header, Refused::Different)));
@@ -253,6 +259,18 @@ impl Taking<'_> {
         self.tell(header, true);
         self.files.push((object.path().to_owned(), object.digest));
         Ok(Ok(accepted(Kept::New)))
+    }
+
+    /// Whether two files differ in their file meta information alone: each sender writes its own (PS3.10 section 7.1).
+    async fn same_data_set(&self, kept: &Digest, object: &Staged) -> bool {
+        let (kept, staged) = (self.store.objects().path(kept), object.path().to_owned());
+        let limits = self.store.policy().dicom;
+        let same = move || {
+            let (kept, staged) = (DataSetFile::open(&kept, &limits)?, DataSetFile::open(&staged, &limits)?);
+            kept.equals(staged)
+        };
+        // What cannot be compared is not the same.
+        tokio::task::spawn_blocking(same).await.is_ok_and(|same| same.unwrap_or(false))
     }
 
     /// Whether an object is one that we have made of a result. A PACS may have changed its bytes.

@@ -28,6 +28,7 @@ mod quarantine;
 mod requeue;
 mod results;
 mod role;
+mod same;
 pub mod senders;
 mod studies;
 mod urgency;
