@@ -114,16 +114,8 @@ fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<I
     for (_, mark) in reading.marks.iter().enumerate().filter(|(at, _)| !in_pair(*at)) {
         all.push(individual(mark.intent, finding(context, mark, Contains)));
     }
-    for (image, category) in &reading.compositions {
-        let item = Item::new(Contains, codes::SINGLE_IMAGE_FINDING, Value::Code(codes::BREAST_COMPOSITION))
-            .with([rendering(Intent::Required)])
-            .with(algorithm(context, Properties))
-            .with([
-                Item::new(Properties, codes::BREAST_COMPOSITION, Value::Code(category.clone())),
-                image_at(Inferred, *image),
-            ]);
-        all.push(individual(Intent::Required, item));
-    }
+    // A breast's density is in the impression and, coded, in the Comprehensive 3D SR: as a single image finding the
+    // template would have its place in the image, which the package does not give.
     for (image, quality, _) in &reading.unusable {
         let quality = Item::new(Properties, codes::QUALITY_FINDING, Value::Code(quality.clone())).with([Item::new(
             Properties,

@@ -79,8 +79,6 @@ pub struct Reading<'a> {
     pub images: Vec<&'a Source>,
     /// Regions, by image, the strongest first.
     pub marks: Vec<Mark<'a>>,
-    /// BI-RADS density by image: the concept of CID 6000.
-    pub compositions: Vec<(usize, Concept)>,
     /// Images that could not be used: what of CID 6041, and the code of why.
     pub unusable: Vec<(usize, Concept, &'static str)>,
     /// Pairs of marks in the CC and the MLO view of a breast.
@@ -109,7 +107,6 @@ impl<'a> Reading<'a> {
         let unusable = unusable(context, &images);
         let (points, recommended) = points(context, scores);
         let mut marks = Vec::new();
-        let mut compositions = Vec::new();
         let mut done = Vec::new();
         for image in scores.iter().flat_map(|s| &s.images) {
             let Some(at) = place(&image.sop_instance) else { continue };
@@ -120,8 +117,6 @@ impl<'a> Reading<'a> {
                 let center = center(&outline);
                 marks.push(Mark { image: at, number, region, outline, center, intent });
             }
-            let letter = image.outputs.iter().filter(|o| o.name == "density").find_map(|o| category(&o.value));
-            compositions.extend(letter.and_then(codes::density).map(|concept| (at, concept)));
         }
         let failed = match &report.outcome {
             Ok(_) => unusable.iter().map(|(at, ..)| *at).collect(),
@@ -135,7 +130,6 @@ impl<'a> Reading<'a> {
         let pairs = pairs(&images, &marks);
         Self {
             pairs,
-            compositions,
             unusable,
             points,
             recommended,
@@ -150,7 +144,7 @@ impl<'a> Reading<'a> {
 
     /// Whether anything is reported of a single image.
     pub fn has_findings(&self) -> bool {
-        !(self.marks.is_empty() && self.compositions.is_empty() && self.unusable.is_empty())
+        !(self.marks.is_empty() && self.unusable.is_empty())
     }
 
     /// The code of CID 6047. That an image is unusable is the finding of an analysis of its own, which succeeded.
