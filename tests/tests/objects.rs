@@ -154,7 +154,7 @@ fn detected(sources: &[Source]) -> Scores {
         breasts: vec![breast(Laterality::Left, 0.65), breast(Laterality::Right, 0.21)],
         exam: vec![
             score("malignant", 0.65),
-            probability("p_malignant", 0.1234567890123456789),
+            probability("p_malignant", 0.123_456_789_012_345_68),
             Output {
                 name: "malignant_percentile".into(),
                 value: Value::Percentile(Percentile::among(RawScore::new(0.65).unwrap(), &[0.0, 0.5, 1.0]).unwrap()),
@@ -453,7 +453,11 @@ fn holds(all: &[(String, ObjectKind, serde_json::Value)]) {
         {
             let value = match &output.value {
                 Value::RelativeRisk { ratio, .. } => *ratio,
-                other => match other.number() {
+                other @ (Value::Score(_)
+                | Value::Probability(_)
+                | Value::Risk { .. }
+                | Value::Percentile(_)
+                | Value::Category(_)) => match other.number() {
                     Some(number) => number,
                     None => continue,
                 },

@@ -66,8 +66,6 @@ pub struct Point<'a> {
     pub number: u32,
     /// The package's.
     pub point: &'a OperatingPoint,
-    /// Who set another threshold at this site: then nobody measured what was measured.
-    pub set_by: Option<&'a str>,
     /// The threshold in force.
     pub threshold: f64,
 }
@@ -228,9 +226,8 @@ fn points<'a>(context: &Context<'a>, scores: Option<&'a Scores>) -> (Vec<Point<'
     let mut points: Vec<Point<'a>> = Vec::new();
     for point in all.iter().filter(of) {
         let flag = scores.and_then(|s| s.flags.iter().find(|f| f.point == point.name && f.output == point.output));
-        let set_by = flag.and_then(|f| f.set_by.as_deref());
         let threshold = flag.map_or(point.threshold, |f| f.threshold);
-        points.push(Point { number: 0, point, set_by, threshold });
+        points.push(Point { number: 0, point, threshold });
     }
     points.sort_by(|a, b| b.threshold.total_cmp(&a.threshold));
     for (number, point) in (1..).zip(&mut points) {
