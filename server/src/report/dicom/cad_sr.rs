@@ -11,7 +11,7 @@ use super::content::Relation::{Acquisition, Contains, Inferred, Modifier, Proper
 use super::content::{Concept, Item, Value};
 use super::document::document;
 use super::modules::{self, Form};
-use super::reading::{Intent, Mark, Point, Reading, Work};
+use super::reading::{Intent, Mark, Reading, Work};
 use super::{Context, ObjectError, ResultObject, codes, words};
 use crate::config::ObjectKind;
 
@@ -114,16 +114,8 @@ fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<I
     for (_, mark) in reading.marks.iter().enumerate().filter(|(at, _)| !in_pair(*at)) {
         all.push(individual(mark.intent, finding(context, mark, Contains)));
     }
-    for (image, category) in &reading.compositions {
-        let item = Item::new(Contains, codes::SINGLE_IMAGE_FINDING, Value::Code(codes::BREAST_COMPOSITION))
-            .with([rendering(Intent::Required)])
-            .with(algorithm(context, Properties))
-            .with([
-                Item::new(Properties, codes::BREAST_COMPOSITION, Value::Code(category.clone())),
-                image_at(Inferred, *image),
-            ]);
-        all.push(individual(Intent::Required, item));
-    }
+    // A breast's density is in the impression and, coded, in the Comprehensive 3D SR: as a single image finding the
+    // template would have its place in the image, which the package does not give.
     for (image, quality, _) in &reading.unusable {
         let quality = Item::new(Properties, codes::QUALITY_FINDING, Value::Code(quality.clone())).with([Item::new(
             Properties,
@@ -244,32 +236,12 @@ fn analyses(context: &Context<'_>, reading: &Reading<'_>) -> Item {
     item
 }
 
-/// TID 4023: what was measured at each point, where the threshold is the one that it was measured at.
+/// TID 4023. Its table is left out: a CODE may not have a CONTAINER as a property (PS3.3 table A.35.5-2).
 fn operating_points(reading: &Reading<'_>) -> Vec<Item> {
     let Some((last, recommended)) = reading.points.last().zip(reading.recommended) else { return Vec::new() };
     let number = |name: Concept, n: u32, unit: Concept| Item::new(Properties, name, Value::Number(f64::from(n), unit));
-    let row = |point: &Point<'_>| {
-        let uvid_model::OperatingPoint { name, output, source, .. } = point.point;
-        let source = point.set_by.unwrap_or(source);
-        let described = format!("{name}: {output} >= {}. {source}", point.threshold);
-        let mut items = vec![Item::new(Properties, codes::OPERATING_POINT_DESCRIPTION, Value::Text(described))];
-        if point.set_by.is_none() {
-            let percent = |share: f64| Value::Number(share * 100.0, codes::PERCENT);
-            items.push(Item::new(Properties, codes::CASE_SPECIFICITY, percent(point.point.specificity)));
-            items.push(Item::new(Properties, codes::CASE_SENSITIVITY, percent(point.point.sensitivity)));
-        }
-        let value = Value::Number(f64::from(point.number), codes::ZERO_TO_N);
-        Item::new(Contains, codes::CAD_OPERATING_POINT, value).with(items)
-    };
-    let table = Item::new(Properties, codes::OPERATING_POINT_TABLE, Value::Container(None))
-        .with([
-            Item::new(Contains, codes::X_CONCEPT, Value::Code(codes::CASE_SPECIFICITY)),
-            Item::new(Contains, codes::Y_CONCEPT, Value::Code(codes::CASE_SENSITIVITY)),
-        ])
-        .with(reading.points.iter().map(row));
     vec![
-        number(codes::MAXIMUM_OPERATING_POINT, last.number, codes::ONE_TO_N),
+        number(codes::MAXIMUM_OPERATING_POINT, last.number, codes::ZERO_TO_N),
         number(codes::RECOMMENDED_OPERATING_POINT, recommended, codes::ZERO_TO_N),
-        table,
     ]
 }

@@ -56,14 +56,8 @@ concepts! {
     CAD_OPERATING_POINT = "111071" "DCM" "CAD Operating Point";
     MAXIMUM_OPERATING_POINT = "111072" "DCM" "Maximum CAD Operating Point";
     RECOMMENDED_OPERATING_POINT = "111092" "DCM" "Recommended CAD Operating Point";
-    OPERATING_POINT_TABLE = "111093" "DCM" "Operating Point Table";
-    OPERATING_POINT_DESCRIPTION = "111081" "DCM" "CAD Operating Point Description";
-    X_CONCEPT = "122698" "DCM" "X-Concept";
-    Y_CONCEPT = "122699" "DCM" "Y-Concept";
-    CASE_SPECIFICITY = "111090" "DCM" "Case Specificity";
-    CASE_SENSITIVITY = "111088" "DCM" "Case Sensitivity";
     COMPOSITE_FEATURE = "111015" "DCM" "Composite Feature";
-    COMPOSITE_TYPE = "111016" "DCM" "Composite type";
+    COMPOSITE_TYPE = "111016" "DCM" "Composite Type";
     RELATED_SPATIALLY = "111154" "DCM" "Target content items are related spatially";
     SCOPE_OF_FEATURE = "111057" "DCM" "Scope of Feature";
     ON_MULTIPLE_IMAGES = "111158" "DCM" "Feature detected on multiple images";

@@ -66,8 +66,6 @@ pub struct Point<'a> {
     pub number: u32,
     /// The package's.
     pub point: &'a OperatingPoint,
-    /// Who set another threshold at this site: then nobody measured what was measured.
-    pub set_by: Option<&'a str>,
     /// The threshold in force.
     pub threshold: f64,
 }
@@ -79,8 +77,6 @@ pub struct Reading<'a> {
     pub images: Vec<&'a Source>,
     /// Regions, by image, the strongest first.
     pub marks: Vec<Mark<'a>>,
-    /// BI-RADS density by image: the concept of CID 6000.
-    pub compositions: Vec<(usize, Concept)>,
     /// Images that could not be used: what of CID 6041, and the code of why.
     pub unusable: Vec<(usize, Concept, &'static str)>,
     /// Pairs of marks in the CC and the MLO view of a breast.
@@ -109,7 +105,6 @@ impl<'a> Reading<'a> {
         let unusable = unusable(context, &images);
         let (points, recommended) = points(context, scores);
         let mut marks = Vec::new();
-        let mut compositions = Vec::new();
         let mut done = Vec::new();
         for image in scores.iter().flat_map(|s| &s.images) {
             let Some(at) = place(&image.sop_instance) else { continue };
@@ -120,8 +115,6 @@ impl<'a> Reading<'a> {
                 let center = center(&outline);
                 marks.push(Mark { image: at, number, region, outline, center, intent });
             }
-            let letter = image.outputs.iter().filter(|o| o.name == "density").find_map(|o| category(&o.value));
-            compositions.extend(letter.and_then(codes::density).map(|concept| (at, concept)));
         }
         let failed = match &report.outcome {
             Ok(_) => unusable.iter().map(|(at, ..)| *at).collect(),
@@ -135,7 +128,6 @@ impl<'a> Reading<'a> {
         let pairs = pairs(&images, &marks);
         Self {
             pairs,
-            compositions,
             unusable,
             points,
             recommended,
@@ -150,7 +142,7 @@ impl<'a> Reading<'a> {
 
     /// Whether anything is reported of a single image.
     pub fn has_findings(&self) -> bool {
-        !(self.marks.is_empty() && self.compositions.is_empty() && self.unusable.is_empty())
+        !(self.marks.is_empty() && self.unusable.is_empty())
     }
 
     /// The code of CID 6047. That an image is unusable is the finding of an analysis of its own, which succeeded.
@@ -234,9 +226,8 @@ fn points<'a>(context: &Context<'a>, scores: Option<&'a Scores>) -> (Vec<Point<'
     let mut points: Vec<Point<'a>> = Vec::new();
     for point in all.iter().filter(of) {
         let flag = scores.and_then(|s| s.flags.iter().find(|f| f.point == point.name && f.output == point.output));
-        let set_by = flag.and_then(|f| f.set_by.as_deref());
         let threshold = flag.map_or(point.threshold, |f| f.threshold);
-        points.push(Point { number: 0, point, set_by, threshold });
+        points.push(Point { number: 0, point, threshold });
     }
     points.sort_by(|a, b| b.threshold.total_cmp(&a.threshold));
     for (number, point) in (1..).zip(&mut points) {
