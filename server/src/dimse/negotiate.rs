@@ -171,6 +171,7 @@ fn roles(variables: &[UserVariableItem]) -> Vec<UserVariableItem> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::Sender;
 
     const MAMMOGRAM: &str = "1.2.840.10008.5.1.4.1.1.1.2";
 
