@@ -58,7 +58,9 @@ fn root(context: &Context<'_>, reading: &Reading<'_>) -> Item {
 /// TID 4020; TID 1602 and 1603 have the same items but for study date and time.
 pub(super) fn library_entry(source: &uvid_datasets::dicom::Source, with_study: bool) -> Item {
     let mut items = Vec::new();
-    let laterality = source.laterality.map(|l| Value::Code(codes::breast(l)));
+    // The CAD report says which breast (CID 6022), the measurement report which side (CID 244).
+    let side = if with_study { codes::breast } else { codes::side };
+    let laterality = source.laterality.map(|l| Value::Code(side(l)));
     items.extend(laterality.map(|value| Item::new(Acquisition, codes::IMAGE_LATERALITY, value)));
     items.extend(source.view.map(|view| {
         let modifiers = source.modifiers.iter().map(|m| Value::Code(codes::modifier(*m)));
@@ -241,7 +243,7 @@ fn operating_points(reading: &Reading<'_>) -> Vec<Item> {
     let Some((last, recommended)) = reading.points.last().zip(reading.recommended) else { return Vec::new() };
     let number = |name: Concept, n: u32, unit: Concept| Item::new(Properties, name, Value::Number(f64::from(n), unit));
     vec![
-        number(codes::MAXIMUM_OPERATING_POINT, last.number, codes::ZERO_TO_N),
+        number(codes::MAXIMUM_OPERATING_POINT, last.number, codes::ARBITRARY),
         number(codes::RECOMMENDED_OPERATING_POINT, recommended, codes::ZERO_TO_N),
     ]
 }

@@ -130,6 +130,7 @@ concepts! {
     ZERO_TO_ONE = "{0:1}" "UCUM" "range: 0:1";
     ZERO_TO_N = "{0:n}" "UCUM" "range: 0:n";
     ONE_TO_N = "{1:n}" "UCUM" "range: 1:n";
+    ARBITRARY = "[arb'U]" "UCUM" "arbitrary unit";
     PIXELS = "{pixels}" "UCUM" "pixels";
     NO_SCORE = "no-score" "99UVID" "Why there is no score";
     FLAGGED = "flagged" "99UVID" "At or above the operating point";
