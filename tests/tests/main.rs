@@ -14,6 +14,7 @@
 //! - `models`: several models at once: shadows, results made again, differences, costs.
 //! - `objects`: reports as DICOM objects, before validators and readers that others wrote.
 //! - `peers`: clients that others wrote.
+//! - `priors`: earlier exams, from a PACS that has others, too.
 //! - `real_files`: files from real equipment.
 //! - `structure`: who may use whom.
 //!
@@ -37,6 +38,7 @@ mod objects;
 mod orthanc;
 mod packages;
 mod peers;
+mod priors;
 mod real_files;
 #[allow(dead_code)]
 #[path = "../../model/tests/fixtures/recipe_weights.rs"]

@@ -98,10 +98,10 @@ impl Orthanc {
         serde_json::from_str(&answer.body_mut().read_to_string().ok()?).ok()
     }
 
-    /// A file that it holds.
-    pub(crate) fn file(&self, instance: &str) -> Vec<u8> {
-        let mut answer = ureq::get(format!("{}/instances/{instance}/file", self.http)).call().expect("a file");
-        answer.body_mut().with_config().limit(1 << 30).read_to_vec().expect("its bytes")
+    /// Stores a file by its own API.
+    pub(crate) fn store(&self, file: &[u8]) {
+        let answer = ureq::post(format!("{}/instances", self.http)).send(file).expect("stored");
+        assert_eq!(answer.status(), 200);
     }
 
     /// `POST` of JSON.

@@ -109,6 +109,18 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ReadError> {
     header::header(&file, &file.data_set(limits))
 }
 
+/// The same, its text in the set that it really is in, whatever it declares: by a rule about its sender.
+///
+/// # Errors
+///
+/// Those of [`read_header`].
+pub fn read_header_as(bytes: &[u8], limits: &Limits, repair: Repair) -> Result<Header, ReadError> {
+    let file = part10::open(bytes, limits)?;
+    let mut data = file.data_set(limits);
+    data.charset = charset::Charset::repaired(repair);
+    header::header(&file, &data)
+}
+
 /// Reads a file whole: a mammogram of one frame with its pixels, anything else as [`Content::Listed`].
 ///
 /// A mammogram whose pixels cannot be decoded is listed with [`Fate::Unreadable`], so that the study knows of it.

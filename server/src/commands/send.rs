@@ -1,4 +1,4 @@
-//! `uvid send`: DICOM files to a node by C-STORE.
+//! `uvid send`: DICOM files to a node by C-STORE, or to a DICOMweb server by STOW-RS.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
@@ -17,11 +17,12 @@ use walkdir::WalkDir;
 use super::Ended;
 use super::progress::bar;
 use super::remotes::Nodes;
+use crate::dicomweb::client::{self, Web};
 use crate::dimse::scu::storage::{Kind, Storing};
 use crate::dimse::scu::{Remote, ScuError, ToStore, request_commitment};
 use crate::simulate::shuffle;
 
-/// Send DICOM files to a node, as a modality or PACS would.
+/// Send DICOM files to a node (C-STORE) or a DICOMweb server (STOW-RS), as a modality or PACS would.
 ///
 /// Each file goes in its own transfer syntax; where the node takes an uncompressed one only in Implicit VR Little
 /// Endian, in that. No file is sent twice unless --repeat says so: what was under way when a connection broke counts as
@@ -31,6 +32,7 @@ use crate::simulate::shuffle;
 Examples:
   uvid send exam/ --to pacs                                     a node of the configuration
   uvid send exam/ --to localhost:11112 --called UVID            a server here
+  uvid send exam/ --to https://pacs/dicom-web                   a DICOMweb server, by STOW-RS
   uvid send exams/ --to pacs --commit                           and ask whether it keeps them
   uvid send exams/ --to localhost:11112 --called UVID --associations 4 --shuffle 7 --repeat 2
                                                                 four senders at once, worst order, everything twice
@@ -62,8 +64,21 @@ pub struct Args {
     /// Ask the node to commit to what it took (Storage Commitment), and wait for its word on the same association.
     #[arg(long)]
     commit: bool,
+    /// With a URL: the file whose first line is sent as the Authorization header.
+    #[arg(long, value_name = "FILE")]
+    authorization_file: Option<PathBuf>,
+    /// With a URL of https: certificates of the authorities that the server's must come from, PEM.
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     how: Nodes,
+}
+
+/// Who is sent to.
+#[derive(Clone)]
+enum Target {
+    Node(Box<Remote>),
+    Web(Web),
 }
 
 /// A file to send.
@@ -90,13 +105,13 @@ struct Outcomes {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
-    anyhow::ensure!(
-        !(args.to.starts_with("http://") || args.to.starts_with("https://")),
-        "{}: sending by STOW-RS is not there yet; give a node or HOST:PORT",
-        args.to
-    );
-    let config = args.how.configuration()?;
-    let remote = args.how.remote(&config, &args.to)?;
+    let target = if args.to.starts_with("http://") || args.to.starts_with("https://") {
+        anyhow::ensure!(!args.commit, "only a node commits (Storage Commitment); a URL does not");
+        Target::Web(Web::new(&args.to, args.authorization_file.as_deref(), args.ca.as_deref())?)
+    } else {
+        let config = args.how.configuration()?;
+        Target::Node(Box::new(args.how.remote(&config, &args.to)?))
+    };
     let (mut files, strange) = files(&args.paths)?;
     anyhow::ensure!(!files.is_empty(), "there is no DICOM file to send");
     files = (0..args.repeat).flat_map(|_| files.clone()).collect();
@@ -104,10 +119,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         shuffle(&mut files, seed);
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-    runtime.block_on(send(args, &remote, files, strange))
+    runtime.block_on(send(args, &target, files, strange))
 }
 
-async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<NotSent>) -> anyhow::Result<Ended> {
+async fn send(args: &Args, target: &Target, files: Vec<File>, strange: Vec<NotSent>) -> anyhow::Result<Ended> {
     let start = Instant::now();
     let progress = Arc::new(bar("sending", files.len(), "files"));
     let count = files.len();
@@ -121,7 +136,15 @@ async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<NotSe
     let delay = Duration::from_millis(args.delay_ms);
     let lanes: Vec<_> = lanes
         .into_iter()
-        .map(|lane| tokio::spawn(send_lane(remote.clone(), lane, delay, Arc::clone(&progress))))
+        .map(|lane| {
+            let (target, progress) = (target.clone(), Arc::clone(&progress));
+            tokio::spawn(async move {
+                match target {
+                    Target::Node(remote) => send_lane(*remote, lane, delay, progress).await,
+                    Target::Web(web) => send_lane_by_web(web, lane, delay, progress).await,
+                }
+            })
+        })
         .collect();
     let mut outcomes = Outcomes { not_taken: strange, ..Outcomes::default() };
     for lane in lanes {
@@ -136,7 +159,10 @@ async fn send(args: &Args, remote: &Remote, files: Vec<File>, strange: Vec<NotSe
     if outcomes.taken.is_empty() {
         anyhow::bail!("nothing was sent to {}", args.to);
     }
-    let kept = !args.commit || commit(remote, outcomes.taken).await?;
+    let kept = match target {
+        Target::Node(remote) if args.commit => commit(remote, outcomes.taken).await?,
+        Target::Node(_) | Target::Web(_) => true,
+    };
     Ok(if well && kept { Ended::Well } else { Ended::NotAll })
 }
 
@@ -174,6 +200,30 @@ async fn send_lane(remote: Remote, files: Vec<File>, delay: Duration, progress: 
         storing.close().await;
     }
     outcomes
+}
+
+/// One request after another, a file each.
+async fn send_lane_by_web(web: Web, files: Vec<File>, delay: Duration, progress: Arc<ProgressBar>) -> Outcomes {
+    let mut outcomes = Outcomes::default();
+    for file in files {
+        tokio::time::sleep(delay).await;
+        match stow(&web, &file).await {
+            Ok(()) => {
+                outcomes.bytes += file.bytes;
+                outcomes.taken.push((file.sop_class, file.sop_instance));
+            }
+            Err(why) => outcomes.not_taken.push((file.path, why)),
+        }
+        progress.inc(1);
+    }
+    outcomes
+}
+
+async fn stow(web: &Web, file: &File) -> Result<(), String> {
+    let bytes = tokio::fs::read(&file.path).await.map_err(|error| format!("it cannot be read ({error})"))?;
+    let object = ToStore { sop_class: file.sop_class.clone(), sop_instance: file.sop_instance.clone(), bytes };
+    let said = client::stow(web, std::slice::from_ref(&object)).await.map_err(|error| error.to_string())?;
+    said.into_iter().try_for_each(|said| said).map_err(|failure| failure.to_string())
 }
 
 async fn store(storing: &mut Storing, file: &File) -> Result<u16, ScuError> {

@@ -168,7 +168,7 @@ fn ask_neighbours(config: &Config, store: &Store, stop: &CancellationToken) -> a
         };
         tokio::spawn(worklist::run(store.clone(), ask, stop.clone()));
     }
-    if config.priors.always
+    if config.priors.wanted()
         && let Some(archive) = priors::Archive::of(config).context("priors")?
     {
         tokio::spawn(priors::work(store.clone(), archive, config.clone(), stop.clone()));

@@ -278,7 +278,7 @@ settings! {
         ca: Option<PathBuf> = None;
         /// How objects are fetched from `node`: `get` or `move`.
         retrieve: Retrieve = Retrieve::Get;
-        /// Fetch them whether the model package wants them or not.
+        /// Fetch them although no model package of this version looks at them: they are kept beside the study.
         always: bool = false;
         /// Exams.
         exams_max: usize = 2;
@@ -288,6 +288,13 @@ settings! {
         bytes_max: u64 = 2 << 30;
         /// Seconds that a study waits for its priors; beyond: it is scored without.
         wait_seconds_max: f64 = 120.0;
+    }
+}
+
+impl Priors {
+    /// Whether earlier exams are looked for.
+    pub fn wanted(&self) -> bool {
+        self.always && (self.node.is_some() || self.url.is_some())
     }
 }
 

@@ -539,7 +539,8 @@ mod tests {
             "00081199": { "vr": "SQ", "Value": [{}] },
             "nonsense": {},
         }));
-        let found: Vec<_> = found.iter().map(|(tag, text)| (json::name(*tag), text.as_str())).collect();
+        let mut found: Vec<_> = found.iter().map(|(tag, text)| (json::name(*tag), text.as_str())).collect();
+        found.sort();
         let expected = [("00080050", ""), ("00080061", "MG\\SR"), ("00100010", "A^B=山"), ("00201208", "4")];
         assert_eq!(found, expected.map(|(name, text)| (name.to_owned(), text)));
     }

@@ -15,7 +15,7 @@ use super::problem::{Common, Path};
 use super::{App, Problem, ProblemJson};
 use crate::report::DISCLAIMER;
 use crate::report::json::{FlagJson, OutputJson, PackageJson, ReasonJson, ReportJson};
-use crate::store::{Filter, Instance, Outcome, Run, Study, StudyState};
+use crate::store::{Filter, Instance, Outcome, Prior, Priors, ResultRow, Run, Study, StudyState};
 
 /// Where a study stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -162,6 +162,50 @@ pub(super) struct StudyJson {
     objects: Vec<InstanceJson>,
     /// Its runs, latest first. Where one was superseded, images came later.
     runs: Vec<RunJson>,
+    /// Objects made of its results for the PACS, in the order in which they were made; `/dicom-web` has them.
+    results: Vec<ResultJson>,
+    /// Earlier exams of the same woman; null if nobody has looked for them.
+    priors: Option<PriorsJson>,
+}
+
+/// An object made of a result.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ResultJson {
+    /// `cad-sr`, `sr`, `gsps`, `sc`, `pdf`, or `rejection` (of earlier results).
+    kind: String,
+    /// SOP Instance UID (0008,0018).
+    sop_instance: String,
+    /// SOP Class UID (0008,0016).
+    sop_class: String,
+    /// Series Instance UID (0020,000E).
+    series: String,
+    /// When it was made, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    made: String,
+    /// Whether a later result stands in its place.
+    superseded: bool,
+}
+
+/// What came of the search for earlier exams.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PriorsJson {
+    /// Why the search is not whole; null if it is.
+    problem: Option<String>,
+    /// What the archive knows of this patient, latest first.
+    found: Vec<PriorJson>,
+}
+
+/// An exam that the archive knows.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct PriorJson {
+    /// Study Instance UID (0020,000D).
+    study: String,
+    /// Study Date (0008,0020) as `YYYY-MM-DD`, where it was looked at.
+    date: Option<String>,
+    /// Objects fetched.
+    instances: u32,
+    /// `fetched`, or why it is no prior: `other-patient`, `not-earlier`, `too-old`, `enough` …
+    code: String,
 }
 
 /// An object of a study.
@@ -250,6 +294,8 @@ pub(super) async fn one(State(app): State<App>, Path(study): Path<String>) -> Re
         report,
         objects: objects.into_iter().map(InstanceJson::from).collect(),
         runs: runs.into_iter().map(|run| RunJson::new(&uid, run)).collect(),
+        results: app.store().results(&uid).await?.into_iter().map(ResultJson::from).collect(),
+        priors: app.store().priors(&uid).await?.map(PriorsJson::from),
     }))
 }
 
@@ -258,6 +304,27 @@ pub(super) async fn found(app: &App, uid: &str) -> Result<(StudyInstanceUid, Stu
     let uid: StudyInstanceUid = uid.parse().map_err(|_| Problem::not_found("study"))?;
     let study = app.store().study(&uid).await?.ok_or_else(|| Problem::not_found("study"))?;
     Ok((uid, study))
+}
+
+impl From<ResultRow> for ResultJson {
+    fn from(row: ResultRow) -> Self {
+        Self {
+            kind: row.kind,
+            sop_instance: row.sop_instance.to_string(),
+            sop_class: row.sop_class.to_string(),
+            series: row.series,
+            made: rfc3339(row.made),
+            superseded: row.superseded,
+        }
+    }
+}
+
+impl From<Priors> for PriorsJson {
+    fn from(priors: Priors) -> Self {
+        let found = priors.found.into_iter();
+        let found = found.map(|Prior { study, date, instances, code }| PriorJson { study, date, instances, code });
+        Self { problem: priors.problem, found: found.collect() }
+    }
 }
 
 impl SummaryJson {

@@ -8,13 +8,14 @@
 //! already there are refused and kept apart (see [`super::quarantine`]). Our own results, sent back by a PACS that
 //! forwards what it gets, are accepted and dropped: to score a study again because its score has come would never end.
 
+use std::io::Read;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use metrics::counter;
 use sqlx::{Row, Sqlite, Transaction};
 use tracing::warn;
-use uvid_datasets::dicom::{Header, ReadError};
+use uvid_datasets::dicom::{self, Header, ReadError, Repair};
 use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 use super::arrivals::{New, News, write_view};
@@ -261,6 +262,18 @@ impl Taking<'_> {
         Ok(Ok(accepted(Kept::New)))
     }
 
+    /// An object's header, its text read by the rule for its sender; `None` if the beginning of the file does not do.
+    async fn header_as(&self, object: &Staged, repair: Repair) -> Option<Header> {
+        let (path, bytes_max) = (object.path().to_owned(), self.store.policy().header_bytes_max);
+        let limits = self.store.policy().dicom;
+        let read = move || {
+            let mut first = Vec::new();
+            std::fs::File::open(path).ok()?.take(bytes_max).read_to_end(&mut first).ok()?;
+            dicom::read_header_as(&first, &limits, repair).ok()
+        };
+        tokio::task::spawn_blocking(read).await.ok().flatten()
+    }
+
     /// Whether two files differ in their file meta information alone: each sender writes its own (PS3.10 section 7.1).
     async fn same_data_set(&self, kept: &Digest, object: &Staged) -> bool {
         let (kept, staged) = (self.store.objects().path(kept), object.path().to_owned());
@@ -329,7 +342,11 @@ impl Taking<'_> {
         .bind(acquisition)
         .execute(&mut *self.tx)
         .await?;
-        super::index::put(&mut self.tx, header).await?;
+        let read_as = match self.rule.charset {
+            Some(charset) => self.header_as(object, charset.into()).await,
+            None => None,
+        };
+        super::index::put(&mut self.tx, read_as.as_ref().unwrap_or(header)).await?;
         Ok(())
     }
 

@@ -129,6 +129,15 @@ pub struct Queue {
     pub shadows_running: u64,
 }
 
+/// Whether a job waits for earlier exams: its study was not looked for yet (see `priors`), and ?6 milliseconds since it
+/// was due are not over.
+macro_rules! waits_for_priors {
+    () => {
+        "(?6 IS NOT NULL AND role = 'production' AND due_ms + ?6 > ?1
+          AND NOT EXISTS (SELECT 1 FROM prior_search p WHERE p.study_uid = job.study_uid))"
+    };
+}
+
 /// A job that is due later than this after its quiet time was made so by a clock that has been set back since.
 const CLOCK_MS_MAX: i64 = 3_600_000;
 
@@ -154,24 +163,29 @@ impl Store {
     /// The database fails.
     pub async fn claim(&self) -> Result<Option<Job>, StoreError> {
         let mut tx = self.begin().await?;
-        let claimed = sqlx::query(
+        let claimed = sqlx::query(concat!(
             "UPDATE job SET state = 'running', attempts = attempts + 1
              WHERE (study_uid, role) = (
                  SELECT study_uid, role FROM job
                  WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2) AND role IN (SELECT value FROM json_each(?3))
-                   AND (role = 'production' OR NOT EXISTS (
+                   AND NOT ",
+            waits_for_priors!(),
+            " AND (role = 'production' OR NOT EXISTS (
                         SELECT 1 FROM job
-                        WHERE state = 'due' AND role = 'production' AND (due_ms <= ?1 OR due_ms > ?2)))
+                        WHERE state = 'due' AND role = 'production' AND (due_ms <= ?1 OR due_ms > ?2) AND NOT ",
+            waits_for_priors!(),
+            "))
                  ORDER BY role <> 'production',
                           CASE WHEN ?4 AND NOT urgent AND due_ms <= ?5 THEN 0 WHEN urgent THEN 1 ELSE 2 END,
                           due_ms, study_uid, role LIMIT 1)
-             RETURNING study_uid, role, generation, attempts, because, urgent",
-        )
+             RETURNING study_uid, role, generation, attempts, because, urgent"
+        ))
         .bind(now_ms())
         .bind(now_ms() + duration_ms(self.policy.senders.quiet_max()) + CLOCK_MS_MAX)
         .bind(self.served())
         .bind(self.last_urgent.load(Ordering::Relaxed))
         .bind(now_ms() - duration_ms(self.policy.urgent_wait))
+        .bind(self.policy.priors_wait.map(duration_ms))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
@@ -208,10 +222,14 @@ impl Store {
     ///
     /// The database fails.
     pub async fn next_due(&self) -> Result<Option<Duration>, StoreError> {
-        let next = sqlx::query(
-            "SELECT min(due_ms) AS due FROM job WHERE state = 'due' AND role IN (SELECT value FROM json_each(?))",
-        );
-        let row = next.bind(self.served()).fetch_one(&self.read).await?;
+        let next = sqlx::query(concat!(
+            "SELECT min(due_ms + CASE WHEN ",
+            waits_for_priors!(),
+            " THEN ?6 ELSE 0 END) AS due
+             FROM job WHERE state = 'due' AND role IN (SELECT value FROM json_each(?3))"
+        ));
+        let next = next.bind(now_ms()).bind(None::<i64>).bind(self.served()).bind(None::<i64>).bind(None::<i64>);
+        let row = next.bind(self.policy.priors_wait.map(duration_ms)).fetch_one(&self.read).await?;
         let due: Option<i64> = row.try_get("due")?;
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }

@@ -129,6 +129,8 @@ pub struct Policy {
     pub destinations: Vec<Destination>,
     /// How they are delivered.
     pub outbox: Outbox,
+    /// For how long a study that is due waits for its earlier exams; `None`: nobody looks for them.
+    pub priors_wait: Option<Duration>,
     /// Whether the modality worklist is asked how urgent a study is.
     pub worklist: bool,
     /// Bytes of objects that are kept apart.
@@ -157,6 +159,7 @@ impl From<&Config> for Policy {
             results: config.results.clone(),
             destinations: config.destinations.clone(),
             outbox: config.outbox.clone(),
+            priors_wait: config.priors.wanted().then(|| seconds(config.priors.wait_seconds_max)),
             worklist: config.urgent.worklist.is_some(),
             quarantine_bytes_max: config.store.quarantine_bytes_max,
             quarantine_objects_max: config.store.quarantine_objects_max,

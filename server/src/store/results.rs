@@ -93,7 +93,7 @@ impl Store {
             .bind(job.study.as_str())
             .bind(object.series.as_str())
             .bind(object.sop_class.as_str())
-            .bind(name(object.kind))
+            .bind(object.kind.name())
             .bind(run_id)
             .bind(Digest::of(&object.bytes).to_string())
             .bind(i64::try_from(object.bytes.len()).unwrap_or(i64::MAX))
@@ -132,13 +132,13 @@ impl Store {
         )
         .bind(now_ms())
         .bind(study)
-        .bind(name(ObjectKind::Rejection))
+        .bind(ObjectKind::Rejection.name())
         .execute(&mut **tx)
         .await?;
         sqlx::query("UPDATE result SET superseded_ms = ? WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?")
             .bind(now_ms())
             .bind(study)
-            .bind(name(ObjectKind::Rejection))
+            .bind(ObjectKind::Rejection.name())
             .execute(&mut **tx)
             .await?;
         Ok(())
@@ -159,7 +159,7 @@ impl Store {
                    AND d.destination IN (SELECT value FROM json_each(?)))
              ORDER BY made_ms, sop_uid",
         );
-        let rows = rows.bind(study).bind(name(ObjectKind::Rejection)).bind(wanting).fetch_all(&mut **tx).await?;
+        let rows = rows.bind(study).bind(ObjectKind::Rejection.name()).bind(wanting).fetch_all(&mut **tx).await?;
         let uid = |_| StoreError::Invalid("UID");
         let row = |row: &SqliteRow| {
             Ok((
@@ -175,7 +175,7 @@ impl Store {
 /// Whether the study has objects of its current result.
 pub(super) async fn has_results(connection: &mut SqliteConnection, study: &str) -> Result<bool, StoreError> {
     let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
-    let current = current.bind(study).bind(name(ObjectKind::Rejection));
+    let current = current.bind(study).bind(ObjectKind::Rejection.name());
     Ok(current.fetch_optional(connection).await?.is_some())
 }
 
@@ -218,18 +218,6 @@ fn is_wanted(destination: &Destination, outcome: Outcome, flagged: &[String]) ->
             Some(point) => flagged.contains(point),
             None => !flagged.is_empty(),
         },
-    }
-}
-
-/// A kind of object as in the configuration, the database and the API.
-pub(super) fn name(kind: ObjectKind) -> &'static str {
-    match kind {
-        ObjectKind::CadSr => "cad-sr",
-        ObjectKind::Sr => "sr",
-        ObjectKind::Gsps => "gsps",
-        ObjectKind::Sc => "sc",
-        ObjectKind::Pdf => "pdf",
-        ObjectKind::Rejection => "rejection",
     }
 }
 
@@ -300,7 +288,7 @@ mod tests {
             assert_eq!(serde_json::to_value(charset).unwrap(), charset_name(charset));
         }
         for kind in [ObjectKind::CadSr, ObjectKind::Sr, ObjectKind::Gsps, ObjectKind::Sc, ObjectKind::Pdf] {
-            assert_eq!(serde_json::to_value(kind).unwrap(), name(kind));
+            assert_eq!(serde_json::to_value(kind).unwrap(), kind.name());
         }
     }
 }
