@@ -162,7 +162,9 @@ settings! {
         connections_max: usize = 512;
         /// Studies that one page of `/api/v1/studies` may hold.
         page_studies_max: u32 = 200;
-        /// Heat maps drawn at once; beyond: they wait.
+        /// Answers that one search by QIDO-RS may hold; beyond: a warning says how many there are.
+        search_results_max: u32 = 1_000;
+        /// Heat maps and other pictures drawn at once, and objects read for their metadata or frames; beyond: they wait.
         heatmaps_max: usize = 2;
         /// For open requests to end once the server was told to stop.
         shutdown_seconds_max: f64 = 10.0;
@@ -180,6 +182,11 @@ settings! {
         header_bytes_max: u64 = 4 << 20;
         /// Bytes of a file that may be read whole for that; beyond: the instance fails with C000.
         identify_bytes_max: u64 = 256 << 20;
+        /// Bytes of objects that came under the SOP Instance UID of another one, and are kept apart in `quarantine/`;
+        /// beyond: they are refused all the same, and not kept.
+        quarantine_bytes_max: u64 = 8 << 30;
+        /// How many they are.
+        quarantine_objects_max: u64 = 10_000;
     }
 }
 
@@ -196,6 +203,8 @@ settings! {
         attempts_max: u32 = 5;
         /// Seconds until a failed attempt is repeated.
         retry_seconds: f64 = 5.0;
+        /// Seconds after which a study that is not urgent takes turns with urgent ones, instead of waiting for them all.
+        urgent_wait_seconds_max: f64 = 1_800.0;
     }
 }
 
@@ -219,7 +228,9 @@ impl Config {
 
     /// What one study may cost.
     pub fn limits(&self) -> Limits {
-        let file_bytes_max = bytes(self.http.part_bytes_max);
+        // By DIMSE the data set is counted, without the file's head.
+        let dimse_bytes_max = self.dimse.object_bytes_max.saturating_add(4096);
+        let file_bytes_max = bytes(self.http.part_bytes_max.max(dimse_bytes_max));
         let dicom = dicom::Limits { file_bytes_max, ..self.dicom_limits() };
         Limits { dicom, study_pixels_max: self.dicom.study_pixels_max }
     }
@@ -250,11 +261,14 @@ impl Config {
             ("http.uploads_max", http.uploads_max as u64, 1),
             ("http.connections_max", http.connections_max as u64, 1),
             ("http.page_studies_max", u64::from(http.page_studies_max), 1),
+            ("http.search_results_max", u64::from(http.search_results_max), 1),
             ("http.heatmaps_max", http.heatmaps_max as u64, 1),
             ("store.study_instances_max", u64::from(self.store.study_instances_max), 1),
             ("store.free_bytes_min", self.store.free_bytes_min, 0),
             ("store.header_bytes_max", self.store.header_bytes_max, 4096),
             ("store.identify_bytes_max", self.store.identify_bytes_max, self.store.header_bytes_max),
+            ("store.quarantine_bytes_max", self.store.quarantine_bytes_max, 0),
+            ("store.quarantine_objects_max", self.store.quarantine_objects_max, 0),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
             ("dimse.associations_max", self.dimse.associations_max as u64, 1),
             ("dimse.associations_per_address_max", self.dimse.associations_per_address_max as u64, 1),
@@ -285,6 +299,7 @@ impl Config {
             ("jobs.quiet_seconds", jobs.quiet_seconds, 0.0),
             ("jobs.hard_seconds", jobs.hard_seconds, 0.0),
             ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
+            ("jobs.urgent_wait_seconds_max", jobs.urgent_wait_seconds_max, 0.0),
             ("dimse.request_seconds_max", self.dimse.request_seconds_max, 0.1),
             ("dimse.idle_seconds_max", self.dimse.idle_seconds_max, 0.1),
             ("dimse.quiet_seconds_max", self.dimse.quiet_seconds_max, 0.1),

@@ -98,6 +98,8 @@ impl Models {
 pub struct Engine {
     work: mpsc::Sender<Work>,
     models: Arc<OnceLock<Arc<Models>>>,
+    store: ObjectStore,
+    limits: Limits,
 }
 
 struct Work {
@@ -121,7 +123,7 @@ impl Engine {
     ) -> std::io::Result<(Self, oneshot::Receiver<Result<(), E>>)> {
         let (work, queue) = mpsc::channel(1);
         let (loaded, when_loaded) = oneshot::channel();
-        let engine = Self { work, models: Arc::default() };
+        let engine = Self { work, models: Arc::default(), store: store.clone(), limits };
         let models = Arc::clone(&engine.models);
         std::thread::Builder::new().name("engine".into()).spawn(move || {
             let models = match load() {
@@ -155,6 +157,27 @@ impl Engine {
         let (answer, when_answered) = oneshot::channel();
         self.work.send(Work { role, making, objects, span: Span::current(), answer }).await.map_err(|_| Ended)?;
         when_answered.await.map_err(|_| Ended)
+    }
+}
+
+impl Engine {
+    /// The objects of a report that was made without scoring: of a study that was given up. Not on the engine's thread,
+    /// which may be what failed.
+    pub async fn objects_of(
+        &self,
+        role: &Role,
+        report: &Report,
+        objects: &[(SopInstanceUid, Digest)],
+        making: Making,
+    ) -> Vec<ResultObject> {
+        let Some(models) = self.models().cloned() else { return Vec::new() };
+        let (role, report, objects) = (role.clone(), report.clone(), objects.to_vec());
+        let (store, limits) = (self.store.clone(), self.limits);
+        let make = move || {
+            let model = models.of(&role)?;
+            Some(objects_of(&report, &objects, model, &making, &store, &limits))
+        };
+        tokio::task::spawn_blocking(make).await.ok().flatten().unwrap_or_default()
     }
 }
 
@@ -196,9 +219,8 @@ fn made(make: impl FnOnce() -> Made) -> Vec<ResultObject> {
     objects
 }
 
-/// The objects of a report that was made without scoring: of a study that was given up. It reads the files' headers and
-/// may wait for the disk.
-pub fn objects_of(
+/// The objects of a report that was made without scoring. It reads the files' headers and may wait for the disk.
+fn objects_of(
     report: &Report,
     objects: &[(SopInstanceUid, Digest)],
     model: &Predictor,

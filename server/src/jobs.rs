@@ -6,12 +6,14 @@
 //!
 //! Invariants: a result is kept exactly once (see [`crate::store`]); a job that could not be ended because the
 //! database fails is tried again until it is; a study that makes the computation panic, or takes the process down with
-//! it, is given up after `jobs.attempts_max` attempts with [`Reason::ModelFailed`].
+//! it, is given up after `jobs.attempts_max` attempts with [`Reason::ModelFailed`]; objects
+//! are made of production's results alone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
+use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use uvid_exam::{PackageId, Reason};
@@ -21,8 +23,9 @@ use crate::engine::{Answer, Engine, Models, Unusable};
 use crate::metrics as names;
 use crate::pipeline::Stages;
 use crate::report::Report;
+use crate::report::dicom::{Making, ResultObject};
 use crate::report::json::ReportJson;
-use crate::store::{Job, Outcome, Role, Store, StoreError};
+use crate::store::{Job, Made, Outcome, Role, Store, StoreError};
 
 /// The longest wait before the queue is looked at again, whatever it said.
 const POLL: Duration = Duration::from_secs(60);
@@ -96,15 +99,25 @@ impl Worker {
         if job.attempt > self.policy.attempts_max {
             return self.give_up(job, package, self.crashed()).await;
         }
+        if job.attempt == 1
+            && job.role == Role::Production
+            && let Some(because) = job.because
+        {
+            let urgent = if job.urgent { "yes" } else { "no" };
+            counter!(names::DUE, "because" => because.name(), "urgent" => urgent).increment(1);
+        }
         let start = Instant::now();
         let answer = tokio::select! {
-            answer = self.engine.score(job.role.clone(), job.objects.clone(), None) => answer,
+            answer = self.engine.score(job.role.clone(), job.objects.clone(), self.making(job)) => answer,
             () = self.stop.cancelled() => return self.abandon(job).await,
         };
         match answer {
-            Ok(Answer::Report(report, _objects)) => {
+            Ok(Answer::Report(report, objects)) => {
                 let outcome = if report.outcome.is_ok() { Outcome::Scored } else { Outcome::NotScored };
-                self.keep(job, outcome, &report, start).await;
+                if report.outcome.as_ref().is_err_and(|reasons| reasons.contains(&Reason::SeveralPatients)) {
+                    error!("the study's objects are of several patients; nothing is scored until they are sorted out");
+                }
+                self.keep(job, outcome, &report, objects, start).await;
             }
             Ok(Answer::Lost(lost)) => {
                 counter!(names::LOST).increment(1);
@@ -149,17 +162,37 @@ impl Worker {
             outcome: Err(vec![because]),
             stages: Stages::default(),
         };
-        self.keep(job, Outcome::Failed, &report, Instant::now()).await;
+        let objects = match self.making(job) {
+            Some(making) => self.engine.objects_of(&job.role, &report, &job.objects, making).await,
+            None => Vec::new(),
+        };
+        self.keep(job, Outcome::Failed, &report, objects, Instant::now()).await;
     }
 
-    /// Keeps a result, however often the database has to be asked.
-    async fn keep(&self, job: &Job, outcome: Outcome, report: &Report, start: Instant) {
+    /// What is to be made of a job's result: of a shadow's, nothing.
+    fn making(&self, job: &Job) -> Option<Making> {
+        let results = &self.store.policy().results;
+        let wanted = job.role == Role::Production && !(results.objects.is_empty() && job.supersedes.is_empty());
+        wanted.then(|| Making {
+            kinds: results.objects.iter().copied().collect(),
+            language: results.language,
+            uid_root: results.uid_root.clone(),
+            at: OffsetDateTime::now_utc(),
+            charsets: job.charsets.clone(),
+            supersedes: job.supersedes.clone(),
+        })
+    }
+
+    /// Keeps a result with what was made of it, however often the database has to be asked.
+    async fn keep(&self, job: &Job, outcome: Outcome, report: &Report, objects: Vec<ResultObject>, start: Instant) {
+        let flags = report.outcome.iter().flat_map(|scores| &scores.flags).filter(|flag| flag.flagged);
+        let made = Made { objects, flagged: flags.map(|flag| flag.point.clone()).collect() };
         let json = match serde_json::to_string(&ReportJson::of(&job.study, report)) {
             Ok(json) => json,
             Err(error) => return error!(%error, "the report is no JSON; the study stays in the queue"),
         };
         let input_digest = job.input_digest(&report.package, &self.models.site(&job.role));
-        while let Err(error) = self.store.finish(job, &input_digest, outcome, &json).await {
+        while let Err(error) = self.store.finish_with(job, &input_digest, outcome, &json, &made).await {
             if self.stop.is_cancelled() {
                 return;
             }

@@ -5,6 +5,7 @@
 pub mod commands;
 pub mod compare;
 pub mod config;
+pub mod conformance;
 pub mod dicomweb;
 pub mod dimse;
 pub mod engine;
@@ -17,4 +18,6 @@ pub mod pipeline;
 pub mod priors;
 pub mod report;
 pub mod rescore;
+pub mod simulate;
 pub mod store;
+pub mod worklist;

@@ -22,9 +22,13 @@ enum Command {
     Score(commands::score::Args),
     Serve(commands::serve::Args),
     Rescore(commands::rescore::Args),
+    Outbox(commands::outbox::Args),
     Model(commands::model::Args),
     Phantom(commands::phantom::Args),
     Config(commands::config::Args),
+    Echo(commands::echo::Args),
+    Send(commands::send::Args),
+    SimulatePacs(commands::simulate_pacs::Args),
 }
 
 fn main() -> ExitCode {
@@ -33,9 +37,13 @@ fn main() -> ExitCode {
         Command::Score(args) => commands::score::run(&args),
         Command::Serve(args) => commands::serve::run(&args),
         Command::Rescore(args) => commands::rescore::run(&args),
+        Command::Outbox(args) => commands::outbox::run(&args),
         Command::Model(args) => commands::model::run(&args),
         Command::Phantom(args) => commands::phantom::run(&args),
         Command::Config(args) => commands::config::run(&args),
+        Command::Echo(args) => commands::echo::run(&args),
+        Command::Send(args) => commands::send::run(&args),
+        Command::SimulatePacs(args) => commands::simulate_pacs::run(&args),
     };
     match ended {
         Ok(ended) => ended.into(),

@@ -1,7 +1,7 @@
 //! What is counted and measured: the names, and the recorder behind `/metrics`.
 //!
 //! Invariant: every label's values come from a set that is fixed in the program (results, roles, outcomes, reason
-//! codes, stages, routes, methods, status codes). No UID, address or patient is one.
+//! codes, stages, routes, methods, status codes) or in the configuration (destinations). No UID, address or patient is one.
 
 use std::sync::OnceLock;
 
@@ -10,6 +10,16 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 /// Objects received, by result: `new`, `same-again`, or a refusal's code.
 pub const INSTANCES: &str = "uvid_instances_received_total";
+/// Objects that came under the UID of another one, by what became of their bytes: `kept`, `again`, `full`.
+pub const QUARANTINED: &str = "uvid_quarantined_total";
+/// Studies that the worker took, by why they were due and whether they are urgent.
+pub const DUE: &str = "uvid_studies_due_total";
+/// Results sent, by destination and result: `taken`, `not-now`, `not-sent`, `refused`.
+pub const SENT: &str = "uvid_results_sent_total";
+/// Deliveries, by destination (`orphaned`: none of the configuration) and state.
+pub const DELIVERIES: &str = "uvid_deliveries";
+/// Seconds since the oldest delivery that is still pending was made, by destination.
+pub const OLDEST_DELIVERY: &str = "uvid_oldest_pending_delivery_seconds";
 /// Runs ended, by role (`production`, `shadow`) and outcome.
 pub const STUDIES: &str = "uvid_studies_total";
 /// Reasons why studies were not scored, by role and code.
@@ -32,6 +42,14 @@ pub const REQUESTS: &str = "uvid_http_requests_total";
 pub const REQUEST_SECONDS: &str = "uvid_http_request_seconds";
 /// STOW-RS requests refused or broken off, by problem code.
 pub const STOW_PROBLEMS: &str = "uvid_stow_problems_total";
+/// DICOM associations and connections ended, by outcome.
+pub const DIMSE_ASSOCIATIONS: &str = "uvid_dimse_associations_total";
+/// DICOM connections open.
+pub const DIMSE_OPEN: &str = "uvid_dimse_open";
+/// C-STORE requests answered, by status in hexadecimal.
+pub const DIMSE_STORES: &str = "uvid_dimse_stores_total";
+/// Bytes of data sets that came by C-STORE.
+pub const DIMSE_BYTES: &str = "uvid_dimse_bytes_total";
 /// Always 1; its labels say which program and model this is.
 pub const INFO: &str = "uvid_info";
 
@@ -63,6 +81,11 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
 
 fn describe() {
     describe_counter!(INSTANCES, "Objects received, by result: new, same-again, or why they were refused.");
+    describe_counter!(QUARANTINED, "Objects that came under the UID of another one, by what became of their bytes.");
+    describe_counter!(DUE, "Studies taken to be scored, by why they were due and whether they are urgent.");
+    describe_counter!(SENT, "Results sent, by destination and what came of it.");
+    describe_gauge!(DELIVERIES, "Deliveries of results, by destination and state.");
+    describe_gauge!(OLDEST_DELIVERY, Unit::Seconds, "Age of the oldest delivery that is still pending.");
     describe_counter!(STUDIES, "Runs that ended, by role and outcome.");
     describe_counter!(REASONS, "Reasons why studies were not scored, by role and code.");
     describe_counter!(OBJECTS_NOT_MADE, "Objects of results that could not be made, by reason.");
@@ -74,5 +97,9 @@ fn describe() {
     describe_counter!(REQUESTS, "HTTP requests answered.");
     describe_histogram!(REQUEST_SECONDS, Unit::Seconds, "Time until an HTTP answer began.");
     describe_counter!(STOW_PROBLEMS, "STOW-RS requests refused as a whole, by problem code.");
+    describe_counter!(DIMSE_ASSOCIATIONS, "DICOM associations and connections that ended, by outcome.");
+    describe_gauge!(DIMSE_OPEN, "DICOM connections open.");
+    describe_counter!(DIMSE_STORES, "C-STORE requests answered, by status in hexadecimal.");
+    describe_counter!(DIMSE_BYTES, Unit::Bytes, "Bytes of data sets that came by C-STORE.");
     describe_gauge!(INFO, "Always 1; the labels name the program's version and the model package.");
 }

@@ -1,11 +1,15 @@
 //! The binary from the outside: as a stranger at a terminal, as a PACS, as a researcher.
 //!
 //! - `cli`: every subcommand, its formats and exit codes.
+//! - `dimse`: DICOM senders that others wrote.
+//! - `commissioning`: `uvid echo`, `send` and `simulate-pacs`, and our service class user, with nodes that others wrote.
+//! - `dicomweb`: QIDO-RS and WADO-RS for clients that others wrote; our own clients against Orthanc.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
 //! - `nyu_bcc`, `nyu_density`: packages of NYU's other models, from DICOM to what was published.
 //! - `packages`: what those tests make packages with.
+//! - `hospital`, `orthanc`: a PACS, senders that others wrote, and Uvid between them.
 //! - `import`: published checkpoints of the others become packages.
 //! - `models`: several models at once: shadows, results made again, differences, costs.
 //! - `objects`: reports as DICOM objects, before validators and readers that others wrote.
@@ -18,14 +22,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod commissioning;
+mod dicomweb;
+mod dimse;
 mod exam0;
 mod gmic;
+mod hospital;
 mod import;
 mod mirai;
 mod models;
 mod nyu_bcc;
 mod nyu_density;
 mod objects;
+mod orthanc;
 mod packages;
 mod peers;
 mod real_files;

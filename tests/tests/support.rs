@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -94,6 +94,7 @@ pub(crate) fn output(outputs: &Value, name: &str) -> f64 {
 pub(crate) struct Server {
     process: Child,
     pub(crate) url: String,
+    _out: BufReader<ChildStdout>,
 }
 
 impl Server {
@@ -103,18 +104,35 @@ impl Server {
 
     /// With settings, each as `--set` takes it.
     pub(crate) fn with(data: &Path, settings: &[&str]) -> Self {
-        let mut process = uvid()
-            .args(["serve", "--listen", "127.0.0.1:0", "--set", "dimse.listen=127.0.0.1:0", "--data-dir"])
+        let mut command = uvid();
+        command.args(["serve", "--set", "dimse.listen=127.0.0.1:0"]);
+        command.args(settings.iter().flat_map(|setting| ["--set", setting]));
+        Self::spawn(command, data)
+    }
+
+    /// With a configuration file.
+    pub(crate) fn configured(data: &Path, file: &Path) -> Self {
+        let mut command = uvid();
+        command.args(["serve", "--config"]).arg(file);
+        Self::spawn(command, data)
+    }
+
+    fn spawn(mut command: Command, data: &Path) -> Self {
+        let log = data.with_extension("log");
+        let log = std::fs::File::options().create(true).append(true).open(log).map_or(Stdio::null(), Stdio::from);
+        let mut process = command
+            .args(["--listen", "127.0.0.1:0", "--data-dir"])
             .arg(data)
-            .args(settings.iter().flat_map(|setting| ["--set", setting]))
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .stderr(log)
             .spawn()
             .expect("uvid starts");
-        let out = process.stdout.take().expect("piped");
-        let line = BufReader::new(out).lines().next().expect("a line").expect("UTF-8");
-        let url = line.rsplit(' ').next().expect("a URL").to_owned();
-        Self { process, url }
+        // Held open: more lines follow, and a server does not start whose words nobody can read.
+        let mut out = BufReader::new(process.stdout.take().expect("piped"));
+        let mut line = String::new();
+        out.read_line(&mut line).expect("a line");
+        let url = line.trim_end().rsplit(' ').next().expect("a URL").to_owned();
+        Self { process, url, _out: out }
     }
 
     /// `GET` as JSON; `None` unless the status is 200.

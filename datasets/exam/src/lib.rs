@@ -9,6 +9,7 @@
 
 mod assemble;
 mod fate;
+mod fold;
 mod kind;
 mod mammogram;
 mod patient;
@@ -22,6 +23,7 @@ mod window;
 
 pub use assemble::{Assembly, Exam, Rules};
 pub use fate::{Because, Fate};
+pub use fold::fold;
 pub use kind::{Acquisition, Implant, Intent};
 pub use mammogram::{Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing};
 pub use patient::{BirthDate, Patient, PatientId, PatientName, SeriesDescription};

@@ -249,7 +249,7 @@ impl<'a> Walk<'a> {
     }
 
     /// A walk through the next item, or `None` behind the last.
-    fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
+    pub(super) fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
         if self.left() < 8 {
             return Ok(None);
         }
@@ -352,6 +352,16 @@ impl<'a> DataSet<'a> {
         self.elements.get(&tag)
     }
 
+    /// All of them, by tag.
+    pub(super) fn elements(&self) -> impl Iterator<Item = (Tag, &Element<'a>)> {
+        self.elements.iter().map(|(tag, element)| (*tag, element))
+    }
+
+    /// Bytes of a text beyond which it is not read as one.
+    pub(super) fn text_bytes_max(&self) -> usize {
+        self.limits.text_bytes_max
+    }
+
     /// What occurs twice, here or in an item of a sequence that is read.
     pub(super) fn repeated(&self) -> Repeated {
         let items = SEQUENCES.iter().flat_map(|&tag| self.items(tag));
@@ -388,6 +398,23 @@ impl<'a> DataSet<'a> {
             items.push(Self::parse_at(item, &self.limits, self.charset.clone(), depth));
         }
         items
+    }
+
+    /// All items of a sequence, or where it breaks off.
+    pub(super) fn items_whole(&self, tag: Tag) -> Result<Vec<DataSet<'a>>, Break> {
+        let Some(mut walk) = self.inside(tag) else { return Ok(Vec::new()) };
+        let depth = self.depth + 1;
+        if depth > self.limits.sequence_depth_max {
+            return walk.broken("sequences are nested too deep");
+        }
+        let mut items = Vec::new();
+        while let Some(item) = walk.item(depth)? {
+            items.push(Self::parse_at(item, &self.limits, self.charset.clone(), depth));
+        }
+        if walk.left() > 0 && walk.left() < 8 {
+            return walk.broken("a length runs past the end");
+        }
+        Ok(items)
     }
 
     /// The fragments of encapsulated pixels without the Basic Offset Table (PS3.5 section A.4).

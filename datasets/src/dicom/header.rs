@@ -45,7 +45,7 @@ pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, Read
     if let Some(tag) = data.repeated().different {
         return Err(ReadError::Invalid { attribute: Attribute(tag), problem: "occurs twice with different values" });
     }
-    Ok(Header {
+    let mut header = Header {
         study: uid::<StudyInstanceUid>(data, tags::STUDY_INSTANCE_UID)?,
         series: uid::<SeriesInstanceUid>(data, tags::SERIES_INSTANCE_UID)?,
         sop_instance: uid::<SopInstanceUid>(data, tags::SOP_INSTANCE_UID)?,
@@ -54,8 +54,10 @@ pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, Read
         modality: data.code(tags::MODALITY).filter(|text| is_modality(text)),
         patient: patient(data),
         catalog: Catalog::of(data),
-        intake: Intake::of(data),
-    })
+        intake: Intake::default(),
+    };
+    header.intake = Intake::of(&header, data);
+    Ok(header)
 }
 
 /// Whether a text has the form of the Defined Terms of PS3.3 C.7.3.1.1.1 that images have. It is kept and shown, so

@@ -23,19 +23,24 @@
 //! a file without (0002,0000) is refused; and every value is copied. Its codecs and text codecs are used, and its
 //! writer makes the files of the tests.
 
+mod attributes;
 mod catalog;
 mod charset;
 mod codestream;
 mod element;
 mod error;
+pub mod frame;
 mod header;
 mod image;
+mod implicit;
 mod intake;
 mod kind;
+pub mod listing;
 mod orientation;
 mod part10;
 mod pixels;
 mod record;
+mod reference;
 mod rle;
 mod source;
 mod view;
@@ -44,11 +49,15 @@ pub mod voi;
 use sha2::{Digest, Sha256};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
+pub use attributes::{read_attributes, read_items, split_file};
 pub use catalog::Catalog;
 pub use charset::charset_for;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
-pub use intake::Intake;
+pub use implicit::to_implicit;
+pub use intake::{AccessionNumber, HeaderView, Intake};
+pub use part10::decoded_syntaxes;
+pub use reference::{Bare, PixelsSeen, declared_charset};
 pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable, read_source};
 
 use kind::Kind;

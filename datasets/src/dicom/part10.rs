@@ -66,7 +66,7 @@ const fn syntax(uid: &'static str, packing: Packing, loss: Loss) -> Syntax {
 
 const VIDEO: Packing = Packing::Refused("it is a video");
 const XL: Packing = Packing::Refused("the JPEG XL decoder at hand stretches the values");
-const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
+pub(super) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 
 /// The transfer syntaxes of PS3.6 table A-1 that a file may come in.
 const SYNTAXES: &[Syntax] = &[
@@ -112,15 +112,29 @@ const SYNTAXES: &[Syntax] = &[
     syntax("1.2.840.10008.1.2.4.203", Packing::Jpeg2000, Loss::Possible),
 ];
 
+/// The UIDs of the transfer syntaxes whose pixels are decoded, in the order of PS3.6 table A-1 as far as it has one.
+pub fn decoded_syntaxes() -> impl Iterator<Item = &'static str> {
+    SYNTAXES.iter().filter(|syntax| !matches!(syntax.packing, Packing::Refused(_))).map(|syntax| syntax.uid)
+}
+
+/// How elements are written in a transfer syntax that does not deflate them.
+pub(super) fn undeflated(uid: &str) -> Result<Encoding, ReadError> {
+    match known(uid)? {
+        Syntax { uid: DEFLATED, .. } => Err(ReadError::TransferSyntax(DEFLATED.to_owned())),
+        Syntax { encoding, .. } => Ok(encoding),
+    }
+}
+
 /// An opened file.
 pub(super) struct File<'a> {
     pub(super) syntax: Syntax,
     /// Oddities of the container.
     pub(super) notes: Vec<String>,
-    encoding: Encoding,
-    data: Cow<'a, [u8]>,
+    /// How the data set really is written.
+    pub(super) encoding: Encoding,
+    pub(super) data: Cow<'a, [u8]>,
     /// Where the data set starts.
-    origin: Offset,
+    pub(super) origin: Offset,
 }
 
 impl File<'_> {
@@ -132,33 +146,10 @@ impl File<'_> {
 
 /// Finds transfer syntax and data set.
 pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<File<'a>, ReadError> {
-    if bytes.len() > limits.file_bytes_max {
-        return Err(ReadError::TooLarge { bytes: bytes.len(), bytes_max: limits.file_bytes_max });
-    }
     let mut notes = Vec::new();
-    let rest = if bytes.get(128..132) == Some(b"DICM") {
-        &bytes[132..]
-    } else if let Some(rest) = bytes.strip_prefix(b"DICM") {
-        notes.push("the file has no preamble".to_owned());
-        rest
-    } else if bytes.first_chunk::<4>().is_some_and(|b| matches!(b, [2 | 8, 0, _, _] | [0, 8, 0, _])) {
-        notes.push("the file has no preamble and no DICM prefix".to_owned());
-        bytes
-    } else {
-        return Err(ReadError::NotDicom);
-    };
-
-    let (uid, data) = meta(rest);
+    let (syntax, data) = split(bytes, limits, &mut notes)?;
     let start = Offset::File(bytes.len() - data.len());
     let broken = |problem| ReadError::Broken { offset: start, place: Place::Start, problem };
-    let Some(first) = data.first_chunk::<6>() else { return Err(broken("there is no data set")) };
-    let syntax = match uid {
-        Some(uid) => known(&uid)?,
-        None => {
-            notes.push("the file does not state its transfer syntax".to_owned());
-            known(guess(first))?
-        }
-    };
     let (data, origin) = if syntax.uid == DEFLATED {
         let (inflated, whole) = inflate(data, limits)?;
         if inflated.is_empty() && !whole {
@@ -176,6 +167,41 @@ pub(super) fn open<'a>(bytes: &'a [u8], limits: &Limits) -> Result<File<'a>, Rea
         notes.push("the data set is not written as its transfer syntax says".to_owned());
     }
     Ok(File { syntax, notes, encoding, data, origin })
+}
+
+/// The transfer syntax, and the bytes behind the file meta information.
+pub(super) fn split<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+    notes: &mut Vec<String>,
+) -> Result<(Syntax, &'a [u8]), ReadError> {
+    if bytes.len() > limits.file_bytes_max {
+        return Err(ReadError::TooLarge { bytes: bytes.len(), bytes_max: limits.file_bytes_max });
+    }
+    let rest = if bytes.get(128..132) == Some(b"DICM") {
+        &bytes[132..]
+    } else if let Some(rest) = bytes.strip_prefix(b"DICM") {
+        notes.push("the file has no preamble".to_owned());
+        rest
+    } else if bytes.first_chunk::<4>().is_some_and(|b| matches!(b, [2 | 8, 0, _, _] | [0, 8, 0, _])) {
+        notes.push("the file has no preamble and no DICM prefix".to_owned());
+        bytes
+    } else {
+        return Err(ReadError::NotDicom);
+    };
+    let (uid, data) = meta(rest);
+    let Some(first) = data.first_chunk::<6>() else {
+        let offset = Offset::File(bytes.len() - data.len());
+        return Err(ReadError::Broken { offset, place: Place::Start, problem: "there is no data set" });
+    };
+    let syntax = match uid {
+        Some(uid) => known(&uid)?,
+        None => {
+            notes.push("the file does not state its transfer syntax".to_owned());
+            known(guess(first))?
+        }
+    };
+    Ok((syntax, data))
 }
 
 /// The Transfer Syntax UID and what follows the file meta information (PS3.10 section 7.1). The group length
@@ -199,7 +225,7 @@ fn meta(bytes: &[u8]) -> (Option<String>, &[u8]) {
     }
 }
 
-fn known(uid: &str) -> Result<Syntax, ReadError> {
+pub(super) fn known(uid: &str) -> Result<Syntax, ReadError> {
     if let Some(syntax) = SYNTAXES.iter().find(|s| s.uid == uid) {
         return Ok(*syntax);
     }
@@ -221,7 +247,7 @@ fn guess(first: &[u8; 6]) -> &'static str {
 }
 
 /// Explicit or implicit, by the first element: no first element is so long that its length reads as a VR.
-fn actual(data: &[u8], declared: Encoding) -> Encoding {
+pub(super) fn actual(data: &[u8], declared: Encoding) -> Encoding {
     let Some(first) = data.first_chunk::<6>() else { return declared };
     match (declared, is_vr([first[4], first[5]])) {
         (Encoding::ExplicitBig, _) => Encoding::ExplicitBig,
@@ -231,7 +257,7 @@ fn actual(data: &[u8], declared: Encoding) -> Encoding {
 }
 
 /// PS3.5 A.5: the inflated data set, and whether it is whole. What was inflated before an error is kept.
-fn inflate(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, bool), ReadError> {
+pub(super) fn inflate(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, bool), ReadError> {
     let unknown = || ReadError::TransferSyntax(DEFLATED.to_owned());
     let registered = TransferSyntaxRegistry.get(DEFLATED).ok_or_else(unknown)?;
     let Codec::Dataset(Some(adapter)) = registered.codec() else { return Err(unknown()) };

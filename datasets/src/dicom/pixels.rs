@@ -111,16 +111,30 @@ pub(super) fn decode(data: &DataSet<'_>, syntax: &Syntax, layout: &Layout) -> Re
         (false, false) => return Err(invalid("is not encapsulated although the transfer syntax is compressed")),
         (true, false) | (false, true) => {}
     }
+    if syntax.packing == Packing::Native {
+        return native(element.bytes, Some(element), data, layout).map_err(invalid);
+    }
+    decode_stream(joined(data)?, data, syntax, layout)
+}
+
+/// Decodes one frame of encapsulated pixels from its fragments, put together, to `stored - lo`.
+pub(super) fn decode_stream(
+    stream: Vec<u8>,
+    data: &DataSet<'_>,
+    syntax: &Syntax,
+    layout: &Layout,
+) -> Result<Vec<u16>, ReadError> {
+    let codec = |why: &str| ReadError::Codec { syntax: syntax.uid, why: why.to_owned() };
     match syntax.packing {
         Packing::Refused(why) => Err(codec(why)),
-        Packing::Native => native(element.bytes, Some(element), data, layout).map_err(invalid),
-        Packing::Encapsulated => native(&joined(data)?, None, data, layout).map_err(invalid),
+        Packing::Native | Packing::Encapsulated => native(&stream, None, data, layout)
+            .map_err(|problem| ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem }),
         Packing::Rle => {
-            let words = rle::decode(&joined(data)?, layout.pixels(), layout.bytes()).map_err(codec)?;
+            let words = rle::decode(&stream, layout.pixels(), layout.bytes()).map_err(codec)?;
             Ok(convert(words.into_iter(), layout, layout.allocated, false))
         }
         Packing::JpegBaseline | Packing::JpegLossless | Packing::JpegLs | Packing::Jpeg2000 => {
-            coded(joined(data)?, syntax, layout)
+            coded(stream, syntax, layout)
         }
     }
 }

@@ -7,8 +7,9 @@ use clap::Args as ClapArgs;
 use uvid_datasets::phantom;
 
 use super::sources::Source;
-use super::{Ended, phantom as phantoms, score};
-use crate::pipeline::{self, Limits};
+use super::{Ended, objects, phantom as phantoms, score};
+use crate::config::Results;
+use crate::pipeline::{self, Limits, Scored};
 use crate::report::table;
 
 /// Score the bundled exam: a phantom, made on the spot.
@@ -33,20 +34,28 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let predictor = super::predictor("density-v0", &uvid_model::Site::default())?;
     let limits = Limits::default();
     let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
-    let (report, exam) = pipeline::score(&sources, &predictor, &limits)?;
-    println!("{}", table::text(&report));
+    let making = objects::making(&Results::default());
+    let scored = pipeline::score_describing(&sources, &predictor, &limits, None, Some(&making))?;
+    println!("{}", table::text(&scored.report));
+    let results = args.folder.join("results");
+    let written = objects::write(&results, &scored, &predictor, &making)?;
+    let Scored { report, exam, .. } = scored;
     let Some(exam) = exam.filter(|_| report.outcome.is_ok()) else { return Ok(Ended::NotAll) };
     let maps = score::write_heatmaps(&args.folder.join("heatmaps"), &report, &exam)?;
     if let Some(maps) = maps {
         println!("  Heat maps  {}", maps.display());
     }
     println!(
+        "  For a PACS {} ({written} DICOM objects: CAD SR, SR, presentation states, a picture)",
+        results.display()
+    );
+    println!(
         "\nThe exam is synthetic. It shows the road (reading, views, coordinates, transport), not the model: density-v0"
     );
     println!("never saw a phantom, and neither its letters nor its maps follow a phantom's tissue.");
     println!("\nNext:");
     println!("  uvid score YOUR-FILES --heatmaps maps     your own DICOM: files, folders, zip archives");
-    println!("  uvid serve                                the server: STOW-RS in, REST API and a page out");
+    println!("  uvid serve                                the server: a DICOM node, DICOMweb, REST API and a page");
     println!("  uvid model show                           what the model is for, and what it is not");
     println!("  uvid --help                               everything else");
     if let Ok(binary) = std::env::current_exe() {

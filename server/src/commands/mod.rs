@@ -3,13 +3,19 @@
 pub mod compare;
 pub mod config;
 pub mod demo;
+pub mod echo;
 mod import;
 pub mod model;
+mod objects;
+pub mod outbox;
 pub mod phantom;
 mod progress;
+mod remotes;
 pub mod rescore;
 pub mod score;
+pub mod send;
 pub mod serve;
+pub mod simulate_pacs;
 mod sources;
 mod timings;
 
@@ -23,15 +29,15 @@ use uvid_model::{Package, Predictor, Site, SiteOperatingPoint};
 
 use crate::config::Config;
 use crate::engine::{Models, Unusable};
-use crate::store::Role;
+use crate::store::{Policy, Role};
 
 /// How a command ended. `--help` and README.md list the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Ended {
     /// Everything asked for was done.
     Well,
-    /// Everything was tried, and some study has no score, some DICOM file cannot be read, or some result cannot be
-    /// checked; the output says why.
+    /// Everything was tried, and some study has no score, some DICOM file cannot be read, some result cannot be checked,
+    /// or some node did not do what it was asked to; the output says why.
     NotAll,
     /// A verification found a difference.
     Differs,
@@ -54,8 +60,8 @@ Exit codes:
   0  everything was done; every study has a score, every DICOM file could be read
   1  it failed: a path, package or configuration could not be used; the message says which and why
   2  wrong usage
-  3  it worked, but some study could not be scored, some DICOM file not be read, or some result not be checked; the
-     output says why
+  3  it worked, but some study could not be scored, some DICOM file not be read, some result not be checked, or some
+     node did not do what it was asked to; the output says why
   4  a verification found a difference";
 
 /// The package of this name or in this folder.
@@ -92,6 +98,12 @@ impl Packages {
     /// Their roles, production first.
     pub fn roles(&self) -> Vec<Role> {
         self.usable.iter().map(|(role, _)| role.clone()).collect()
+    }
+
+    /// What a store lives by that these packages are used with.
+    pub fn policy(&self, config: &Config) -> Policy {
+        let exam = self.usable.first().map(|(_, production)| production.manifest().input.rules());
+        Policy { roles: self.roles(), exam, ..Policy::from(config) }
     }
 }
 

@@ -14,7 +14,7 @@ use super::{EXIT_CODES, Ended};
 use crate::config::{self, Config, Flags};
 use crate::report::json::{PackageJson, without_times};
 use crate::rescore::{Difference, Shelf, Unchecked, Verdict, check};
-use crate::store::{Archive, Due, KeptRun, Outcome, Policy, Store};
+use crate::store::{Archive, Due, KeptRun, Outcome, Store};
 
 /// Differences of a result that the table shows.
 const SHOWN: usize = 10;
@@ -127,7 +127,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 async fn requeue(force: bool, config: &Config, studies: &[StudyInstanceUid]) -> anyhow::Result<Ended> {
     let packages = super::packages(config)?;
     anyhow::ensure!(config.data_dir.is_dir(), "there is no data folder {}", config.data_dir.display());
-    let store = Store::open(&config.data_dir, Policy { roles: packages.roles(), ..Policy::from(config) })
+    let store = Store::open(&config.data_dir, packages.policy(config))
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     for study in studies {

@@ -12,9 +12,9 @@ use uvid_model::mirai::RiskFactors;
 
 use super::progress::bar;
 use super::timings::{Meter, Timing, TimingJson};
-use super::{EXIT_CODES, Ended, sources, timings};
+use super::{EXIT_CODES, Ended, objects, sources, timings};
 use crate::config::{self, Flags};
-use crate::pipeline;
+use crate::pipeline::{self, Scored};
 use crate::report::json::ReportJson;
 use crate::report::{Report, csv, overlay, table};
 
@@ -30,6 +30,7 @@ Examples:
   uvid score exam/ --format json            for programs
   uvid score exams/ --format csv > scores.csv
   uvid score exam/ --heatmaps maps/         with a PNG for each view, in the file's own coordinates
+  uvid score exam/ --objects results/       with what a server would send to the PACS: reports, marks, pictures as DICOM
   uvid score exams/ --timings > scores.txt  and what each exam cost: time by stage, CPU time, peak memory
 
 {EXIT_CODES}"))]
@@ -43,6 +44,10 @@ pub struct Args {
     /// Write heat maps over the images as PNG into this folder, one folder a study.
     #[arg(long, value_name = "DIR")]
     pub heatmaps: Option<PathBuf>,
+    /// Write the results as DICOM into this folder, one folder a study: the kinds of `results.objects`, in
+    /// `results.language`, as a server would send them to the PACS.
+    #[arg(long, value_name = "DIR")]
+    pub objects: Option<PathBuf>,
     /// Print what each exam cost on standard error: time by stage, CPU time, peak memory; in JSON also as `timings`.
     #[arg(long)]
     pub timings: bool,
@@ -94,11 +99,16 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let mut printer = Printer::new(args.format, std::io::stdout().lock())?;
     let mut ended = Ended::Well;
     let progress = bar("scoring", found.studies.len(), "studies");
-    let (mut timed, mut drawn) = (Vec::new(), false);
+    let (mut timed, mut drawn, mut written) = (Vec::new(), false, 0);
     for sources in found.studies.values() {
         let meter = args.timings.then(Meter::start);
-        let (report, exam) = pipeline::score_knowing(sources, &predictor, &limits, known.as_ref())?;
-        let timing = meter.map(|meter| meter.stop(&report));
+        let making = args.objects.as_ref().map(|_| objects::making(&config.results));
+        let scored = pipeline::score_describing(sources, &predictor, &limits, known.as_ref(), making.as_ref())?;
+        let timing = meter.map(|meter| meter.stop(&scored.report));
+        if let (Some(folder), Some(making)) = (&args.objects, &making) {
+            written += objects::write(folder, &scored, &predictor, making)?;
+        }
+        let Scored { report, exam, .. } = scored;
         if let (Some(folder), Some(exam)) = (&args.heatmaps, &exam) {
             drawn |= write_heatmaps(folder, &report, exam)?.is_some();
         }
@@ -125,6 +135,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
             true => eprintln!("heat maps: {}", folder.display()),
             false => eprintln!("no heat maps: the model drew none"),
         }
+    }
+    if let Some(folder) = &args.objects {
+        eprintln!("{written} objects: {}", folder.display());
     }
     if args.timings {
         eprint!("{}", timings::table(predictor.id(), &timed));

@@ -5,23 +5,27 @@
 //! INFO uvid_server::commands::serve: model loaded role=production name=density-v0 package=... recipe=...
 //! ```
 //!
-//! The address is also the one line on standard output, for whoever started the server on port 0.
+//! The addresses are also the lines on standard output, HTTP's first, for whoever started the server on port 0.
 
 use std::io::{IsTerminal as _, Write as _};
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::PrometheusHandle;
 use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
+use uvid_datasets::dicom::AccessionNumber;
 
 use super::{Ended, Packages};
 use crate::config::{self, Config, LogFormat, seconds};
+use crate::dimse::scu::{self, Remote};
+use crate::dimse::{Notice, Outlets, Scp};
 use crate::engine::Engine;
 use crate::http::{self, App};
-use crate::jobs;
-use crate::store::{Policy, Store};
+use crate::store::Store;
+use crate::{jobs, outbox, priors, worklist};
 
 /// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
 ///
@@ -74,13 +78,16 @@ fn log(config: &Config) -> anyhow::Result<()> {
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
     let packages = super::packages(&config)?;
-    let store = Store::open(&config.data_dir, Policy { roles: packages.roles(), ..Policy::from(&config) })
+    let store = Store::open(&config.data_dir, packages.policy(&config))
         .await
         .with_context(|| format!("the data folder {} cannot be used", config.data_dir.display()))?;
     let listener = TcpListener::bind(config.listen)
         .await
         .with_context(|| format!("cannot listen on {} (another server? set --listen)", config.listen))?;
-    announce(&listener, &config)?;
+    let (committed, commitments) = mpsc::channel(TOLD_MAX);
+    let (notices, completed) = mpsc::channel(TOLD_MAX);
+    let scp = Scp::bind(config.clone(), store.clone(), Outlets { committed, notices }).await?;
+    announce(&listener, &scp, &config)?;
     let stop = CancellationToken::new();
     let (engine, loaded) = start_engine(packages, &config, &store)?;
     let working = tokio::spawn({
@@ -100,25 +107,73 @@ async fn serve(config: Config) -> anyhow::Result<()> {
             outcome
         }
     });
+    let delivering = tokio::spawn({
+        let (store, config, stop) = (store.clone(), config.clone(), stop.clone());
+        async move { outbox::run(store, &config, commitments, stop).await }
+    });
+    tokio::spawn(take_notices(completed, store.clone()));
+    ask_neighbours(&config, &store, &stop)?;
     tokio::spawn(stop_on_signal(stop.clone()));
     tokio::spawn(upkeep(metrics.clone()));
+    tokio::spawn(index(store.clone()));
+    let node = tokio::spawn(scp.serve(stop.clone()));
     let router = http::router(App::new(store.clone(), engine, config.clone(), metrics));
     http::serve(listener, router, &config.http, stop).await;
+    if node.await.is_err() {
+        error!("the DICOM node ended early");
+    }
     let outcome = working.await.context("the worker ended early").flatten();
+    delivering.await.context("the outbox ended early")?;
     // What a request that was cut off still does is one transaction: done or not.
     let _ = tokio::time::timeout(seconds(config.http.shutdown_seconds_max), store.close()).await;
     info!("stopped");
     outcome
 }
 
-fn announce(listener: &TcpListener, config: &Config) -> anyhow::Result<()> {
+/// What peers may tell us before anybody listens.
+const TOLD_MAX: usize = 1000;
+
+/// Says where we listen, in one piece: whoever started us may read no further than the first line.
+fn announce(listener: &TcpListener, scp: &Scp, config: &Config) -> anyhow::Result<()> {
     let address = listener.local_addr()?;
     info!(url = %format_args!("http://{address}"), data_dir = %config.data_dir.display(), "listening");
     if !address.ip().is_loopback() {
         warn!("there is no authentication yet: whoever reaches {address} can read all studies and add to them");
     }
+    let mut lines = format!("listening on http://{address}\n");
+    for (address, tls) in scp.ports() {
+        let (scheme, ae_title) = (if tls { "dimse+tls" } else { "dimse" }, &config.dimse.ae_title);
+        info!(url = %format_args!("{scheme}://{address}"), ae_title, "listening");
+        lines.push_str(&format!("listening on {scheme}://{address} as {ae_title}\n"));
+    }
     let mut out = std::io::stdout();
-    writeln!(out, "listening on http://{address}").and_then(|()| out.flush()).context("standard output is closed")
+    out.write_all(lines.as_bytes()).and_then(|()| out.flush()).context("standard output is closed")
+}
+
+/// Notices that a study is complete. One that is lost with the process costs the quiet time.
+async fn take_notices(mut completed: mpsc::Receiver<Notice>, store: Store) {
+    while let Some(notice) = completed.recv().await {
+        if let Err(error) = store.announce(&notice.study, &notice.instances).await {
+            error!(%error, "the database failed; a notice is forgotten");
+        }
+    }
+}
+
+/// Starts asking others: the worklist for what is urgent, the archive for earlier exams.
+fn ask_neighbours(config: &Config, store: &Store, stop: &CancellationToken) -> anyhow::Result<()> {
+    if let Some(remote) = config.urgent.worklist.as_ref().and_then(|node| Remote::of(config, node)) {
+        let ask = move |accession_number: AccessionNumber| {
+            let remote = remote.clone();
+            async move { scu::worklist_priorities(&remote, accession_number.reveal()).await }
+        };
+        tokio::spawn(worklist::run(store.clone(), ask, stop.clone()));
+    }
+    if config.priors.always
+        && let Some(archive) = priors::Archive::of(config).context("priors")?
+    {
+        tokio::spawn(priors::work(store.clone(), archive, config.clone(), stop.clone()));
+    }
+    Ok(())
 }
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
@@ -173,6 +228,13 @@ async fn stop_on_signal(stop: CancellationToken) {
         _ = terminated => info!("told to stop"),
     }
     stop.cancel();
+}
+
+/// Objects from before there was an index are read for it.
+async fn index(store: Store) {
+    if let Err(error) = store.fill_index().await {
+        error!(%error, "not everything is indexed; the next start goes on with it");
+    }
 }
 
 /// Keeps the histograms small between scrapes.

@@ -88,6 +88,8 @@ settings! {
         connect_seconds_max: f64 = 10.0;
         /// For it to answer a request.
         answer_seconds_max: f64 = 60.0;
+        /// Bytes of one object that it sends when asked for (C-GET); beyond: the association is aborted.
+        object_bytes_max: u64 = 4 << 30;
     }
 }
 
@@ -179,6 +181,20 @@ pub enum ObjectKind {
     /// The Key Object that rejects earlier results (IHE IOCM). Made where they were sent; never asked for.
     #[serde(skip_deserializing)]
     Rejection,
+}
+
+impl ObjectKind {
+    /// As in the configuration, the database, the API and file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CadSr => "cad-sr",
+            Self::Sr => "sr",
+            Self::Gsps => "gsps",
+            Self::Sc => "sc",
+            Self::Pdf => "pdf",
+            Self::Rejection => "rejection",
+        }
+    }
 }
 
 /// The language of what is written for people.

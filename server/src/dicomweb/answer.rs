@@ -31,18 +31,26 @@ fn failure_reason(because: &Refused) -> u16 {
     }
 }
 
-/// The body of the answer.
-///
-/// Retrieve URL is of type 2: it is there, and empty for as long as nothing can be retrieved.
-pub(super) fn body(answers: &[Result<Accepted, Refusal>]) -> Value {
-    let mut body = serde_json::Map::from_iter([("00081190".to_owned(), json!({ "vr": "UR" }))]);
+/// The body of the answer. `base` is the URL of the service. Retrieve URL (0008,1190) of the whole is of type 2: empty
+/// where the instances are of several studies, or none was stored.
+pub(super) fn body(answers: &[Result<Accepted, Refusal>], base: &str) -> Value {
+    let mut studies: Vec<_> = answers.iter().flatten().map(|accepted| &accepted.study).collect();
+    studies.dedup();
+    let whole = match studies[..] {
+        [study] => element("UR", vec![study_url(base, study.as_str()).into()]),
+        _ => json!({ "vr": "UR" }),
+    };
+    let mut body = serde_json::Map::from_iter([("00081190".to_owned(), whole)]);
     let (mut stored, mut failed, mut others) = (Vec::new(), Vec::new(), Vec::new());
     for answer in answers {
         match answer {
-            Ok(Accepted { sop_instance, sop_class, .. }) => stored.push(json!({
+            Ok(Accepted { study, series, sop_instance, sop_class, .. }) => stored.push(json!({
                 "00081150": element("UI", vec![sop_class.as_str().into()]),
                 "00081155": element("UI", vec![sop_instance.as_str().into()]),
-                "00081190": { "vr": "UR" },
+                "00081190": element(
+                    "UR",
+                    vec![instance_url(base, study.as_str(), series.as_str(), sop_instance.as_str()).into()],
+                ),
             })),
             Err(Refusal { because, object: Some((sop_class, sop_instance)) }) => failed.push(json!({
                 "00081150": element("UI", vec![sop_class.as_str().into()]),
@@ -64,6 +72,21 @@ pub(super) fn body(answers: &[Result<Accepted, Refusal>]) -> Value {
     Value::Object(body)
 }
 
-fn element(vr: &str, values: Vec<Value>) -> Value {
+/// Where a study is retrieved.
+pub(super) fn study_url(base: &str, study: &str) -> String {
+    format!("{base}/studies/{study}")
+}
+
+/// Where a series is retrieved.
+pub(super) fn series_url(base: &str, study: &str, series: &str) -> String {
+    format!("{base}/studies/{study}/series/{series}")
+}
+
+/// Where an instance is retrieved.
+pub(super) fn instance_url(base: &str, study: &str, series: &str, sop_instance: &str) -> String {
+    format!("{base}/studies/{study}/series/{series}/instances/{sop_instance}")
+}
+
+pub(super) fn element(vr: &str, values: Vec<Value>) -> Value {
     json!({ "vr": vr, "Value": values })
 }

@@ -3,6 +3,9 @@
 //! PS3.18 writes `type=application/dicom` without quotes although RFC 2045 asks for them, and so do clients; both are
 //! taken, in any case and any order.
 
+use axum::http::HeaderMap;
+use axum::http::header::ACCEPT;
+
 /// A media type with its parameters. Type, subtype and names are lower-case.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Media {
@@ -46,6 +49,47 @@ pub(super) fn accepts_dicom_json(accept: &str) -> bool {
         }
     }
     accept.trim().is_empty()
+}
+
+/// The media ranges that a client accepts, most wanted first; those with a quality of 0 are left out. Nothing said: all.
+pub(super) fn wanted(headers: &HeaderMap) -> Vec<Media> {
+    let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    let accept = accept.join(",");
+    let accept = if accept.trim().is_empty() { "*/*" } else { accept.as_str() };
+    let quality = |media: &Media| match media.parameter("q") {
+        Some(q) => q.parse::<f32>().ok().filter(|q| q.is_finite()).unwrap_or(1.0),
+        None => 1.0,
+    };
+    let ranges = split(accept, ',').into_iter().filter_map(Media::parse).map(|media| (quality(&media), media));
+    let mut ranges: Vec<_> = ranges.filter(|(quality, _)| *quality > 0.0).collect();
+    ranges.sort_by(|a, b| b.0.total_cmp(&a.0));
+    ranges.into_iter().map(|(_, media)| media).collect()
+}
+
+/// How parts are packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Packing {
+    /// `multipart/related`.
+    Multipart,
+    /// The one part is the body.
+    Single,
+}
+
+impl Media {
+    /// Whether parts of this media type and transfer syntax may be sent, and how; `single` says that there is only one.
+    /// A range that names no transfer syntax takes what there is.
+    pub(super) fn takes(&self, media: &str, transfer_syntax: &str, single: bool) -> Option<Packing> {
+        let fits = |range: &str| {
+            let family = range.strip_suffix("/*").zip(media.split_once('/')).is_some_and(|(a, (b, _))| a == b);
+            range.eq_ignore_ascii_case(media) || range == "*/*" || family
+        };
+        let syntax = self.parameter("transfer-syntax").is_none_or(|syntax| syntax == "*" || syntax == transfer_syntax);
+        match self.essence.as_str() {
+            "*/*" | "multipart/*" => Some(Packing::Multipart),
+            "multipart/related" => (syntax && self.parameter("type").is_none_or(fits)).then_some(Packing::Multipart),
+            range => (single && syntax && fits(range)).then_some(Packing::Single),
+        }
+    }
 }
 
 /// Splits at a separator that is not inside quotes.
@@ -113,6 +157,42 @@ mod tests {
         check("multipart/related; boundary", None);
         check("multipart", None);
         check("", None);
+    }
+
+    #[test]
+    fn the_most_wanted_comes_first() {
+        let check = |accept: &[&'static str], expected: &[&str]| {
+            let headers = accept.iter().map(|value| (ACCEPT, axum::http::HeaderValue::from_static(value))).collect();
+            let found: Vec<_> = wanted(&headers).into_iter().map(|media| media.essence).collect();
+            assert_eq!(found, expected, "{accept:?}");
+        };
+        check(&[], &["*/*"]);
+        check(&["image/png;q=0.5, image/jpeg"], &["image/jpeg", "image/png"]);
+        check(&["image/png", "image/jpeg;q=0"], &["image/png"]);
+        check(&["image/png;q=nonsense, nonsense"], &["image/png"]);
+        check(&["nonsense"], &[]);
+    }
+
+    #[test]
+    fn what_a_range_takes() {
+        let check = |range: &str, single: bool, expected: Option<Packing>| {
+            let media = Media::parse(range).expect("a range");
+            assert_eq!(media.takes("application/dicom", "1.2.4", single), expected, "{range}");
+        };
+        let (multipart, alone) = (Some(Packing::Multipart), Some(Packing::Single));
+        check("*/*", true, multipart);
+        check("multipart/related", false, multipart);
+        check("multipart/related; type=\"application/dicom\"", true, multipart);
+        check("multipart/related; type=\"application/dicom\"; transfer-syntax=*", true, multipart);
+        check("multipart/related; type=application/dicom; transfer-syntax=1.2.4", true, multipart);
+        check("multipart/related; type=application/dicom; transfer-syntax=1.2.5", true, None);
+        check("multipart/related; type=\"application/octet-stream\"", true, None);
+        check("multipart/related; type=\"application/*\"", true, multipart);
+        check("application/dicom", true, alone);
+        check("application/dicom", false, None);
+        check("application/*", true, alone);
+        check("image/*", true, None);
+        check("text/html", true, None);
     }
 
     #[test]

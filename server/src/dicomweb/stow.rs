@@ -17,10 +17,11 @@
 //! the first `store.header_bytes_max` of one instance. An instance that those do not identify is read whole, one at a
 //! time for all uploads; above `store.identify_bytes_max` it is refused.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use axum::body::{BodyDataStream, Bytes};
-use axum::extract::{Request, State};
+use axum::extract::{ConnectInfo, Request, State};
 use axum::http::header::{ACCEPT, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, EXPECT};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -30,16 +31,13 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{info, warn};
 use uvid_exam::StudyInstanceUid;
 
-use super::answer;
 use super::media::{Media, accepts_dicom_json};
 use super::multipart::{Event, Malformed, Parser};
+use super::{BASE, answer};
 use crate::config::{Config, seconds};
 use crate::http::{App, Path, Problem};
 use crate::metrics as names;
 use crate::store::{Accepted, Kept, Origin, Refusal, Refused, Staged, Store, StoreError, Upload, accept_all};
-
-/// Where STOW-RS is.
-const BASE: &str = "/dicom-web";
 
 /// Free space is looked at whenever an upload has written so much more.
 const ROOM_CHECK_BYTES: u64 = 64 << 20;
@@ -64,7 +62,13 @@ async fn store_study(State(app): State<App>, Path(study): Path<String>, request:
 async fn respond(app: &App, addressed: Option<&StudyInstanceUid>, request: Request) -> Response {
     let (parts, body) = request.into_parts();
     let mut body = body.into_data_stream();
-    match receive(app, addressed, &parts.headers, &mut body).await {
+    // No connection, as in tests: no address.
+    let address = parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|connection| connection.0.ip());
+    let origin = Origin { address, ..Origin::default() };
+    if !app.store().policy().senders.rule(&origin).accept {
+        return Problem::new(StatusCode::FORBIDDEN, "sender-not-allowed", "this address may not send").into_response();
+    }
+    match receive(app, addressed, origin, &parts.headers, &mut body).await {
         Ok(answers) => {
             let all = answers.len();
             let stored = answers.iter().filter(|answer| answer.is_ok()).count();
@@ -75,7 +79,7 @@ async fn respond(app: &App, addressed: Option<&StudyInstanceUid>, request: Reque
                 n if n == all => StatusCode::OK,
                 _ => StatusCode::ACCEPTED,
             };
-            let json = answer::body(&answers).to_string();
+            let json = answer::body(&answers, &super::base(app, &parts.headers)).to_string();
             (status, [(CONTENT_TYPE, "application/dicom+json")], json).into_response()
         }
         Err(problem) => {
@@ -94,6 +98,7 @@ async fn respond(app: &App, addressed: Option<&StudyInstanceUid>, request: Reque
 async fn receive(
     app: &App,
     addressed: Option<&StudyInstanceUid>,
+    origin: Origin,
     headers: &HeaderMap,
     body: &mut BodyDataStream,
 ) -> Result<Vec<Result<Accepted, Refusal>>, Problem> {
@@ -114,7 +119,7 @@ async fn receive(
     let (store, staged, addressed) = (app.store().clone(), staging.staged, addressed.cloned());
     let accepting = tokio::spawn(async move {
         let _permit = permit;
-        accept_all(&store, staged, addressed.as_ref(), &Origin::default()).await
+        accept_all(&store, staged, addressed.as_ref(), &origin).await
     });
     accepting.await.map_err(|_| StoreError::Interrupted).flatten().map_err(store_failed)
 }
@@ -306,7 +311,7 @@ fn body_too_large(config: &Config) -> Problem {
 }
 
 /// The two routes, for the router.
-pub fn routes() -> axum::Router<App> {
+pub(super) fn routes() -> axum::Router<App> {
     use axum::routing::post;
     axum::Router::new()
         .route(&format!("{BASE}/studies"), post(store))

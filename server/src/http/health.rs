@@ -7,11 +7,13 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use metrics::gauge;
 use serde::Serialize;
+use time::OffsetDateTime;
 use utoipa::ToSchema;
 
 use super::App;
 use super::problem::Common;
 use crate::metrics as names;
+use crate::store::{DeliveryState, Standing};
 
 /// Whether the server can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -68,6 +70,9 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
             gauge!(names::JOBS, "role" => role, "state" => state).set(jobs as f64);
         }
     }
+    if let Ok(standings) = app.store().standings().await {
+        deliveries(&app, &standings);
+    }
     if let Some(models) = app.engine().models() {
         let (id, version) = (models.production().id(), env!("CARGO_PKG_VERSION"));
         let labels = [("version", version.to_owned()), ("model", id.name.clone()), ("package", id.digest.clone())];
@@ -78,4 +83,20 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     }
     app.metrics().run_upkeep();
     ([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], app.metrics().render()).into_response()
+}
+
+/// Gauges of the outbox. One that was there before and is not any more is 0.
+fn deliveries(app: &App, standings: &[Standing]) {
+    let named = app.store().policy().destinations.iter().map(|destination| Some(destination.name.as_str()));
+    for destination in named.chain([None]) {
+        let of = |state| standings.iter().find(|s| s.destination.as_deref() == destination && s.state == state);
+        let label = destination.unwrap_or("orphaned").to_owned();
+        for state in DeliveryState::ALL {
+            let count = of(state).map_or(0, |standing| standing.count);
+            gauge!(names::DELIVERIES, "destination" => label.clone(), "state" => state.name()).set(count as f64);
+        }
+        let oldest = of(DeliveryState::Pending).map(|standing| OffsetDateTime::now_utc() - standing.oldest);
+        let seconds = oldest.map_or(0.0, |age| age.as_seconds_f64().max(0.0));
+        gauge!(names::OLDEST_DELIVERY, "destination" => label).set(seconds);
+    }
 }

@@ -4,17 +4,18 @@
 //! |---|---|
 //! | `/` | a page that lists studies |
 //! | `/api/v1/...` | the REST API; what shadows say only under `.../shadows`; `/api/v1/openapi.json` describes it |
-//! | `/dicom-web/studies[/{study}]` | STOW-RS |
+//! | `/dicom-web/...` | DICOMweb: STOW-RS, QIDO-RS, WADO-RS |
 //! | `/healthz`, `/readyz`, `/metrics` | for whoever operates the server |
 //!
-//! Invariants: every error is `application/problem+json` with a stable code and without internals; no answer and no
-//! log line holds a patient's name or ID; a page of another site cannot use the server through a reader's browser
+//! Invariants: every error is `application/problem+json` with a stable code and without internals; no log
+//! line holds a patient's name or ID, and no answer but those of DICOMweb; a page of another site cannot use the server through a reader's browser
 //! (no CORS; on a loopback address, only Host names of this machine are answered).
 
 mod guard;
 mod health;
 mod heatmap;
 mod model;
+pub mod outbox;
 mod page;
 mod problem;
 mod server;
@@ -79,7 +80,7 @@ impl App {
         Arc::clone(&self.0.uploads)
     }
 
-    fn heatmaps(&self) -> Arc<Semaphore> {
+    pub(crate) fn heatmaps(&self) -> Arc<Semaphore> {
         Arc::clone(&self.0.heatmaps)
     }
 
@@ -98,6 +99,7 @@ impl App {
     ),
     tags(
         (name = "studies", description = "Studies, where they stand, and what the model says of them."),
+        (name = "outbox", description = "Results on their way to destinations."),
         (name = "model", description = "The model in use."),
         (name = "operation", description = "Whether the server is well.")
     )
@@ -111,6 +113,11 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(studies::one))
         .routes(routes!(shadows::of_study))
         .routes(routes!(heatmap::png))
+        .routes(routes!(outbox::list))
+        .routes(routes!(outbox::one))
+        .routes(routes!(outbox::resend))
+        .routes(routes!(outbox::cancel))
+        .routes(routes!(outbox::quarantine))
         .routes(routes!(model::card))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
@@ -134,9 +141,10 @@ pub fn router(app: App) -> Router {
     let limited = api
         .route("/api/v1/openapi.json", axum::routing::get(describe))
         .merge(page::routes())
+        .merge(dicomweb::routes())
         .layer(middleware::from_fn_with_state(app.clone(), guard::patience));
     limited
-        .merge(dicomweb::routes())
+        .merge(dicomweb::uploads())
         .fallback(problem::no_such_route)
         .method_not_allowed_fallback(problem::no_such_method)
         .layer(middleware::from_fn_with_state(app.clone(), guard::host))

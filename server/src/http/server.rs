@@ -4,12 +4,15 @@
 //! client takes to send them.
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use hyper::service::{Service as _, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
@@ -37,8 +40,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Http, stop: C
         .header_read_timeout(seconds(limits.header_seconds_max))
         .max_buf_size(limits.header_bytes_max)
         .max_headers(HEADERS_MAX);
-    while let Some((socket, permit)) = next(&listener, &connections, &stop).await {
-        let service = TowerToHyperService::new(router.clone());
+    while let Some((socket, address, permit)) = next(&listener, &connections, &stop).await {
+        let router = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: hyper::Request<hyper::body::Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(address));
+            router.call(request)
+        });
         let socket = Impatient { socket, patience: seconds(limits.write_seconds_max), waiting: None };
         let connection = graceful.watch(http.serve_connection(TokioIo::new(socket), service));
         tokio::spawn(async move {
@@ -60,15 +67,15 @@ async fn next(
     listener: &TcpListener,
     connections: &Arc<Semaphore>,
     stop: &CancellationToken,
-) -> Option<(TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> Option<(TcpStream, SocketAddr, tokio::sync::OwnedSemaphorePermit)> {
     let accept = async {
         let permit = Arc::clone(connections).acquire_owned().await.ok()?;
         loop {
             match listener.accept().await {
-                Ok((socket, _)) => {
+                Ok((socket, address)) => {
                     // Answers are small and whole; waiting for more only delays them.
                     let _ = socket.set_nodelay(true);
-                    return Some((socket, permit));
+                    return Some((socket, address, permit));
                 }
                 Err(error) => {
                     warn!(%error, "no connection could be taken");

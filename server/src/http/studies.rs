@@ -108,6 +108,10 @@ pub(super) struct SummaryJson {
     updated: String,
     /// Objects that it has.
     instances: u32,
+    /// When it is due, or was due the last time, and why.
+    due: Option<DueJson>,
+    /// Whether it overtakes studies that are not urgent.
+    urgent: bool,
     /// The model package of the current result; null if there is none yet.
     package: Option<PackageJson>,
     /// The current result's values for the exam.
@@ -120,6 +124,17 @@ pub(super) struct SummaryJson {
     reasons: Vec<ReasonJson>,
     /// The heat maps of the current result.
     heatmaps: Vec<HeatmapLinkJson>,
+}
+
+/// When a study counts as complete.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct DueJson {
+    /// When, RFC 3339 UTC.
+    #[schema(format = DateTime)]
+    at: String,
+    /// Why: `four-views` (they are there), `notice` (all that was announced is there), `quiet` (nothing has come for a
+    /// while), `hard-limit` (it was waited for long enough), `asked` (somebody wants it scored again).
+    because: &'static str,
 }
 
 /// Where a heat map is.
@@ -253,6 +268,8 @@ impl SummaryJson {
             received: rfc3339(study.received),
             updated: rfc3339(study.updated),
             instances: study.instances,
+            due: study.due.map(|(at, because)| DueJson { at: rfc3339(at), because: because.name() }),
+            urgent: study.urgent,
             package: report.map(|r| r.package.clone()),
             exam: report.map(|r| r.exam.clone()).unwrap_or_default(),
             flags: report.map(|r| r.flags.clone()).unwrap_or_default(),

@@ -8,6 +8,7 @@ pub mod csv;
 pub mod dicom;
 pub mod json;
 pub mod overlay;
+pub mod sheet;
 pub mod table;
 
 use uvid_exam::{Fate, PackageId, Reason, Scores, Slot, SopInstanceUid, StudyInstanceUid};

@@ -81,7 +81,7 @@ pub fn draw(image: &Mammogram, map: &Heatmap) -> Result<Vec<u8>, OverlayError> {
 }
 
 /// The displayed image, laid out as in the file.
-fn in_file_coordinates(image: &Mammogram) -> Vec<u8> {
+pub(crate) fn in_file_coordinates(image: &Mammogram) -> Vec<u8> {
     let shown = dicom::voi::display(image, (!image.windows.is_empty()).then_some(0));
     let (rows, columns) = image.file_size;
     let from_file = image.to_file.inverse();
@@ -95,7 +95,7 @@ fn in_file_coordinates(image: &Mammogram) -> Vec<u8> {
 }
 
 /// The map at a point in cell coordinates, interpolated between cell middles; `None` where it says nothing.
-fn sample(map: &Heatmap, row: f64, column: f64) -> Option<f32> {
+pub(super) fn sample(map: &Heatmap, row: f64, column: f64) -> Option<f32> {
     let inside = (0.0..map.rows as f64).contains(&row) && (0.0..map.columns as f64).contains(&column);
     let at = |i: f64, j: f64| {
         let (i, j) = (i.clamp(0.0, map.rows as f64 - 1.0), j.clamp(0.0, map.columns as f64 - 1.0));
@@ -118,7 +118,7 @@ fn sample(map: &Heatmap, row: f64, column: f64) -> Option<f32> {
 }
 
 /// Grey under a colour from yellow (0) to red (1) that covers more the higher the value is.
-fn blend(grey: u8, value: Option<f32>) -> [u8; 3] {
+pub(super) fn blend(grey: u8, value: Option<f32>) -> [u8; 3] {
     let Some(value) = value else { return [grey; 3] };
     let alpha = OPACITY_MAX * value;
     let colour = [255.0, 230.0 * (1.0 - value), 20.0];

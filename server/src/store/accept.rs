@@ -5,23 +5,33 @@
 //! jobs due, one for each model that scores here. When it returns, bytes and job survive a power cut; before, nothing of them is visible.
 //!
 //! Policy: the same bytes again are accepted and change nothing. *Different* bytes under a SOP Instance UID that is
-//! already there are refused, because two objects may not share a UID (PS3.5 section 9) and nobody here can know which
-//! of the two is the patient's; the first one stays.
+//! already there are refused and kept apart (see [`super::quarantine`]). Our own results, sent back by a PACS that
+//! forwards what it gets, are accepted and dropped: to score a study again because its score has come would never end.
 
 use std::net::IpAddr;
 use std::path::PathBuf;
 
+use metrics::counter;
 use sqlx::{Row, Sqlite, Transaction};
+use tracing::warn;
 use uvid_datasets::dicom::{Header, ReadError};
-use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Policy, Role, Staged, Store, StoreError, duration_ms, now_ms};
+use super::arrivals::{New, News, write_view};
+use super::quarantine::Apart;
+use super::results::charset_name;
+use super::same::DataSetFile;
+use super::senders::Rule;
+use super::{Digest, Staged, Store, StoreError, now_ms};
+use crate::metrics as names;
 
 /// An object that is on disk for good.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Accepted {
     /// Its study.
     pub study: StudyInstanceUid,
+    /// Its series.
+    pub series: SeriesInstanceUid,
     /// Itself.
     pub sop_instance: SopInstanceUid,
     /// What it is.
@@ -35,7 +45,7 @@ pub struct Accepted {
 pub enum Kept {
     /// It did: its study is due. (Also where the same bytes had been accepted before, and the disk has lost them.)
     New,
-    /// The same bytes had been accepted before, and are there.
+    /// The same bytes had been accepted before, and are there; or it is a result of ours that was sent back.
     SameAgain,
 }
 
@@ -120,11 +130,24 @@ pub enum Door {
 ///
 /// The outer one if the store fails: then nothing was taken. The inner one if the object is refused.
 pub async fn accept(store: &Store, bytes: &[u8]) -> Result<Result<Accepted, Refusal>, StoreError> {
+    accept_from(store, bytes, &Origin::default()).await
+}
+
+/// The same, from whom.
+///
+/// # Errors
+///
+/// As [`accept`].
+pub async fn accept_from(
+    store: &Store,
+    bytes: &[u8],
+    origin: &Origin,
+) -> Result<Result<Accepted, Refusal>, StoreError> {
     let mut upload = store.objects().begin().await?;
     upload.write(bytes).await?;
     let staged = upload.finish(store.objects(), store.policy()).await?;
     let staged = staged.map_err(|error| Refusal::from(Refused::from(error)));
-    let answer = accept_all(store, vec![staged], None, &Origin::default()).await?.pop();
+    let answer = accept_all(store, vec![staged], None, origin).await?.pop();
     answer.ok_or(StoreError::Interrupted)
 }
 
@@ -139,146 +162,194 @@ pub async fn accept_all(
     store: &Store,
     staged: Vec<Result<Staged, Refusal>>,
     addressed: Option<&StudyInstanceUid>,
-    _origin: &Origin,
+    origin: &Origin,
 ) -> Result<Vec<Result<Accepted, Refusal>>, StoreError> {
-    let mut tx = store.begin().await?;
+    let rule = store.policy().senders.rule(origin);
+    let mut taking =
+        Taking { tx: store.begin().await?, store, origin, rule, files: vec![], apart: vec![], news: News::new() };
     let mut answers = Vec::with_capacity(staged.len());
-    let mut new: Vec<(PathBuf, Digest)> = Vec::new();
     // A staged file that is not renamed is removed when `staged` goes out of scope.
     for object in &staged {
-        let answer = match object {
-            Ok(object) => decide(&mut tx, store, object, addressed).await?,
+        answers.push(match object {
+            Ok(object) => taking.decide(object, addressed).await?,
             Err(refusal) => Err(refusal.clone()),
-        };
-        if let (Ok(object), Ok(Accepted { kept: Kept::New, .. })) = (object, &answer) {
-            new.push((object.path().to_owned(), object.digest));
-        }
-        answers.push(answer);
+        });
     }
-    let objects = store.objects().clone();
-    let kept = tokio::task::spawn_blocking(move || objects.keep(&new)).await;
+    let Taking { mut tx, rule, files, apart, news, .. } = taking;
+    store.make_due(&mut tx, &news, &rule.patience).await?;
+    let (objects, quarantine) = (store.objects().clone(), store.quarantine.clone());
+    let kept = tokio::task::spawn_blocking(move || objects.keep(&files).and_then(|()| quarantine.keep(&apart))).await;
     kept.map_err(|_| StoreError::Interrupted)??;
     tx.commit().await?;
     store.work.notify_one();
+    store.asking.notify_one();
     Ok(answers)
 }
 
-/// Decides on one object and writes its rows.
-async fn decide(
-    tx: &mut Transaction<'static, Sqlite>,
-    store: &Store,
-    object: &Staged,
-    addressed: Option<&StudyInstanceUid>,
-) -> Result<Result<Accepted, Refusal>, StoreError> {
-    let header = &object.header;
-    let accepted = |kept| Accepted {
-        study: header.study.clone(),
-        sop_instance: header.sop_instance.clone(),
-        sop_class: header.sop_class.clone(),
-        kept,
-    };
-    if addressed.is_some_and(|study| *study != header.study) {
-        return Ok(Err(Refusal::of(header, Refused::OtherStudy)));
-    }
-    let found = sqlx::query("SELECT digest FROM instance WHERE sop_uid = ?")
-        .bind(header.sop_instance.as_str())
-        .fetch_optional(&mut **tx)
-        .await?;
-    if let Some(row) = found {
-        let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
-        if digest != object.digest {
-            return Ok(Err(Refusal::of(header, Refused::Different)));
+/// Objects of one sender on their way in.
+struct Taking<'a> {
+    tx: Transaction<'static, Sqlite>,
+    store: &'a Store,
+    origin: &'a Origin,
+    rule: Rule,
+    /// Files that get their final names.
+    files: Vec<(PathBuf, Digest)>,
+    /// Files that go into quarantine.
+    apart: Vec<(PathBuf, Digest)>,
+    /// Studies that are due.
+    news: News,
+}
+
+impl Taking<'_> {
+    /// Decides on one object and writes its rows.
+    async fn decide(
+        &mut self,
+        object: &Staged,
+        addressed: Option<&StudyInstanceUid>,
+    ) -> Result<Result<Accepted, Refusal>, StoreError> {
+        let header = &object.header;
+        let accepted = |kept| Accepted {
+            study: header.study.clone(),
+            series: header.series.clone(),
+            sop_instance: header.sop_instance.clone(),
+            sop_class: header.sop_class.clone(),
+            kept,
+        };
+        if addressed.is_some_and(|study| *study != header.study) {
+            return Ok(Err(Refusal::of(header, Refused::OtherStudy)));
         }
-        // What the disk has lost since, a resend restores.
-        let kept = if store.objects().holds(&digest, object.bytes) { Kept::SameAgain } else { Kept::New };
-        for role in &store.policy().roles {
-            if kept == Kept::New || has_failed(tx, &header.study, role).await? {
-                make_due(tx, &header.study, role, duration_ms(store.policy().quiet)).await?;
+        if self.is_ours(header).await? {
+            return Ok(Ok(accepted(Kept::SameAgain)));
+        }
+        let found = sqlx::query("SELECT digest FROM instance WHERE sop_uid = ?")
+            .bind(header.sop_instance.as_str())
+            .fetch_optional(&mut *self.tx)
+            .await?;
+        if let Some(row) = found {
+            let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
+            if digest != object.digest && self.same_data_set(&digest, object).await {
+                self.push(header).await?;
+                self.tell(header, false);
+                return Ok(Ok(accepted(Kept::SameAgain)));
             }
+            if digest != object.digest {
+                self.keep_apart(object).await?;
+                return Ok(Err(Refusal::of(header, Refused::Different)));
+            }
+            // What the disk has lost since, a resend restores.
+            let there = self.store.objects().holds(&digest, object.bytes);
+            let kept = if there { Kept::SameAgain } else { Kept::New };
+            if kept == Kept::New {
+                self.files.push((object.path().to_owned(), object.digest));
+            }
+            let first = self.push(header).await?;
+            self.tell(header, first || kept == Kept::New);
+            return Ok(Ok(accepted(kept)));
         }
-        return Ok(Ok(accepted(kept)));
+        let count: i64 = sqlx::query_scalar("SELECT count(*) FROM instance WHERE study_uid = ?")
+            .bind(header.study.as_str())
+            .fetch_one(&mut *self.tx)
+            .await?;
+        let most = self.store.policy().study_instances_max;
+        if count >= i64::from(most) {
+            return Ok(Err(Refusal::of(header, Refused::StudyFull(most))));
+        }
+        self.insert(object).await?;
+        self.push(header).await?;
+        self.tell(header, true);
+        self.files.push((object.path().to_owned(), object.digest));
+        Ok(Ok(accepted(Kept::New)))
     }
-    let count: i64 = sqlx::query("SELECT count(*) AS n FROM instance WHERE study_uid = ?")
-        .bind(header.study.as_str())
-        .fetch_one(&mut **tx)
-        .await?
-        .try_get("n")?;
-    let most = store.policy().study_instances_max;
-    if count >= i64::from(most) {
-        return Ok(Err(Refusal::of(header, Refused::StudyFull(most))));
+
+    /// Whether two files differ in their file meta information alone: each sender writes its own (PS3.10 section 7.1).
+    async fn same_data_set(&self, kept: &Digest, object: &Staged) -> bool {
+        let (kept, staged) = (self.store.objects().path(kept), object.path().to_owned());
+        let limits = self.store.policy().dicom;
+        let same = move || {
+            let (kept, staged) = (DataSetFile::open(&kept, &limits)?, DataSetFile::open(&staged, &limits)?);
+            kept.equals(staged)
+        };
+        // What cannot be compared is not the same.
+        tokio::task::spawn_blocking(same).await.is_ok_and(|same| same.unwrap_or(false))
     }
-    insert(tx, object, store.policy()).await?;
-    Ok(Ok(accepted(Kept::New)))
-}
 
-/// The rows of a new object: its study, itself, its study's jobs.
-async fn insert(tx: &mut Transaction<'static, Sqlite>, object: &Staged, policy: &Policy) -> Result<(), StoreError> {
-    let (header, now) = (&object.header, now_ms());
-    let study = header.study.as_str();
-    sqlx::query(
-        "INSERT INTO study (study_uid, received_ms, updated_ms) VALUES (?1, ?2, ?2)
-         ON CONFLICT (study_uid) DO UPDATE SET updated_ms = ?2",
-    )
-    .bind(study)
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    sqlx::query(
-        "INSERT INTO instance (sop_uid, study_uid, series_uid, sop_class_uid, transfer_syntax_uid, modality, digest,
-                               bytes, received_ms)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-    )
-    .bind(header.sop_instance.as_str())
-    .bind(study)
-    .bind(header.series.as_str())
-    .bind(header.sop_class.as_str())
-    .bind(header.transfer_syntax)
-    .bind(header.modality.as_deref())
-    .bind(object.digest.to_string())
-    .bind(i64::try_from(object.bytes).unwrap_or(i64::MAX))
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    for role in &policy.roles {
-        make_due(tx, &header.study, role, duration_ms(policy.quiet)).await?;
+    /// Whether an object is one that we have made of a result. A PACS may have changed its bytes.
+    async fn is_ours(&mut self, header: &Header) -> Result<bool, StoreError> {
+        let ours = sqlx::query("SELECT 1 FROM result WHERE sop_uid = ?").bind(header.sop_instance.as_str());
+        Ok(ours.fetch_optional(&mut *self.tx).await?.is_some())
     }
-    Ok(())
-}
 
-/// Whether every attempt at the study as it stands has failed in this role.
-async fn has_failed(
-    tx: &mut Transaction<'static, Sqlite>,
-    study: &StudyInstanceUid,
-    role: &Role,
-) -> Result<bool, StoreError> {
-    let failed = sqlx::query(
-        "SELECT 1 FROM run WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND outcome = 'failed'",
-    )
-    .bind(study.as_str())
-    .bind(role.to_string())
-    .fetch_optional(&mut **tx)
-    .await?;
-    Ok(failed.is_some())
-}
+    async fn keep_apart(&mut self, object: &Staged) -> Result<(), StoreError> {
+        let apart = self.store.quarantine(&mut self.tx, object, self.origin, &self.rule).await?;
+        if apart == Apart::Kept {
+            self.apart.push((object.path().to_owned(), object.digest));
+        }
+        counter!(names::QUARANTINED, "result" => apart.name()).increment(1);
+        let (study, sop_instance, ae_title) =
+            (&object.header.study, &object.header.sop_instance, &self.origin.ae_title);
+        warn!(%study, %sop_instance, sender = self.rule.name, ae_title, bytes = object.bytes, apart = apart.name(),
+              "other bytes came under the UID of an object that is here; the first one stays");
+        Ok(())
+    }
 
-/// Makes the study's job in a role due when nothing more has come for a while.
-async fn make_due(
-    tx: &mut Transaction<'static, Sqlite>,
-    study: &StudyInstanceUid,
-    role: &Role,
-    quiet_ms: i64,
-) -> Result<(), StoreError> {
-    // A running job stays so; that its generation is behind makes it due again when it ends.
-    sqlx::query(
-        "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts) VALUES (?1, ?2, 'due', ?3, 1, 0)
-         ON CONFLICT (study_uid, role) DO UPDATE SET
-             state = CASE state WHEN 'running' THEN 'running' ELSE 'due' END,
-             due_ms = ?3, generation = generation + 1, attempts = 0",
-    )
-    .bind(study.as_str())
-    .bind(role.to_string())
-    .bind(now_ms() + quiet_ms)
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+    /// The rows of a new object: its study and itself.
+    async fn insert(&mut self, object: &Staged) -> Result<(), StoreError> {
+        let (header, now) = (&object.header, now_ms());
+        let study = header.study.as_str();
+        sqlx::query(
+            "INSERT INTO study (study_uid, received_ms, updated_ms, worklist_asked) VALUES (?1, ?2, ?2, ?3)
+             ON CONFLICT (study_uid) DO UPDATE SET updated_ms = ?2",
+        )
+        .bind(study)
+        .bind(now)
+        .bind(!self.store.policy().worklist)
+        .execute(&mut *self.tx)
+        .await?;
+        let [slot, intent, acquisition] =
+            header.intake.view.as_ref().map(write_view).map_or([None, None, None], |view| view.map(Some));
+        sqlx::query(
+            "INSERT INTO instance (sop_uid, study_uid, series_uid, sop_class_uid, transfer_syntax_uid, modality, digest,
+                                   bytes, received_ms, sender, ae_title, charset, slot, intent, acquisition)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        )
+        .bind(header.sop_instance.as_str())
+        .bind(study)
+        .bind(header.series.as_str())
+        .bind(header.sop_class.as_str())
+        .bind(header.transfer_syntax)
+        .bind(header.modality.as_deref())
+        .bind(object.digest.to_string())
+        .bind(i64::try_from(object.bytes).unwrap_or(i64::MAX))
+        .bind(now)
+        .bind(&self.rule.name)
+        .bind(&self.origin.ae_title)
+        .bind(self.rule.charset.map(charset_name))
+        .bind(slot)
+        .bind(intent)
+        .bind(acquisition)
+        .execute(&mut *self.tx)
+        .await?;
+        super::index::put(&mut self.tx, header).await?;
+        Ok(())
+    }
+
+    /// Writes down that the study was pushed, if it was; true if only now.
+    async fn push(&mut self, header: &Header) -> Result<bool, StoreError> {
+        if self.origin.door == Door::Prior {
+            return Ok(false);
+        }
+        let pushed = sqlx::query("UPDATE study SET pushed_ms = ? WHERE study_uid = ? AND pushed_ms IS NULL");
+        let pushed = pushed.bind(now_ms()).bind(header.study.as_str()).execute(&mut *self.tx).await?;
+        Ok(pushed.rows_affected() > 0)
+    }
+
+    /// The study is due, unless it was only fetched; `objects` says whether it has another one to score.
+    fn tell(&mut self, header: &Header, objects: bool) {
+        if self.origin.door == Door::Push {
+            let texts = &self.store.policy().urgent_texts;
+            let urgent = self.rule.urgent || texts.iter().any(|text| header.intake.mentions(text));
+            let new = self.news.entry(header.study.clone()).or_default();
+            *new = New { urgent: new.urgent || urgent, objects: new.objects || objects };
+        }
+    }
 }

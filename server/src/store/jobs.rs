@@ -7,18 +7,21 @@
 //!
 //! Invariants: a result and the end of its job are one transaction; the same run (same objects, package and recipe) is
 //! kept once in its role, with the objects that it was made from, and one that says something else supersedes it; of the
-//! runs of a study in a role at most one is not superseded; no shadow's job is taken while a production job is due.
+//! runs of a study in a role at most one is not superseded; no shadow's job is taken while a production job is due; urgent
+//! studies overtake, and none that is not waits for more than one of them once it has waited long enough.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use sha2::{Digest as _, Sha256};
 use sqlx::Row;
 use sqlx::sqlite::SqliteRow;
-use uvid_exam::{PackageId, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{PackageId, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 use uvid_model::{BACKEND, Site};
 
-use super::{Digest, Role, Store, StoreError, duration_ms, now_ms};
-use crate::report::json::without_times;
+use super::results::charset;
+use super::{Because, Digest, Role, Store, StoreError, duration_ms, now_ms};
+use crate::config::Charset;
 
 /// A study to be scored, and the objects that it had when the job was claimed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,7 +34,15 @@ pub struct Job {
     pub objects: Vec<(SopInstanceUid, Digest)>,
     /// Which attempt this is, from 1.
     pub attempt: u32,
-    generation: i64,
+    /// Why it was due; `None` for jobs of earlier versions.
+    pub because: Option<Because>,
+    /// Whether it has overtaken others.
+    pub urgent: bool,
+    /// What the text of an object really is, under the rule of which sender, where that was set when it came.
+    pub charsets: Vec<(SopInstanceUid, Charset, String)>,
+    /// Results of the study that destinations have, or may have, and that no Key Object has rejected yet.
+    pub supersedes: Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>,
+    pub(super) generation: i64,
 }
 
 impl Job {
@@ -72,7 +83,7 @@ pub(super) fn is_of_input(run: &str, input: &str) -> bool {
 }
 
 /// Before its number, behind the input digest of a run that another one with the same input has replaced.
-const REPLACED: char = '~';
+pub(super) const REPLACED: char = '~';
 
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
@@ -124,7 +135,7 @@ const CLOCK_MS_MAX: i64 = 3_600_000;
 impl Store {
     /// Returns the jobs of a dead process to the queue.
     pub(super) async fn recover(&self) -> Result<(), StoreError> {
-        let latest = now_ms() + duration_ms(self.policy.quiet);
+        let latest = now_ms() + duration_ms(self.policy.senders.quiet_max());
         // A clock that was set back must not leave a job waiting for years.
         sqlx::query("UPDATE job SET state = 'due', due_ms = min(due_ms, ?) WHERE state IN ('running', 'due')")
             .bind(latest)
@@ -133,8 +144,10 @@ impl Store {
         Ok(())
     }
 
-    /// Takes the job that has been due the longest, if any is, and counts the attempt. Shadows' jobs are taken only while
-    /// no production job is due; one that becomes due waits for the one exam that a shadow is at, and for no more.
+    /// Takes the job that has been due the longest, if any is, and counts the attempt; one that is urgent before one that
+    /// is not. A job that has been due for [`super::Policy::urgent_wait`] goes next after one urgent one. Shadows' jobs
+    /// are taken only while no production job is due; one that becomes due waits for the one exam that a shadow is at,
+    /// and for no more.
     ///
     /// # Errors
     ///
@@ -149,28 +162,43 @@ impl Store {
                    AND (role = 'production' OR NOT EXISTS (
                         SELECT 1 FROM job
                         WHERE state = 'due' AND role = 'production' AND (due_ms <= ?1 OR due_ms > ?2)))
-                 ORDER BY role <> 'production', due_ms, study_uid, role LIMIT 1)
-             RETURNING study_uid, role, generation, attempts",
+                 ORDER BY role <> 'production',
+                          CASE WHEN ?4 AND NOT urgent AND due_ms <= ?5 THEN 0 WHEN urgent THEN 1 ELSE 2 END,
+                          due_ms, study_uid, role LIMIT 1)
+             RETURNING study_uid, role, generation, attempts, because, urgent",
         )
         .bind(now_ms())
-        .bind(now_ms() + duration_ms(self.policy.quiet) + CLOCK_MS_MAX)
+        .bind(now_ms() + duration_ms(self.policy.senders.quiet_max()) + CLOCK_MS_MAX)
         .bind(self.served())
+        .bind(self.last_urgent.load(Ordering::Relaxed))
+        .bind(now_ms() - duration_ms(self.policy.urgent_wait))
         .fetch_optional(&mut *tx)
         .await?;
         let Some(row) = claimed else { return Ok(None) };
         let study: String = row.try_get("study_uid")?;
-        let objects = sqlx::query("SELECT sop_uid, digest FROM instance WHERE study_uid = ? ORDER BY sop_uid")
-            .bind(&study)
-            .fetch_all(&mut *tx)
-            .await?;
+        let role: Role = row.try_get::<String, _>("role")?.parse()?;
+        let objects = sqlx::query(
+            "SELECT sop_uid, digest, charset, coalesce(sender, '') AS sender FROM instance
+             WHERE study_uid = ? ORDER BY sop_uid",
+        );
+        let objects = objects.bind(&study).fetch_all(&mut *tx).await?;
+        // From here on until the job ends, nothing more of the study leaves: what was sent by now is all there is.
+        let supersedes = if role == Role::Production { self.sent(&mut tx, &study).await? } else { Vec::new() };
+        let charsets = objects.iter().map(charset).filter_map(Result::transpose).collect::<Result<_, _>>()?;
+        let because: Option<String> = row.try_get("because")?;
         let job = Job {
             study: study.parse().map_err(|_| StoreError::Invalid("UID"))?,
-            role: row.try_get::<String, _>("role")?.parse()?,
+            role,
+            because: because.map(|because| because.parse()).transpose()?,
+            urgent: row.try_get("urgent")?,
+            charsets,
+            supersedes,
             objects: objects.iter().map(object).collect::<Result<_, _>>()?,
             attempt: u32::try_from(row.try_get::<i64, _>("attempts")?).unwrap_or(u32::MAX),
             generation: row.try_get("generation")?,
         };
         tx.commit().await?;
+        self.last_urgent.store(job.urgent, Ordering::Relaxed);
         Ok(Some(job))
     }
 
@@ -188,93 +216,6 @@ impl Store {
         Ok(due.map(|due| Duration::from_millis(u64::try_from(due - now_ms()).unwrap_or(0))))
     }
 
-    /// Keeps a result and ends its job, in one transaction. A result with the input digest of one that is kept is that one
-    /// if it says the same, but for its times; else it supersedes it, unless it is but a failure.
-    ///
-    /// # Errors
-    ///
-    /// The database fails: then neither is done.
-    pub async fn finish(
-        &self,
-        job: &Job,
-        input_digest: &str,
-        outcome: Outcome,
-        report: &str,
-    ) -> Result<(), StoreError> {
-        let (study, role, now) = (job.study.as_str(), job.role.to_string(), now_ms());
-        let mut tx = self.begin().await?;
-        let same = sqlx::query(
-            "SELECT run_id, outcome, report FROM run WHERE study_uid = ? AND role = ? AND input_digest = ?",
-        );
-        let same = same.bind(study).bind(&role).bind(input_digest).fetch_optional(&mut *tx).await?;
-        if let Some(row) = same
-            && outcome != Outcome::Failed
-            && Outcome::parse(row.try_get("outcome")?)? != Outcome::Failed
-            && !says_the_same(row.try_get("report")?, report)
-        {
-            // A name of its own makes room for the new one; what it was made from can still be told.
-            sqlx::query("UPDATE run SET input_digest = input_digest || ? || run_id WHERE run_id = ?")
-                .bind(REPLACED.to_string())
-                .bind(row.try_get::<i64, _>("run_id")?)
-                .execute(&mut *tx)
-                .await?;
-        }
-        sqlx::query(
-            "UPDATE run SET superseded_ms = ?
-             WHERE study_uid = ? AND role = ? AND superseded_ms IS NULL AND input_digest <> ?",
-        )
-        .bind(now)
-        .bind(study)
-        .bind(&role)
-        .bind(input_digest)
-        .execute(&mut *tx)
-        .await?;
-        let kept = sqlx::query(
-            "INSERT INTO run (study_uid, role, input_digest, outcome, instances, report, finished_ms)
-             VALUES (?, ?, ?, ?, ?, ?, ?)
-             ON CONFLICT (study_uid, role, input_digest) DO UPDATE SET superseded_ms = NULL,
-                 report = CASE outcome WHEN 'failed' THEN excluded.report ELSE report END,
-                 finished_ms = CASE outcome WHEN 'failed' THEN excluded.finished_ms ELSE finished_ms END,
-                 outcome = CASE outcome WHEN 'failed' THEN excluded.outcome ELSE outcome END
-             RETURNING run_id",
-        )
-        .bind(study)
-        .bind(&role)
-        .bind(input_digest)
-        .bind(outcome.name())
-        .bind(i64::try_from(job.objects.len()).unwrap_or(i64::MAX))
-        .bind(report)
-        .bind(now)
-        .fetch_one(&mut *tx)
-        .await?;
-        let run_id: i64 = kept.try_get("run_id")?;
-        for (sop_instance, digest) in &job.objects {
-            // The same run again was made from the same objects.
-            sqlx::query("INSERT OR IGNORE INTO run_instance (run_id, sop_uid, digest) VALUES (?, ?, ?)")
-                .bind(run_id)
-                .bind(sop_instance.as_str())
-                .bind(digest.to_string())
-                .execute(&mut *tx)
-                .await?;
-        }
-        // What a shadow says is no news of the study.
-        if job.role == Role::Production {
-            let updated = sqlx::query("UPDATE study SET updated_ms = ? WHERE study_uid = ?");
-            updated.bind(now).bind(study).execute(&mut *tx).await?;
-        }
-        sqlx::query(
-            "UPDATE job SET state = CASE generation WHEN ?1 THEN 'done' ELSE 'due' END, attempts = 0
-             WHERE study_uid = ?2 AND role = ?3 AND state = 'running'",
-        )
-        .bind(job.generation)
-        .bind(study)
-        .bind(&role)
-        .execute(&mut *tx)
-        .await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
     /// Returns a job to the queue after an attempt that failed.
     ///
     /// # Errors
@@ -287,6 +228,7 @@ impl Store {
             .bind(job.role.to_string())
             .execute(&self.write)
             .await?;
+        self.wake_outbox();
         Ok(())
     }
 
@@ -304,6 +246,7 @@ impl Store {
         .bind(job.role.to_string())
         .execute(&self.write)
         .await?;
+        self.wake_outbox();
         Ok(())
     }
 
@@ -340,13 +283,6 @@ impl Store {
         let served = self.policy.roles.iter().filter(|role| self.serves(role));
         serde_json::Value::from_iter(served.map(ToString::to_string)).to_string()
     }
-}
-
-/// Whether two reports are one, but for how long they took.
-fn says_the_same(kept: &str, new: &str) -> bool {
-    // As text: to `==`, 0.0 and -0.0 would be one number.
-    let text = |report: &str| without_times(report).map_or_else(|| report.to_owned(), |value| value.to_string());
-    text(kept) == text(new)
 }
 
 /// A row's object.

@@ -2,23 +2,36 @@
 //!
 //! ```text
 //! <data_dir>/lock           held by the one process that may use the folder
-//! <data_dir>/uvid.sqlite    studies, instances; jobs and runs by role
+//! <data_dir>/uvid.sqlite    studies, instances; jobs and runs by role; results and their deliveries
 //! <data_dir>/objects/       files by the SHA-256 of their bytes; uploads in progress in objects/incoming
+//! <data_dir>/quarantine/    likewise, those that came under the UID of another object
 //! ```
 //!
 //! Invariants:
 //! - A row is committed (WAL, synchronous=FULL) only after the bytes it speaks of are synced to disk, name included.
 //! - Writes go through one connection and begin with `BEGIN IMMEDIATE`: no write fails because of another one.
-//! - A result and the end of its job are one transaction.
+//! - A result, the objects made of it, their deliveries and the end of its job are one transaction.
 
 mod accept;
 mod archive;
+mod arrivals;
+mod commitment;
+mod completion;
+mod deliveries;
+mod finish;
+pub mod index;
 mod jobs;
 mod objects;
+mod outbox;
+mod priors;
+mod quarantine;
 mod requeue;
 mod results;
 mod role;
+mod same;
+pub mod senders;
 mod studies;
+mod urgency;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -30,14 +43,20 @@ use sqlx::{Sqlite, SqlitePool, Transaction};
 use time::OffsetDateTime;
 use uvid_datasets::dicom;
 
-use crate::config::{Config, seconds};
+use crate::config::{Config, Destination, Outbox, Results, seconds};
 
-pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all};
+pub use accept::{Accepted, Door, Kept, Origin, Refusal, Refused, accept, accept_all, accept_from};
 pub use archive::{Archive, KeptRun, Pair};
+pub use commitment::{CLASS_INSTANCE_CONFLICT, CommitmentRequest, Committed, NO_SUCH_OBJECT, Reference};
+pub use completion::{Arrival, Because, Patience, due};
+pub use deliveries::{Changed, Delivery, DeliveryFilter, DeliveryState, Standing};
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
+pub use outbox::{Errand, Outgoing, Said};
+pub use priors::{Prior, PriorRow, Priors};
+pub use quarantine::Quarantined;
 pub use requeue::Due;
-pub use results::ResultRow;
+pub use results::{Made, ResultRow};
 pub use role::Role;
 pub use studies::{Filter, Instance, Run, Shadow, Study, StudyState};
 
@@ -96,8 +115,26 @@ impl StoreError {
 pub struct Policy {
     /// Who scores every study, production first: what arrives makes a job due for each.
     pub roles: Vec<Role>,
-    /// Without a new image for so long, a study is due.
-    pub quiet: Duration,
+    /// What the production model takes; `None`: not known, and no study is complete by its views.
+    pub exam: Option<uvid_exam::Rules>,
+    /// What holds for whom.
+    pub senders: senders::Rules,
+    /// A study that mentions one of these is urgent.
+    pub urgent_texts: Vec<String>,
+    /// A routine study that has been due for so long does not wait for more than one urgent one.
+    pub urgent_wait: Duration,
+    /// What is made of results.
+    pub results: Results,
+    /// Where they go.
+    pub destinations: Vec<Destination>,
+    /// How they are delivered.
+    pub outbox: Outbox,
+    /// Whether the modality worklist is asked how urgent a study is.
+    pub worklist: bool,
+    /// Bytes of objects that are kept apart.
+    pub quarantine_bytes_max: u64,
+    /// How many they are.
+    pub quarantine_objects_max: u64,
     /// Objects of one study.
     pub study_instances_max: u32,
     /// Free bytes of the disk below which nothing is accepted.
@@ -109,11 +146,20 @@ pub struct Policy {
 }
 
 impl From<&Config> for Policy {
-    /// Without shadows: their names are known when their packages have been read.
+    /// Without shadows and without what production takes: that is known when the packages have been read.
     fn from(config: &Config) -> Self {
         Self {
             roles: vec![Role::Production],
-            quiet: seconds(config.jobs.quiet_seconds),
+            exam: None,
+            senders: senders::Rules::of(config),
+            urgent_texts: config.urgent.texts.clone(),
+            urgent_wait: seconds(config.jobs.urgent_wait_seconds_max),
+            results: config.results.clone(),
+            destinations: config.destinations.clone(),
+            outbox: config.outbox.clone(),
+            worklist: config.urgent.worklist.is_some(),
+            quarantine_bytes_max: config.store.quarantine_bytes_max,
+            quarantine_objects_max: config.store.quarantine_objects_max,
             study_instances_max: config.store.study_instances_max,
             free_bytes_min: config.store.free_bytes_min,
             header_bytes_max: config.store.header_bytes_max,
@@ -131,11 +177,20 @@ pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
     objects: ObjectStore,
+    quarantine: ObjectStore,
     policy: std::sync::Arc<Policy>,
     /// Roles whose models cannot be used: their jobs wait.
     set_aside: std::sync::Arc<std::sync::RwLock<Vec<Role>>>,
     /// Wakes the worker when a job may have become due.
     work: std::sync::Arc<tokio::sync::Notify>,
+    /// Wakes who asks how urgent studies are.
+    asking: std::sync::Arc<tokio::sync::Notify>,
+    /// Wakes the outbox, each destination by itself.
+    outbox: tokio::sync::watch::Sender<u64>,
+    /// Whether the job that was claimed last is an urgent one.
+    last_urgent: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// How far the tables of received objects and of results are indexed for searches.
+    indexed: std::sync::Arc<(std::sync::atomic::AtomicI64, std::sync::atomic::AtomicI64)>,
     /// Dropping the last clone releases the folder.
     _lock: std::sync::Arc<File>,
 }
@@ -151,6 +206,9 @@ impl Store {
         create_private(folder)?;
         let lock = lock(folder)?;
         let objects = ObjectStore::open(&folder.join("objects"))?;
+        let quarantine = folder.join("quarantine");
+        create_private(&quarantine)?;
+        let quarantine = ObjectStore::at(&quarantine);
         let options = SqliteConnectOptions::new()
             .filename(folder.join("uvid.sqlite"))
             .create_if_missing(true)
@@ -163,9 +221,24 @@ impl Store {
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
-        let (set_aside, work) = Default::default();
-        let store = Self { write, read, objects, policy: policy.into(), set_aside, work, _lock: lock.into() };
+        let (set_aside, work, asking, outbox, last_urgent) = Default::default();
+        let (indexed, policy, _lock) = (Default::default(), policy.into(), lock.into());
+        let store = Self {
+            write,
+            read,
+            objects,
+            quarantine,
+            policy,
+            set_aside,
+            work,
+            asking,
+            outbox,
+            last_urgent,
+            indexed,
+            _lock,
+        };
         store.recover().await?;
+        store.recover_deliveries().await?;
         Ok(store)
     }
 
@@ -194,6 +267,20 @@ impl Store {
     /// Resolves when a job may have become due since the last call.
     pub async fn work(&self) {
         self.work.notified().await;
+    }
+
+    /// Who waits here is told when something of the outbox has changed; the number rises when a person wants it tried
+    /// at once.
+    pub fn outbox_news(&self) -> tokio::sync::watch::Receiver<u64> {
+        self.outbox.subscribe()
+    }
+
+    fn wake_outbox(&self) {
+        self.outbox.send_modify(|_| {});
+    }
+
+    fn hurry_outbox(&self) {
+        self.outbox.send_modify(|hurries| *hurries += 1);
     }
 
     /// Whether the disk has room for more.

@@ -112,6 +112,25 @@ impl ObjectStore {
         Ok(Upload { file, temporary: Temporary(path), hash: Sha256::new(), bytes: 0 })
     }
 
+    /// Makes bytes durable under their digest.
+    ///
+    /// # Errors
+    ///
+    /// The disk does not take them.
+    pub(super) async fn put(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        if self.holds(&digest, bytes.len() as u64) {
+            return Ok(digest);
+        }
+        let mut upload = self.begin().await?;
+        upload.write(bytes).await?;
+        let temporary = upload.sync().await?;
+        let (objects, files) = (self.clone(), vec![(temporary.0.clone(), digest)]);
+        let kept = tokio::task::spawn_blocking(move || objects.keep(&files)).await;
+        kept.map_err(|_| StoreError::Interrupted)??;
+        Ok(digest)
+    }
+
     /// Where an object is or would be.
     pub fn path(&self, digest: &Digest) -> PathBuf {
         let name = digest.to_string();
@@ -119,7 +138,7 @@ impl ObjectStore {
     }
 
     /// Whether an object is there in full length. Its content is looked at when it is read.
-    pub(super) fn holds(&self, digest: &Digest, bytes: u64) -> bool {
+    pub(crate) fn holds(&self, digest: &Digest, bytes: u64) -> bool {
         std::fs::metadata(self.path(digest)).is_ok_and(|file| file.len() == bytes)
     }
 
@@ -210,16 +229,17 @@ impl Upload {
         objects: &ObjectStore,
         policy: &Policy,
     ) -> Result<Result<Staged, ReadError>, StoreError> {
-        let path = self.temporary.0.clone();
-        self.file.flush().await.map_err(StoreError::io(&path))?;
-        self.file.get_ref().sync_all().await.map_err(StoreError::io(&path))?;
-        let header = header(&path, self.bytes, objects, policy).await?;
-        Ok(header.map(|header| Staged {
-            header,
-            digest: Digest(self.hash.finalize().into()),
-            bytes: self.bytes,
-            temporary: self.temporary,
-        }))
+        let (digest, bytes) = (Digest(std::mem::take(&mut self.hash).finalize().into()), self.bytes);
+        let temporary = self.sync().await?;
+        let header = header(&temporary.0, bytes, objects, policy).await?;
+        Ok(header.map(|header| Staged { header, digest, bytes, temporary }))
+    }
+
+    /// Makes the bytes durable under their temporary name.
+    async fn sync(mut self) -> Result<Temporary, StoreError> {
+        self.file.flush().await.map_err(StoreError::io(&self.temporary.0))?;
+        self.file.get_ref().sync_all().await.map_err(StoreError::io(&self.temporary.0))?;
+        Ok(self.temporary)
     }
 }
 

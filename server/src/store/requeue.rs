@@ -61,12 +61,12 @@ impl Store {
             Due::Unless(id, site) => (false, id.digest.as_str(), id.recipe_digest.as_str(), computation(site)),
         };
         let requeued = sqlx::query(concat!(
-            "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts)
-             SELECT study_uid, ?1, 'due', ?5, 1, 0 FROM study s
-             WHERE (?6 = '[]' OR study_uid IN (SELECT value FROM json_each(?6))) AND (?7 OR ",
+            "INSERT INTO job (study_uid, role, state, due_ms, generation, attempts, because)
+             SELECT study_uid, ?1, 'due', ?5, 1, 0, 'asked' FROM study s
+             WHERE s.pushed_ms IS NOT NULL AND (?6 = '[]' OR study_uid IN (SELECT value FROM json_each(?6))) AND (?7 OR ",
             outdated!(),
             ") ON CONFLICT (study_uid, role) DO UPDATE SET
-                 state = 'due', due_ms = ?5, generation = generation + 1, attempts = 0"
+                 state = 'due', due_ms = ?5, generation = generation + 1, attempts = 0, because = 'asked'"
         ))
         .bind(role.to_string())
         .bind(package)

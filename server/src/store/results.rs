@@ -1,12 +1,30 @@
 //! Objects made from results: reports that went, or will go, to the PACS.
 //!
-//! Invariant: a row is committed in the transaction that keeps the run it was made from, after its bytes.
+//! A result that takes the place of earlier ones comes with a Key Object that rejects them (IHE IOCM), for destinations
+//! that have them or may have them. Objects that no destination was given need no rejection: their deliveries are
+//! cancelled.
+//!
+//! Invariants: a row is committed in the transaction that keeps the run it was made from, after its bytes; so are its
+//! deliveries. A rejection is never superseded, and its deliveries are not cancelled by a later result: what it rejects
+//! stays rejected.
 
-use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use time::OffsetDateTime;
-use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid};
+use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Store, StoreError, from_ms};
+use super::{Digest, Job, Outcome, Store, StoreError, from_ms, now_ms};
+use crate::config::{Charset, Destination, ObjectKind, When};
+use crate::report::dicom::ResultObject;
+
+/// What is made of a result.
+#[derive(Debug, Clone, Default)]
+pub struct Made {
+    /// The objects.
+    pub objects: Vec<ResultObject>,
+    /// The operating points that flag it.
+    pub flagged: Vec<String>,
+}
 
 /// An object made from a result.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,9 +64,199 @@ impl Store {
         let rows = rows.bind(study.as_str()).fetch_all(&self.read).await?;
         rows.iter().map(result).collect()
     }
+
+    /// Makes the bytes of objects durable. Without rows they are nobody's.
+    pub(super) async fn write_objects(&self, made: &[ResultObject]) -> Result<(), StoreError> {
+        for object in made {
+            self.objects.put(&object.bytes).await?;
+        }
+        Ok(())
+    }
+
+    /// Puts the objects of a result in the place of those before, and sends them on their way.
+    pub(super) async fn replace_results(
+        &self,
+        tx: &mut Transaction<'static, Sqlite>,
+        job: &Job,
+        run_id: i64,
+        outcome: Outcome,
+        made: &Made,
+    ) -> Result<(), StoreError> {
+        self.supersede(tx, job.study.as_str()).await?;
+        let rejected = serde_json::Value::from_iter(job.supersedes.iter().map(|(_, _, uid)| uid.as_str())).to_string();
+        for object in &made.objects {
+            sqlx::query(
+                "INSERT INTO result (sop_uid, study_uid, series_uid, sop_class_uid, kind, run_id, digest, bytes, made_ms)
+                 VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            )
+            .bind(object.sop_instance.as_str())
+            .bind(job.study.as_str())
+            .bind(object.series.as_str())
+            .bind(object.sop_class.as_str())
+            .bind(name(object.kind))
+            .bind(run_id)
+            .bind(Digest::of(&object.bytes).to_string())
+            .bind(i64::try_from(object.bytes.len()).unwrap_or(i64::MAX))
+            .bind(now_ms())
+            .execute(&mut **tx)
+            .await?;
+            for destination in &self.policy.destinations {
+                let wanted = if object.kind == ObjectKind::Rejection {
+                    destination.reject_superseded && may_have(tx, &destination.name, &rejected).await?
+                } else {
+                    destination.objects.contains(&object.kind) && is_wanted(destination, outcome, &made.flagged)
+                };
+                if wanted {
+                    deliver(tx, &object.sop_instance, &destination.name).await?;
+                }
+            }
+            if object.kind == ObjectKind::Rejection {
+                sqlx::query("UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))")
+                    .bind(object.sop_instance.as_str())
+                    .bind(&rejected)
+                    .execute(&mut **tx)
+                    .await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The study's results so far are no longer current. What of them has not arrived is not sent any more; what has
+    /// arrived needs no commitment.
+    async fn supersede(&self, tx: &mut Transaction<'static, Sqlite>, study: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE delivery SET updated_ms = ?1, problem = 'a later result has taken its place',
+                    state = CASE state WHEN 'pending' THEN 'cancelled' ELSE 'sent' END
+             WHERE state IN ('pending', 'awaiting-commitment') AND sop_uid IN (
+                SELECT sop_uid FROM result WHERE study_uid = ?2 AND superseded_ms IS NULL AND kind <> ?3)",
+        )
+        .bind(now_ms())
+        .bind(study)
+        .bind(name(ObjectKind::Rejection))
+        .execute(&mut **tx)
+        .await?;
+        sqlx::query("UPDATE result SET superseded_ms = ? WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?")
+            .bind(now_ms())
+            .bind(study)
+            .bind(name(ObjectKind::Rejection))
+            .execute(&mut **tx)
+            .await?;
+        Ok(())
+    }
+
+    /// Results of a study that destinations that want to be told have, or may have, and that are not rejected yet.
+    pub(super) async fn sent(
+        &self,
+        tx: &mut Transaction<'static, Sqlite>,
+        study: &str,
+    ) -> Result<Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>, StoreError> {
+        let wanting = self.policy.destinations.iter().filter(|destination| destination.reject_superseded);
+        let wanting = serde_json::Value::from_iter(wanting.map(|destination| destination.name.as_str())).to_string();
+        let rows = sqlx::query(
+            "SELECT sop_class_uid, series_uid, sop_uid FROM result r
+             WHERE study_uid = ? AND kind <> ? AND rejected_by IS NULL AND EXISTS (
+                SELECT 1 FROM delivery d WHERE d.sop_uid = r.sop_uid AND d.may_have
+                   AND d.destination IN (SELECT value FROM json_each(?)))
+             ORDER BY made_ms, sop_uid",
+        );
+        let rows = rows.bind(study).bind(name(ObjectKind::Rejection)).bind(wanting).fetch_all(&mut **tx).await?;
+        let uid = |_| StoreError::Invalid("UID");
+        let row = |row: &SqliteRow| {
+            Ok((
+                row.try_get::<String, _>("sop_class_uid")?.parse().map_err(uid)?,
+                row.try_get::<String, _>("series_uid")?.parse().map_err(uid)?,
+                row.try_get::<String, _>("sop_uid")?.parse().map_err(uid)?,
+            ))
+        };
+        rows.iter().map(row).collect()
+    }
 }
 
-fn result(row: &sqlx::sqlite::SqliteRow) -> Result<ResultRow, StoreError> {
+/// Whether the study has objects of its current result.
+pub(super) async fn has_results(connection: &mut SqliteConnection, study: &str) -> Result<bool, StoreError> {
+    let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
+    let current = current.bind(study).bind(name(ObjectKind::Rejection));
+    Ok(current.fetch_optional(connection).await?.is_some())
+}
+
+/// Whether a destination has, or may have, one of these objects.
+async fn may_have(tx: &mut Transaction<'static, Sqlite>, destination: &str, objects: &str) -> Result<bool, StoreError> {
+    let has = sqlx::query(
+        "SELECT 1 FROM delivery WHERE destination = ? AND may_have AND sop_uid IN (SELECT value FROM json_each(?))",
+    );
+    Ok(has.bind(destination).bind(objects).fetch_optional(&mut **tx).await?.is_some())
+}
+
+async fn deliver(
+    tx: &mut Transaction<'static, Sqlite>,
+    sop_instance: &SopInstanceUid,
+    destination: &str,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "INSERT INTO delivery (sop_uid, destination, state, attempts, may_have, next_ms, made_ms, updated_ms)
+         VALUES (?1, ?2, 'pending', 0, 0, ?3, ?3, ?3)",
+    )
+    .bind(sop_instance.as_str())
+    .bind(destination)
+    .bind(now_ms())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Whether a destination's profile takes a result. One of which every attempt failed is one without scores.
+fn is_wanted(destination: &Destination, outcome: Outcome, flagged: &[String]) -> bool {
+    let scored = match outcome {
+        Outcome::Scored => true,
+        Outcome::NotScored | Outcome::Failed => false,
+    };
+    match destination.when {
+        When::Always => true,
+        When::Scored => scored,
+        When::NotScored => !scored,
+        When::Flagged => match &destination.operating_point {
+            Some(point) => flagged.contains(point),
+            None => !flagged.is_empty(),
+        },
+    }
+}
+
+/// A kind of object as in the configuration, the database and the API.
+pub(super) fn name(kind: ObjectKind) -> &'static str {
+    match kind {
+        ObjectKind::CadSr => "cad-sr",
+        ObjectKind::Sr => "sr",
+        ObjectKind::Gsps => "gsps",
+        ObjectKind::Sc => "sc",
+        ObjectKind::Pdf => "pdf",
+        ObjectKind::Rejection => "rejection",
+    }
+}
+
+const CHARSETS: [Charset; 5] =
+    [Charset::Windows1250, Charset::Windows1251, Charset::Utf8, Charset::Latin2, Charset::Cyrillic];
+
+/// A character set as in the configuration and the database.
+pub(super) fn charset_name(charset: Charset) -> &'static str {
+    match charset {
+        Charset::Windows1250 => "windows-1250",
+        Charset::Windows1251 => "windows-1251",
+        Charset::Utf8 => "utf-8",
+        Charset::Latin2 => "iso-8859-2",
+        Charset::Cyrillic => "iso-8859-5",
+    }
+}
+
+/// What an object is read in, whatever it declares, by the rule of which sender.
+pub(super) fn charset(row: &SqliteRow) -> Result<Option<(SopInstanceUid, Charset, String)>, StoreError> {
+    let Some(text) = row.try_get::<Option<String>, _>("charset")? else { return Ok(None) };
+    let charset = CHARSETS.into_iter().find(|charset| charset_name(*charset) == text);
+    let charset = charset.ok_or(StoreError::Invalid("character set"))?;
+    let uid = row.try_get::<String, _>("sop_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;
+    Ok(Some((uid, charset, row.try_get("sender")?)))
+}
+
+fn result(row: &SqliteRow) -> Result<ResultRow, StoreError> {
     let uid = |_| StoreError::Invalid("UID");
     Ok(ResultRow {
         sop_instance: row.try_get::<String, _>("sop_uid")?.parse().map_err(uid)?,
@@ -61,4 +269,38 @@ fn result(row: &sqlx::sqlite::SqliteRow) -> Result<ResultRow, StoreError> {
         made: from_ms(row.try_get("made_ms")?)?,
         superseded: row.try_get("superseded")?,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_destination_gets_what_its_profile_asks_for() {
+        let check = |when: When, point: Option<&str>, outcome: Outcome, flagged: &[&str], expected: bool| {
+            let operating_point = point.map(ToOwned::to_owned);
+            let destination = Destination { when, operating_point, ..Destination::default() };
+            let flagged: Vec<String> = flagged.iter().map(|f| (*f).to_owned()).collect();
+            assert_eq!(is_wanted(&destination, outcome, &flagged), expected, "{when:?} {outcome:?} {flagged:?}");
+        };
+        for outcome in [Outcome::Scored, Outcome::NotScored, Outcome::Failed] {
+            check(When::Always, None, outcome, &[], true);
+            check(When::Scored, None, outcome, &[], outcome == Outcome::Scored);
+            check(When::NotScored, None, outcome, &[], outcome != Outcome::Scored);
+        }
+        check(When::Flagged, None, Outcome::Scored, &["recall"], true);
+        check(When::Flagged, None, Outcome::Scored, &[], false);
+        check(When::Flagged, Some("recall"), Outcome::Scored, &["recall", "dense"], true);
+        check(When::Flagged, Some("recall"), Outcome::Scored, &["dense"], false);
+    }
+
+    #[test]
+    fn names_are_those_of_the_configuration() {
+        for charset in CHARSETS {
+            assert_eq!(serde_json::to_value(charset).unwrap(), charset_name(charset));
+        }
+        for kind in [ObjectKind::CadSr, ObjectKind::Sr, ObjectKind::Gsps, ObjectKind::Sc, ObjectKind::Pdf] {
+            assert_eq!(serde_json::to_value(kind).unwrap(), name(kind));
+        }
+    }
 }

@@ -7,7 +7,7 @@ use sqlx::{Row, SqliteConnection};
 use time::OffsetDateTime;
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 
-use super::{Digest, Outcome, Role, Store, StoreError, from_ms};
+use super::{Because, Digest, Outcome, Role, Store, StoreError, from_ms};
 
 /// Where a study stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,6 +33,10 @@ pub struct Study {
     pub updated: OffsetDateTime,
     /// How many objects it has.
     pub instances: u32,
+    /// When it is due, or was, and why; `None` for jobs of earlier versions.
+    pub due: Option<(OffsetDateTime, Because)>,
+    /// Whether it overtakes others.
+    pub urgent: bool,
     /// The current result as JSON; during a new run, that of the run before.
     pub report: Option<String>,
 }
@@ -102,7 +106,7 @@ pub struct Filter {
 /// The studies with their state; `?1` filters by it if it is not null.
 const STUDIES: &str = "
     SELECT * FROM (
-        SELECT s.study_uid, s.received_ms, s.updated_ms, r.report,
+        SELECT s.study_uid, s.received_ms, s.updated_ms, r.report, j.due_ms, j.because, j.urgent,
                (SELECT count(*) FROM instance i WHERE i.study_uid = s.study_uid) AS instances,
                CASE j.state WHEN 'due' THEN 'waiting' WHEN 'running' THEN 'running' ELSE r.outcome END AS state
         FROM study s
@@ -265,6 +269,11 @@ fn study(row: &SqliteRow) -> Result<Study, StoreError> {
         received: from_ms(row.try_get("received_ms")?)?,
         updated: from_ms(row.try_get("updated_ms")?)?,
         instances: u32::try_from(row.try_get::<i64, _>("instances")?).unwrap_or(u32::MAX),
+        due: match row.try_get::<Option<String>, _>("because")? {
+            Some(because) => Some((from_ms(row.try_get("due_ms")?)?, because.parse()?)),
+            None => None,
+        },
+        urgent: row.try_get("urgent")?,
         report: row.try_get("report")?,
     })
 }

@@ -50,6 +50,20 @@ fn identity_reaches_neither_logs_nor_metrics_nor_answers() {
     assert_eq!(server.ended(&study)["state"], "scored");
     ask("GET /api/v1/studies", "", b"");
     ask(&format!("GET /api/v1/studies/{study}"), "", b"");
+    // DICOMweb answers with names, to a question that is one; the log and problems have none.
+    for path in [
+        format!("studies?PatientName={NAME}"),
+        format!("instances?PatientID={ID}"),
+        format!("studies/{study}/metadata"),
+    ] {
+        let (status, body) = request(&address, &format!("GET /dicom-web/{path}"), "", b"").unwrap();
+        assert!(status == 200 && String::from_utf8_lossy(&body).contains(ID), "{path}");
+    }
+    for path in
+        [format!("studies?{NAME}={ID}"), format!("studies?StudyDate={NAME}"), format!("studies/{ID}^{NAME}/series")]
+    {
+        ask(&format!("GET /dicom-web/{path}"), "", b"");
+    }
     ask("GET /metrics", "", b"");
     seen.push(server.stop());
     seen.extend(database(&folder.path().join("data")));
@@ -61,10 +75,26 @@ fn identity_reaches_neither_logs_nor_metrics_nor_answers() {
     }
 }
 
-/// The database's files hold no identity either: a backup of them is not a list of patients.
+/// What the database's tables hold: patients are named in the index alone, and the folder is its owner's.
 fn database(folder: &Path) -> Vec<String> {
-    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
-    let files: Vec<_> = entries.filter(|path| path.is_file()).collect();
-    assert!(files.iter().any(|path| path.ends_with("uvid.sqlite")));
-    files.iter().map(|path| String::from_utf8_lossy(&std::fs::read(path).unwrap()).into_owned()).collect()
+    use std::os::unix::fs::PermissionsExt;
+    assert_eq!(std::fs::metadata(folder).unwrap().permissions().mode() & 0o777, 0o700);
+    let read = async {
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(folder.join("uvid.sqlite"));
+        let pool = sqlx::sqlite::SqlitePool::connect_with(options).await.unwrap();
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table'";
+        let tables: Vec<String> = sqlx::query_scalar(names).fetch_all(&pool).await.unwrap();
+        assert!(tables.iter().any(|table| table == "study_index") && tables.iter().any(|table| table == "run"));
+        let mut dumps = Vec::new();
+        for table in tables.iter().filter(|table| *table != "study_index") {
+            let rows = format!("SELECT * FROM {table}");
+            for row in sqlx::query(sqlx::AssertSqlSafe(rows)).fetch_all(&pool).await.unwrap() {
+                let values =
+                    (0..sqlx::Row::len(&row)).filter_map(|at| sqlx::Row::try_get_unchecked::<String, _>(&row, at).ok());
+                dumps.push(format!("{table} {}", values.collect::<Vec<_>>().join(" ")));
+            }
+        }
+        dumps
+    };
+    tokio::runtime::Runtime::new().unwrap().block_on(read)
 }

@@ -28,18 +28,22 @@ async fn the_answer_names_each_instance_by_its_own_uid() {
     let answer = server.stow(&bytes(&files)).await;
     assert_eq!(answer.status, StatusCode::OK);
     assert_eq!(answer.headers["content-type"], "application/dicom+json");
-    let [_, _, instance, class] = uids(&files[0].bytes);
+    let [study, series, instance, class] = uids(&files[0].bytes);
     let json = answer.json();
+    let url = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}");
     assert_eq!(
         json["00081199"]["Value"][0],
         json!({
             "00081150": {"vr": "UI", "Value": [class]},
             "00081155": {"vr": "UI", "Value": [instance]},
-            "00081190": {"vr": "UR"},
+            "00081190": {"vr": "UR", "Value": [url]},
         })
     );
-    // Nothing can be retrieved yet: the URL is there, as its type 2 demands, and empty.
-    assert_eq!(json["00081190"], json!({"vr": "UR"}));
+    // A request without a Host has no better base than the path.
+    assert_eq!(json["00081190"], json!({"vr": "UR", "Value": [format!("/dicom-web/studies/{study}")]}));
+    let proxied = Server::with(|config| config.public_url = Some("https://uvid.example.org/x/".into())).await;
+    let json = proxied.stow(&bytes(&files)).await.json();
+    assert_eq!(json["00081190"]["Value"][0], format!("https://uvid.example.org/x/dicom-web/studies/{study}"));
     let expected: Vec<_> = files.iter().map(|file| (uids(&file.bytes)[2].clone(), None)).collect();
     assert_eq!(items(&answer, STORED), expected);
     assert_eq!(json.as_object().unwrap().len(), 2);
@@ -176,7 +180,8 @@ async fn what_is_no_store_request_is_refused_with_the_right_status() {
     server.send(accept).await.problem(406, "not-acceptable");
     let gzip = request().header("Content-Encoding", "gzip").body(Body::from(good)).unwrap();
     server.send(gzip).await.problem(415, "media-type");
-    server.get(path).await.problem(405, "method-not-allowed");
+    let put = Request::put(path).body(Body::empty()).unwrap();
+    server.send(put).await.problem(405, "method-not-allowed");
     assert!(server.objects().is_empty(), "nothing may be stored, nor half-stored");
     assert_eq!(server.get("/api/v1/studies").await.ok()["total"], 0);
 }

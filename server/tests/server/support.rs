@@ -22,7 +22,7 @@ use uvid_server::engine::Engine;
 use uvid_server::http::{App, router};
 use uvid_server::pipeline;
 use uvid_server::report::json::ReportJson;
-use uvid_server::store::{Policy, Store};
+use uvid_server::store::Store;
 use uvid_server::{commands, jobs, metrics};
 
 /// For whatever must happen soon.
@@ -126,7 +126,7 @@ impl Server {
         let mut config = config(folder.path());
         change(&mut config);
         let (packages, site) = (commands::packages(&config).unwrap(), config.site());
-        let policy = Policy { roles: packages.roles(), ..Policy::from(&config) };
+        let policy = packages.policy(&config);
         let store = Store::open(&config.data_dir, policy).await.unwrap();
         let load = move || commands::models(packages, site);
         let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();

@@ -8,9 +8,13 @@ mod cad_sr;
 mod codes;
 mod content;
 mod document;
+pub mod gsps;
+mod gsps_graphics;
 pub mod modules;
+pub mod pdf;
 mod reading;
 mod rejection;
+pub mod secondary_capture;
 mod sr;
 pub mod uids;
 pub mod words;
@@ -153,7 +157,9 @@ fn of_kind(context: &Context<'_>, kind: ObjectKind) -> Result<Vec<ResultObject>,
     match kind {
         ObjectKind::CadSr => Ok(vec![cad_sr::report(context)?]),
         ObjectKind::Sr => Ok(vec![sr::report(context)?]),
-        ObjectKind::Gsps | ObjectKind::Sc | ObjectKind::Pdf => Ok(Vec::new()),
+        ObjectKind::Gsps => gsps::presentation_states(context),
+        ObjectKind::Sc => Ok(vec![secondary_capture::sheet(context)?]),
+        ObjectKind::Pdf => Ok(vec![pdf::document(context)?]),
         // Made with the others, where there is something to reject.
         ObjectKind::Rejection => Ok(Vec::new()),
     }

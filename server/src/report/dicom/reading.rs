@@ -144,7 +144,8 @@ impl<'a> Reading<'a> {
             detection: if detects { work.clone() } else { Work::default() },
             analysis: work,
             analysis_kind: if density { codes::COMPOSITION_ANALYSIS } else { codes::OVERALL_ANALYSIS },
-            certainty: scores.and_then(|scores| certainty(context, scores)),
+            // A workstation may sort by it as by a suspicion of cancer, which density is none of.
+            certainty: scores.filter(|_| !density).and_then(|scores| certainty(context, scores)),
             marks,
             images,
         }

@@ -1,7 +1,34 @@
-//! Associations that we open.
+//! Associations that we open: PS3.4's services as functions, each an association of its own.
+//!
+//! `connect` gets a connection, `wire` speaks PDUs and messages on it, `association` agrees on contexts; `storage`,
+//! `commitment`, `query` and `retrieve` are the services, `probe` looks at a node for people.
+//!
+//! Invariants: every step ends within `connect_seconds_max` or `answer_seconds_max` of the node; nothing that a node
+//! sends is held beyond a limit; an error says what to look at, and names AE titles, addresses, UIDs and statuses, never
+//! what a data set held. A future that is dropped closes its connection.
+
+mod accepted;
+pub(crate) mod association;
+mod certificate;
+pub(crate) mod commitment;
+mod connect;
+pub(crate) mod identifier;
+pub(crate) mod part10;
+mod probe;
+pub(crate) mod query;
+pub(crate) mod retrieve;
+pub(crate) mod storage;
+pub(crate) mod wire;
+
+pub use certificate::Certificate;
+pub use commitment::read_report;
+pub use connect::TlsFacts;
+pub(crate) use connect::place;
+pub use probe::{Probe, probe};
 
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
+use super::command::{Command, element};
 use crate::config::{DimseTls, Node};
 
 /// A node that we open associations to, with what we call ourselves and show it.
@@ -65,18 +92,20 @@ pub struct ToStore {
 /// # Errors
 ///
 /// The node does not answer with success.
-pub async fn echo(_remote: &Remote) -> Result<(), ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+pub async fn echo(remote: &Remote) -> Result<(), ScuError> {
+    probe::echo(remote).await
 }
 
-/// Storage (PS3.4 annex B) of objects over one association: the status for each, or why it was not sent. A warning
-/// (Bxxx) is a success.
+/// Storage (PS3.4 annex B) of objects over one association: the status of success or warning (Bxxx) for each, or why the
+/// node does not have it: [`ScuError::Status`] if it refused it, [`ScuError::Unreachable`] if the connection broke before
+/// it answered. Nothing is sent twice. An object in its own transfer syntax; where the node takes an uncompressed one in
+/// Implicit VR Little Endian only, in that.
 ///
 /// # Errors
 ///
 /// No association: nothing was sent.
-pub async fn store(_remote: &Remote, _objects: &[ToStore]) -> Result<Vec<Result<u16, ScuError>>, ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+pub async fn store(remote: &Remote, objects: &[ToStore]) -> Result<Vec<Result<u16, ScuError>>, ScuError> {
+    storage::store(remote, objects).await
 }
 
 /// What a node says of a request to commit.
@@ -97,11 +126,11 @@ pub struct Commitment {
 ///
 /// The node refuses.
 pub async fn request_commitment(
-    _remote: &Remote,
-    _transaction: &str,
-    _objects: &[(SopClassUid, SopInstanceUid)],
+    remote: &Remote,
+    transaction: &str,
+    objects: &[(SopClassUid, SopInstanceUid)],
 ) -> Result<Option<Commitment>, ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+    commitment::request(remote, transaction, objects).await
 }
 
 /// A query's key or an answer's value: an attribute with text, in Unicode.
@@ -114,12 +143,12 @@ pub type Attribute = (dicom_core::Tag, String);
 ///
 /// The node refuses.
 pub async fn find(
-    _remote: &Remote,
-    _level: &str,
-    _keys: &[Attribute],
-    _answers_max: usize,
+    remote: &Remote,
+    level: &str,
+    keys: &[Attribute],
+    answers_max: usize,
 ) -> Result<Vec<Vec<Attribute>>, ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+    query::find(remote, level, keys, answers_max).await
 }
 
 /// Modality Worklist C-FIND by Accession Number (0008,0050): the Requested Procedure Priority (0040,1003) of each answer.
@@ -127,8 +156,8 @@ pub async fn find(
 /// # Errors
 ///
 /// The node refuses.
-pub async fn worklist_priorities(_remote: &Remote, _accession_number: &str) -> Result<Vec<String>, ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+pub async fn worklist_priorities(remote: &Remote, accession_number: &str) -> Result<Vec<String>, ScuError> {
+    query::worklist_priorities(remote, accession_number).await
 }
 
 /// Study Root C-GET of a study: each object that comes is given to `take`, as a Part 10 file, and is refused if `take`
@@ -137,12 +166,12 @@ pub async fn worklist_priorities(_remote: &Remote, _accession_number: &str) -> R
 /// # Errors
 ///
 /// The node refuses.
-pub async fn get<F, Fut>(_remote: &Remote, _study: &str, _sop_classes: &[&str], _take: F) -> Result<usize, ScuError>
+pub async fn get<F, Fut>(remote: &Remote, study: &str, sop_classes: &[&str], take: F) -> Result<usize, ScuError>
 where
     F: FnMut(Vec<u8>) -> Fut + Send,
     Fut: Future<Output = Option<u16>> + Send,
 {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+    retrieve::get(remote, study, sop_classes, take).await
 }
 
 /// Study Root C-MOVE of a study to our own AE title: returns how many objects the node says it sent. They arrive at our
@@ -151,6 +180,31 @@ where
 /// # Errors
 ///
 /// The node refuses.
-pub async fn move_to_us(_remote: &Remote, _study: &str) -> Result<usize, ScuError> {
-    Err(ScuError::Unreachable("not built yet".to_owned()))
+pub async fn move_to_us(remote: &Remote, study: &str) -> Result<usize, ScuError> {
+    retrieve::move_to_us(remote, study).await
+}
+
+/// A failure status with what the node says to it, as far as it is printable.
+fn status_error(status: u16, command: &Command) -> ScuError {
+    let printable = |text: &str| text.chars().filter(|c| (' '..='~').contains(c)).take(64).collect::<String>();
+    let comment = command.text(element::ERROR_COMMENT).map(printable).filter(|text| !text.trim().is_empty());
+    ScuError::Status { status, comment }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tasks may call these: their futures can go to another thread.
+    #[allow(dead_code)]
+    fn futures_are_send(remote: &Remote) {
+        fn send<T: Send>(_: T) {}
+        send(echo(remote));
+        send(store(remote, &[]));
+        send(request_commitment(remote, "", &[]));
+        send(find(remote, "STUDY", &[], 1));
+        send(worklist_priorities(remote, ""));
+        send(get(remote, "", &[], async |_| Some(0)));
+        send(move_to_us(remote, ""));
+    }
 }

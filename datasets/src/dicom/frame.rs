@@ -1,0 +1,238 @@
+//! Single frames of any object that has pixels: as the file has them, uncompressed, or to be looked at.
+//!
+//! Invariant: a frame costs its own size and no more; what cannot be given exactly is refused with the reason.
+
+use dicom_dictionary_std::tags;
+use uvid_exam::{SopInstanceUid, Window};
+
+use super::element::DataSet;
+use super::part10::{self, File, Packing};
+use super::pixels::{Layout, decode_stream};
+use super::record::Record;
+use super::{Limits, ReadError, voi};
+
+/// Why there is no frame.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum FrameError {
+    /// The object has no pixels.
+    #[error("the object has no pixels")]
+    NoPixels,
+    /// It has fewer frames.
+    #[error("the object has {0} frames")]
+    NoSuchFrame(usize),
+    /// The file cannot be read.
+    #[error("{0}")]
+    Read(#[from] ReadError),
+    /// It could be read, and is of a form that is not converted.
+    #[error("{0}")]
+    Unsupported(&'static str),
+}
+
+/// How a frame is wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// As the file has it: compressed if it is.
+    Stored,
+    /// Uncompressed, little endian.
+    Native,
+}
+
+/// A picture with 8 bits a sample, row-major, larger = brighter.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// Rows.
+    pub rows: usize,
+    /// Columns.
+    pub columns: usize,
+    /// 1 (grey) or 3 (red, green, blue).
+    pub samples: usize,
+    /// Rows times columns times samples.
+    pub bytes: Vec<u8>,
+}
+
+/// Whether pixels in a transfer syntax of PS3.6 table A-1 are compressed.
+pub fn is_compressed(syntax: &str) -> bool {
+    ![
+        "1.2.840.10008.1.2",
+        "1.2.840.10008.1.2.1",
+        "1.2.840.10008.1.2.2",
+        "1.2.840.10008.1.2.1.99",
+        "1.2.840.10008.1.2.1.98",
+    ]
+    .contains(&syntax)
+}
+
+/// How many frames an object has: 0 without pixels.
+///
+/// # Errors
+///
+/// It is no DICOM file.
+pub fn frames(bytes: &[u8], limits: &Limits) -> Result<usize, ReadError> {
+    let file = part10::open(bytes, limits)?;
+    let data = file.data_set(limits);
+    Ok(if data.get(tags::PIXEL_DATA).is_some() { count(&data) } else { 0 })
+}
+
+/// Frame `number`, from 1.
+///
+/// # Errors
+///
+/// There is none, or it cannot be given in this form.
+pub fn frame(bytes: &[u8], limits: &Limits, number: usize, form: Form) -> Result<Vec<u8>, FrameError> {
+    let file = part10::open(bytes, limits)?;
+    let data = file.data_set(limits);
+    let stored = stored(&file, &data, number)?;
+    match (file.syntax.packing, form) {
+        (Packing::Native | Packing::Encapsulated, _) => Ok(little_endian(&file, &data, stored)),
+        (_, Form::Stored) => Ok(stored),
+        (_, Form::Native) => {
+            let layout = Layout::new(&data, limits)?;
+            let lowest = *layout.range().start();
+            let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+            // The low bits of a two's complement, as many as are allocated.
+            let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
+            Ok(match layout.allocated {
+                8 => words.map(|word| word as u8).collect(),
+                _ => words.flat_map(u16::to_le_bytes).collect(),
+            })
+        }
+    }
+}
+
+/// Frame `number`, from 1, for a display: rescaled and seen through `window`, else through the first window of the
+/// file, else from the smallest to the largest value. Colour is taken as it is.
+///
+/// # Errors
+///
+/// There is no such frame, or it has a form that is not shown.
+pub fn picture(bytes: &[u8], limits: &Limits, number: usize, window: Option<&Window>) -> Result<Picture, FrameError> {
+    let file = part10::open(bytes, limits)?;
+    let data = file.data_set(limits);
+    let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+    if photometric == "RGB" {
+        return colour(&file, &data, number, limits);
+    }
+    if !photometric.starts_with("MONOCHROME") {
+        return Err(FrameError::Unsupported("pictures are made of MONOCHROME1, MONOCHROME2 and RGB"));
+    }
+    let layout = Layout::new(&data, limits)?;
+    let stored = stored(&file, &data, number)?;
+    let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+    let slope = data.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
+    let intercept = data.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+    let (lo, hi) = layout.range().into_inner();
+    let rescaled = |value: u16| (f64::from(value) + f64::from(lo)) * slope + intercept;
+    let own = match window {
+        Some(_) => None,
+        None => {
+            // What is odd about windows is nobody's concern here.
+            let uid = data.code(tags::SOP_INSTANCE_UID).and_then(|uid| uid.parse::<SopInstanceUid>().ok());
+            let mut record = uid.map(Record::new);
+            let negative = lo < 0 || intercept < 0.0;
+            record.as_mut().and_then(|record| voi::windows(&data, negative, record).into_iter().next())
+        }
+    };
+    let (least, most) = values.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
+    let span = f64::from(most.saturating_sub(least)).max(1.0);
+    let shown = |value: u16| match window.or(own.as_ref()) {
+        Some(window) => window.apply(rescaled(value)),
+        None => f64::from(value.saturating_sub(least)) / span,
+    };
+    let inverted = photometric == "MONOCHROME1";
+    let byte = |y: f64| ((if inverted { 1.0 - y } else { y }) * 255.0).round() as u8;
+    let table: Vec<u8> = (0..=u16::try_from(hi - lo).unwrap_or(u16::MAX)).map(|value| byte(shown(value))).collect();
+    let bytes = values.iter().map(|value| table.get(usize::from(*value)).copied().unwrap_or(255)).collect();
+    Ok(Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes })
+}
+
+fn colour(file: &File<'_>, data: &DataSet<'_>, number: usize, limits: &Limits) -> Result<Picture, FrameError> {
+    let (rows, columns) = (usize::from(word(data, tags::ROWS)?), usize::from(word(data, tags::COLUMNS)?));
+    let pixels = rows * columns;
+    if pixels == 0 || pixels > limits.frame_pixels_max {
+        return Err(FrameError::Unsupported("the frame is empty, or larger than allowed"));
+    }
+    let native = matches!(file.syntax.packing, Packing::Native | Packing::Encapsulated);
+    if !native || data.word(tags::BITS_ALLOCATED) != Some(8) || data.word(tags::SAMPLES_PER_PIXEL) != Some(3) {
+        return Err(FrameError::Unsupported("colour is shown where it is uncompressed with 8 bits a sample"));
+    }
+    let stored = stored(file, data, number)?;
+    let stored = little_endian(file, data, stored);
+    let bytes = if data.word(tags::PLANAR_CONFIGURATION) == Some(1) {
+        (0..pixels * 3).map(|i| stored.get(i % 3 * pixels + i / 3).copied().unwrap_or_default()).collect()
+    } else {
+        stored
+    };
+    Ok(Picture { rows, columns, samples: 3, bytes })
+}
+
+fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {
+    data.word(tag).ok_or(ReadError::Missing(super::Attribute(tag)))
+}
+
+/// Number of Frames (0028,0008); absent: 1.
+fn count(data: &DataSet<'_>) -> usize {
+    data.code(tags::NUMBER_OF_FRAMES).and_then(|text| text.parse().ok()).unwrap_or(1)
+}
+
+/// The bytes of a frame as the file has them.
+fn stored(file: &File<'_>, data: &DataSet<'_>, number: usize) -> Result<Vec<u8>, FrameError> {
+    let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
+    let count = count(data);
+    let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
+    if file.syntax.packing == Packing::Native {
+        let size = native_bytes(data)?;
+        let place = index.checked_mul(size).and_then(|at| Some(at..at.checked_add(size)?));
+        let frame = place.and_then(|place| element.bytes.get(place));
+        return frame.map(<[u8]>::to_vec).ok_or(FrameError::Unsupported("Pixel Data is shorter than it should be"));
+    }
+    let broken = |at| FrameError::Read(ReadError::from(at));
+    let fragments = data.fragments(tags::PIXEL_DATA).map_err(broken)?;
+    if count == 1 {
+        return Ok(fragments.concat());
+    }
+    if fragments.len() == count {
+        return Ok(fragments[index].to_vec());
+    }
+    // PS3.5 section A.4: the Basic Offset Table, the first item, says where frames begin.
+    let starts = offsets(element.bytes, count)
+        .ok_or(FrameError::Unsupported("frames of several fragments need a Basic Offset Table"))?;
+    let (from, to) = (starts[index], starts.get(index + 1).copied().unwrap_or(u64::MAX));
+    let mut at = 0_u64;
+    let mut frame = Vec::new();
+    for fragment in fragments {
+        if (from..to).contains(&at) {
+            frame.extend_from_slice(fragment);
+        }
+        at += fragment.len() as u64 + 8;
+    }
+    Ok(frame)
+}
+
+/// The Basic Offset Table, if it has an entry for each frame.
+fn offsets(pixel_data: &[u8], count: usize) -> Option<Vec<u64>> {
+    let [0xFE, 0xFF, 0x00, 0xE0, length @ ..] = pixel_data.first_chunk::<8>()? else { return None };
+    let table = pixel_data.get(8..8 + u32::from_le_bytes(*length) as usize)?;
+    let table: Vec<u64> = table.as_chunks::<4>().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))).collect();
+    (table.len() == count && table.is_sorted()).then_some(table)
+}
+
+/// Bytes of one uncompressed frame.
+fn native_bytes(data: &DataSet<'_>) -> Result<usize, FrameError> {
+    let allocated = usize::from(word(data, tags::BITS_ALLOCATED)?);
+    if allocated == 0 || allocated % 8 != 0 {
+        return Err(FrameError::Unsupported("a frame's pixels do not end at a byte"));
+    }
+    let samples = usize::from(data.word(tags::SAMPLES_PER_PIXEL).unwrap_or(1));
+    let pixels = usize::from(word(data, tags::ROWS)?) * usize::from(word(data, tags::COLUMNS)?);
+    pixels.checked_mul(samples * (allocated / 8)).ok_or(FrameError::Unsupported("the frame is larger than memory"))
+}
+
+/// Uncompressed pixels in little endian, whatever the file is in (PS3.5 annex D).
+fn little_endian(file: &File<'_>, data: &DataSet<'_>, mut stored: Vec<u8>) -> Vec<u8> {
+    let wide = data.word(tags::BITS_ALLOCATED).is_some_and(|bits| bits > 8);
+    let in_words = data.get(tags::PIXEL_DATA).is_some_and(|element| element.vr == Some(*b"OW"));
+    if file.syntax.packing == Packing::Native && data.encoding.big() && (wide || in_words) {
+        stored.as_chunks_mut::<2>().0.iter_mut().for_each(|pair| pair.swap(0, 1));
+    }
+    stored
+}

@@ -1,0 +1,143 @@
+//! Answers in parts (RFC 2046, RFC 2387), made while they are sent.
+//!
+//! Invariants: one piece of one object is in memory at a time; an object whose bytes are not those that were stored
+//! breaks the answer off, so that no client takes it for whole.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::path::PathBuf;
+
+use axum::body::{Body, Bytes};
+use axum::http::StatusCode;
+use axum::http::header::CONTENT_TYPE;
+use axum::response::{IntoResponse, Response};
+use bytes::BytesMut;
+use futures_util::stream;
+use sha2::{Digest as _, Sha256};
+use tokio::fs::File;
+use tokio::io::AsyncReadExt;
+
+use super::media::Packing;
+use crate::store::Digest;
+
+/// Bytes read from disk at once.
+const PIECE_BYTES: usize = 256 << 10;
+
+/// A part.
+pub(super) struct Part {
+    /// Its Content-Type.
+    pub(super) content_type: String,
+    /// Its Content-Location, if it has a URL of its own.
+    pub(super) location: Option<String>,
+    /// What it is.
+    pub(super) content: Content,
+}
+
+/// Where a part's bytes are.
+pub(super) enum Content {
+    /// A stored object.
+    Stored(PathBuf, Digest),
+    /// Here.
+    Here(Bytes),
+    /// They are made when their turn comes.
+    Later(Box<dyn FnOnce() -> io::Result<Bytes> + Send>),
+}
+
+/// The answer of these parts.
+pub(super) fn respond(status: StatusCode, packing: Packing, kind: &str, parts: Vec<Part>) -> Response {
+    let parts = VecDeque::from(parts);
+    match (packing, parts.front()) {
+        (Packing::Single, Some(part)) => {
+            let content_type = part.content_type.clone();
+            let sending = Sending { parts, current: None, boundary: None, started: false };
+            (status, [(CONTENT_TYPE, content_type)], sending.body()).into_response()
+        }
+        _ => {
+            let boundary = boundary();
+            let content_type = format!("multipart/related; type=\"{kind}\"; boundary={boundary}");
+            let sending = Sending { parts, current: None, boundary: Some(boundary), started: false };
+            (status, [(CONTENT_TYPE, content_type)], sending.body()).into_response()
+        }
+    }
+}
+
+/// 128 bits that no sender of an object could know.
+pub(super) fn boundary() -> String {
+    let random = || std::hash::RandomState::new().build_hasher().finish();
+    format!("uvid-{:016x}{:016x}", random(), random())
+}
+
+/// What is being sent.
+struct Sending {
+    parts: VecDeque<Part>,
+    current: Option<(File, PathBuf, Sha256, Digest)>,
+    /// `None`: the one part alone. Taken away when the closing delimiter was sent.
+    boundary: Option<String>,
+    started: bool,
+}
+
+impl Sending {
+    fn body(self) -> Body {
+        Body::from_stream(stream::unfold(Some(self), |sending| async {
+            let mut sending = sending?;
+            match sending.next().await {
+                Ok(Some(piece)) => Some((Ok(piece), Some(sending))),
+                Ok(None) => None,
+                Err(error) => {
+                    tracing::error!(%error, "an answer breaks off");
+                    Some((Err(error), None))
+                }
+            }
+        }))
+    }
+
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        if let Some((file, ..)) = &mut self.current {
+            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+            file.read_buf(&mut piece).await?;
+            if let Some(piece) = self.read(piece.freeze())? {
+                return Ok(Some(piece));
+            }
+        }
+        let Some(part) = self.parts.pop_front() else {
+            return Ok(self.boundary.take().map(|boundary| format!("\r\n--{boundary}--\r\n").into()));
+        };
+        let head = self.head(&part);
+        match part.content {
+            Content::Stored(path, digest) => {
+                let file = File::open(&path).await?;
+                self.current = Some((file, path, Sha256::new(), digest));
+                if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
+            }
+            Content::Here(bytes) => Ok(Some([head, bytes].concat().into())),
+            Content::Later(make) => {
+                let bytes = tokio::task::spawn_blocking(make).await.map_err(io::Error::other)??;
+                Ok(Some([head, bytes].concat().into()))
+            }
+        }
+    }
+
+    /// Takes a piece of the current object; an empty one is its end.
+    fn read(&mut self, piece: Bytes) -> io::Result<Option<Bytes>> {
+        let Some((file, path, mut hash, digest)) = self.current.take() else { return Ok(None) };
+        if piece.is_empty() {
+            let found: [u8; 32] = hash.finalize().into();
+            return if found == *digest.as_bytes() {
+                Ok(None)
+            } else {
+                Err(io::Error::other("an object has changed on disk"))
+            };
+        }
+        hash.update(&piece);
+        self.current = Some((file, path, hash, digest));
+        Ok(Some(piece))
+    }
+
+    fn head(&mut self, part: &Part) -> Bytes {
+        let Some(boundary) = &self.boundary else { return Bytes::new() };
+        let before = if std::mem::replace(&mut self.started, true) { "\r\n" } else { "" };
+        let location = part.location.as_ref().map(|url| format!("Content-Location: {url}\r\n")).unwrap_or_default();
+        format!("{before}--{boundary}\r\nContent-Type: {}\r\n{location}\r\n", part.content_type).into()
+    }
+}

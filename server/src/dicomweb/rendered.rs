@@ -1,0 +1,250 @@
+//! Pictures of objects (PS3.18 section 10.4.1.1.3): JPEG or PNG.
+//!
+//! A mammogram is shown as the heat maps show it: through the first window that its file offers, in the file's own
+//! coordinates. `window=centre,width[,linear|linear-exact|sigmoid]` shows it through another; `viewport=width,height
+//! [,left,top,width,height]` fits it, or a part of it, into so many pixels; `quality` is that of a JPEG, 1 to 100.
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query as Pairs, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
+use image::imageops::FilterType;
+use image::{DynamicImage, GrayImage, RgbImage};
+use uvid_datasets::dicom;
+use uvid_datasets::dicom::frame;
+use uvid_exam::{Content, Window, WindowFunction};
+
+use super::media::{Packing, wanted};
+use super::wado::{first_image, frame_problem, not_acceptable, one, read, whole};
+use crate::http::{App, Path, Problem};
+use crate::report::overlay;
+use crate::store::index::Located;
+
+/// Pixels of a picture's side.
+const SIDE_MAX: u32 = 8_192;
+/// Pixels of a thumbnail's longer side, where the client does not say.
+const THUMBNAIL_SIDE: u32 = 200;
+
+type Asked = Result<Pairs<Vec<(String, String)>>, QueryRejection>;
+type Answer = Result<Response, Problem>;
+
+pub(super) async fn instance(
+    State(app): State<App>,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
+    let object = one(&app, &study, &series, &instance).await?;
+    picture(&app, &headers, object, 1, View::parse(asked)?).await
+}
+
+pub(super) async fn frame(
+    State(app): State<App>,
+    Path((study, series, instance, frame)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
+    let object = one(&app, &study, &series, &instance).await?;
+    let number = frame.parse().ok().filter(|number| *number > 0).ok_or_else(|| Problem::not_found("frame"))?;
+    picture(&app, &headers, object, number, View::parse(asked)?).await
+}
+
+pub(super) async fn study_thumbnail(
+    State(app): State<App>,
+    Path(study): Path<String>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
+    let object = first_image(&app, &study, None).await?;
+    picture(&app, &headers, object, 1, View::parse(asked)?.small()).await
+}
+
+pub(super) async fn series_thumbnail(
+    State(app): State<App>,
+    Path((study, series)): Path<(String, String)>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
+    let object = first_image(&app, &study, Some(&series)).await?;
+    picture(&app, &headers, object, 1, View::parse(asked)?.small()).await
+}
+
+pub(super) async fn instance_thumbnail(
+    State(app): State<App>,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    headers: HeaderMap,
+    asked: Asked,
+) -> Answer {
+    let object = one(&app, &study, &series, &instance).await?;
+    picture(&app, &headers, object, 1, View::parse(asked)?.small()).await
+}
+
+/// How a picture is wanted (PS3.18 section 8.3.5).
+#[derive(Debug, Clone, Default, PartialEq)]
+struct View {
+    window: Option<Window>,
+    /// Width and height.
+    size: Option<(u32, u32)>,
+    /// Left, top, width and height of a part of the image.
+    part: Option<[u32; 4]>,
+    quality: Option<u8>,
+}
+
+impl View {
+    fn parse(asked: Asked) -> Result<Self, Problem> {
+        let invalid = |detail: &str| Problem::new(StatusCode::BAD_REQUEST, "query-invalid", detail);
+        let Pairs(pairs) = asked.map_err(|_| invalid("the query is no list of names and values"))?;
+        let mut view = Self::default();
+        for (name, value) in &pairs {
+            match name.as_str() {
+                "window" => {
+                    let wrong = "window is centre,width and linear, linear-exact or sigmoid";
+                    view.window = Some(window(value).ok_or_else(|| invalid(wrong))?);
+                }
+                "viewport" => {
+                    let wrong = "viewport is width,height, and left,top,width,height of a part of the image";
+                    (view.size, view.part) = viewport(value).ok_or_else(|| invalid(wrong))?;
+                }
+                "quality" => {
+                    let quality = value.parse().ok().filter(|quality| (1..=100).contains(quality));
+                    view.quality = Some(quality.ok_or_else(|| invalid("quality is a number from 1 to 100"))?);
+                }
+                // What is not known may be ignored (PS3.18 section 8.3.5).
+                _ => {}
+            }
+        }
+        Ok(view)
+    }
+
+    fn small(self) -> Self {
+        Self { size: Some(self.size.unwrap_or((THUMBNAIL_SIDE, THUMBNAIL_SIDE))), ..self }
+    }
+}
+
+fn window(value: &str) -> Option<Window> {
+    let mut pieces = value.split(',').map(str::trim);
+    let mut number = || pieces.next()?.parse::<f64>().ok().filter(|value| value.is_finite());
+    let (center, width) = (number()?, number()?);
+    let function = match pieces.next().map(str::to_ascii_lowercase).as_deref() {
+        None | Some("linear") => WindowFunction::Linear,
+        Some("linear-exact") => WindowFunction::LinearExact,
+        Some("sigmoid") => WindowFunction::Sigmoid,
+        Some(_) => return None,
+    };
+    let least = if function == WindowFunction::Linear { 1.0 } else { f64::MIN_POSITIVE };
+    let valid = width >= least && pieces.next().is_none();
+    valid.then_some(Window::Function { center, width, function, explanation: None })
+}
+
+type Viewport = (Option<(u32, u32)>, Option<[u32; 4]>);
+
+fn viewport(value: &str) -> Option<Viewport> {
+    let numbers: Option<Vec<u32>> = value.split(',').map(|text| text.trim().parse().ok()).collect();
+    let (width, height, part) = match numbers?[..] {
+        [width, height] => (width, height, None),
+        [width, height, left, top, across, down] if across > 0 && down > 0 => {
+            (width, height, Some([left, top, across, down]))
+        }
+        _ => return None,
+    };
+    let valid = (1..=SIDE_MAX).contains(&width) && (1..=SIDE_MAX).contains(&height);
+    valid.then_some((Some((width, height)), part))
+}
+
+async fn picture(app: &App, headers: &HeaderMap, object: Located, number: usize, view: View) -> Answer {
+    const MEDIA: [&str; 2] = ["image/jpeg", "image/png"];
+    let media = wanted(headers).into_iter().find_map(|range| {
+        let anything = range.essence == "*/*";
+        let fits = |media: &&str| anything || range.takes(media, "", true) == Some(Packing::Single);
+        MEDIA.into_iter().find(fits)
+    });
+    let media = media.ok_or_else(|| not_acceptable(&MEDIA))?;
+    let limits = whole(app);
+    let draw = move |bytes: &[u8]| draw(bytes, &limits, number, &view, media);
+    let picture = read(app, object, draw).await??;
+    Ok(([(CONTENT_TYPE, media)], picture).into_response())
+}
+
+fn draw(bytes: &[u8], limits: &dicom::Limits, number: usize, view: &View, media: &str) -> Result<Vec<u8>, Problem> {
+    let mut picture = displayed(bytes, limits, number, view.window.as_ref())?;
+    if let Some([left, top, width, height]) = view.part {
+        if left >= picture.width() || top >= picture.height() {
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "query-invalid", "that part is outside the image"));
+        }
+        // What reaches beyond the image ends at its edge.
+        picture = picture.crop_imm(left, top, width, height);
+    }
+    if let Some((width, height)) = view.size {
+        picture = picture.resize(width, height, FilterType::Triangle);
+    }
+    let mut out = Vec::new();
+    let encoded = match media {
+        "image/png" => {
+            picture.write_with_encoder(PngEncoder::new_with_quality(&mut out, CompressionType::Fast, PngFilter::Sub))
+        }
+        _ => picture.write_with_encoder(JpegEncoder::new_with_quality(&mut out, view.quality.unwrap_or(90))),
+    };
+    encoded.map_err(|error| Problem::internal(&error))?;
+    Ok(out)
+}
+
+fn displayed(
+    bytes: &[u8],
+    limits: &dicom::Limits,
+    number: usize,
+    window: Option<&Window>,
+) -> Result<DynamicImage, Problem> {
+    if number == 1
+        && let Ok(received) = dicom::read(bytes, limits)
+        && let Content::Mammogram(mut image) = received.content
+    {
+        if let Some(window) = window {
+            image.windows.insert(0, window.clone());
+        }
+        let (rows, columns) = image.file_size;
+        return picture_of(rows, columns, 1, overlay::in_file_coordinates(&image));
+    }
+    let picture = frame::picture(bytes, limits, number, window).map_err(frame_problem)?;
+    picture_of(picture.rows, picture.columns, picture.samples, picture.bytes)
+}
+
+fn picture_of(rows: usize, columns: usize, samples: usize, bytes: Vec<u8>) -> Result<DynamicImage, Problem> {
+    let size = u32::try_from(columns).ok().zip(u32::try_from(rows).ok());
+    let picture = size.and_then(|(width, height)| match samples {
+        1 => GrayImage::from_raw(width, height, bytes).map(DynamicImage::from),
+        _ => RgbImage::from_raw(width, height, bytes).map(DynamicImage::from),
+    });
+    picture.ok_or_else(|| Problem::internal(&"a picture has another size than its pixels"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_and_viewports() {
+        let check = |text: &str, expected: Option<(f64, f64, WindowFunction)>| {
+            let expected = expected.map(|(center, width, function)| Window::Function {
+                center,
+                width,
+                function,
+                explanation: None,
+            });
+            assert_eq!(window(text), expected, "{text}");
+        };
+        check("40,400", Some((40.0, 400.0, WindowFunction::Linear)));
+        check("40.5, 400,SIGMOID", Some((40.5, 400.0, WindowFunction::Sigmoid)));
+        check("0,0.5,linear-exact", Some((0.0, 0.5, WindowFunction::LinearExact)));
+        for wrong in ["", "1", "1,0", "1,0.5", "nan,1", "1,inf", "1,2,other", "1,2,linear,3"] {
+            check(wrong, None);
+        }
+        assert_eq!(viewport("100,200"), Some((Some((100, 200)), None)));
+        assert_eq!(viewport("100,200,1,2,3,4"), Some((Some((100, 200)), Some([1, 2, 3, 4]))));
+        for wrong in ["", "100", "0,1", "1,99999", "1,2,3", "1,2,3,4,0,5", "a,b", "-1,2"] {
+            assert_eq!(viewport(wrong), None, "{wrong}");
+        }
+    }
+}

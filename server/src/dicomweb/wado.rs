@@ -1,0 +1,427 @@
+//! The Retrieve Transaction (PS3.18 section 10.4), but for pictures.
+//!
+//! | status | when |
+//! |---|---|
+//! | 200 | all of it |
+//! | 206 | some objects; the disk has lost the others |
+//! | 400 | a UID or a list of frames is none |
+//! | 404 | there is no such study, series, instance, frame or attribute |
+//! | 406 | not in a form that the client takes: objects leave in the transfer syntax in which they came |
+//! | 410 | the disk has lost it; a resend restores it |
+//!
+//! A client that names no transfer syntax is given the stored one, as it would be for `transfer-syntax=*`; a frame is
+//! uncompressed for one that wants `application/octet-stream`.
+//!
+//! Memory: objects are streamed from disk. For metadata an object's first `store.header_bytes_max` bytes are read, and
+//! for frames the whole of it, `http.heatmaps_max` requests at a time.
+
+use std::io;
+use std::io::Read as _;
+use std::sync::Arc;
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::header::{ACCEPT, CONTENT_TYPE};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use dicom_core::Tag;
+use dicom_dictionary_std::tags;
+use futures_util::stream;
+use uvid_datasets::dicom::frame::{self, Form, FrameError};
+use uvid_datasets::dicom::{Limits, listing};
+use uvid_exam::StudyInstanceUid;
+
+use super::answer::instance_url;
+use super::media::{accepts_dicom_json, wanted};
+use super::outgoing::{Content, Part, respond};
+use super::{base, json};
+use crate::http::{App, Path, Problem};
+use crate::store::index::Located;
+use crate::store::{ObjectStore, StoreError};
+
+/// Frames of one request.
+const FRAMES_MAX: usize = 1_000;
+
+/// Uncompressed pixels (PS3.18 table 8.7.3-5).
+const OCTETS: &str = "application/octet-stream";
+const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+
+type Answer = Result<Response, Problem>;
+
+pub(super) async fn study(State(app): State<App>, Path(study): Path<String>, headers: HeaderMap) -> Answer {
+    objects(&app, &headers, &study, None, None).await
+}
+
+pub(super) async fn series(
+    State(app): State<App>,
+    Path((study, series)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    objects(&app, &headers, &study, Some(&series), None).await
+}
+
+pub(super) async fn instance(
+    State(app): State<App>,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    objects(&app, &headers, &study, Some(&series), Some(&instance)).await
+}
+
+pub(super) async fn study_metadata(State(app): State<App>, Path(study): Path<String>, headers: HeaderMap) -> Answer {
+    metadata(&app, &headers, &study, None, None).await
+}
+
+pub(super) async fn series_metadata(
+    State(app): State<App>,
+    Path((study, series)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    metadata(&app, &headers, &study, Some(&series), None).await
+}
+
+pub(super) async fn instance_metadata(
+    State(app): State<App>,
+    Path((study, series, instance)): Path<(String, String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    metadata(&app, &headers, &study, Some(&series), Some(&instance)).await
+}
+
+/// A UID in the path.
+pub(super) fn check_uid(uid: &str) -> Result<StudyInstanceUid, Problem> {
+    let problem = |problem| Problem::new(StatusCode::BAD_REQUEST, "uid-invalid", format!("a UID in the URL {problem}"));
+    uid.parse().map_err(problem)
+}
+
+/// The objects of a path, at least one, and whether the disk has all of them.
+pub(super) async fn locate(
+    app: &App,
+    study: &str,
+    series: Option<&str>,
+    instance: Option<&str>,
+) -> Result<(Vec<Located>, bool), Problem> {
+    let uid = check_uid(study)?;
+    for uid in [series, instance].into_iter().flatten() {
+        check_uid(uid)?;
+    }
+    let all = app.store().located(&uid, series, instance).await?;
+    if all.is_empty() {
+        let what = match (series, instance) {
+            (_, Some(_)) => "instance",
+            (Some(_), None) => "series",
+            (None, None) => "study",
+        };
+        return Err(Problem::not_found(what));
+    }
+    let count = all.len();
+    let objects = app.store().objects().clone();
+    let there =
+        move || all.into_iter().filter(|object| objects.holds(&object.digest, object.bytes)).collect::<Vec<_>>();
+    let there = tokio::task::spawn_blocking(there).await.map_err(|_| StoreError::Interrupted)?;
+    if there.is_empty() { Err(gone()) } else { Ok((there.clone(), there.len() == count)) }
+}
+
+async fn objects(app: &App, headers: &HeaderMap, study: &str, series: Option<&str>, instance: Option<&str>) -> Answer {
+    let (objects, all) = locate(app, study, series, instance).await?;
+    let single = instance.is_some();
+    let wanted = wanted(headers);
+    // Every object in some form that is wanted; how they are packed, the most wanted range of the first one says.
+    let packing = |object: &Located| {
+        wanted.iter().find_map(|range| range.takes("application/dicom", &object.transfer_syntax, single))
+    };
+    let mut packings = objects.iter().map(packing);
+    let first = packings.next().flatten().filter(|_| packings.all(|packing| packing.is_some()));
+    let packing = first.ok_or_else(|| {
+        let mut stored: Vec<&str> = objects.iter().map(|object| object.transfer_syntax.as_str()).collect();
+        stored.sort_unstable();
+        stored.dedup();
+        let detail = format!("objects are sent as application/dicom, in their transfer syntax: {}", stored.join(", "));
+        Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail)
+    })?;
+    let base = base(app, headers);
+    let part = |object: Located| Part {
+        content_type: format!("application/dicom; transfer-syntax={}", object.transfer_syntax),
+        location: Some(instance_url(&base, study, &object.series, object.sop_instance.as_str())),
+        content: Content::Stored(app.store().objects().path(&object.digest), object.digest),
+    };
+    let status = if all { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
+    Ok(respond(status, packing, "application/dicom", objects.into_iter().map(part).collect()))
+}
+
+async fn metadata(app: &App, headers: &HeaderMap, study: &str, series: Option<&str>, instance: Option<&str>) -> Answer {
+    let accept: Vec<_> = headers.get_all(ACCEPT).iter().filter_map(|value| value.to_str().ok()).collect();
+    if !accepts_dicom_json(&accept.join(",")) {
+        let detail = "the answer is application/dicom+json";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail));
+    }
+    let (objects, all) = locate(app, study, series, instance).await?;
+    let (app, study, base) = (app.clone(), study.to_owned(), base(app, headers));
+    // A list of one object after another: `[`, then each with a comma or the closing bracket behind it.
+    let mut left = objects.len();
+    let objects = objects.into_iter().enumerate().map(move |(at, object)| {
+        left -= 1;
+        (at == 0, left == 0, object)
+    });
+    let pieces = stream::unfold(objects, move |mut objects| {
+        let (app, study, base) = (app.clone(), study.clone(), base.clone());
+        async move {
+            let (first, last, object) = objects.next()?;
+            let text = describe(&app, &study, &base, object).await;
+            let framed = text.map(|text| {
+                Bytes::from(format!("{}{text}{}", if first { "[" } else { "" }, if last { "]" } else { "," }))
+            });
+            Some((framed, objects))
+        }
+    });
+    let status = if all { StatusCode::OK } else { StatusCode::PARTIAL_CONTENT };
+    let body = axum::body::Body::from_stream(pieces);
+    Ok((status, [(CONTENT_TYPE, "application/dicom+json")], body).into_response())
+}
+
+/// One object's metadata.
+async fn describe(app: &App, study: &str, base: &str, object: Located) -> io::Result<String> {
+    let permit = app.heatmaps().acquire_owned().await.map_err(io::Error::other)?;
+    let bulk = format!("{}/bulkdata", instance_url(base, study, &object.series, object.sop_instance.as_str()));
+    let (objects, limits) = (app.store().objects().clone(), whole(app));
+    let header_bytes_max = app.store().policy().header_bytes_max;
+    let describe = move || {
+        let _permit = permit;
+        let mut first = Vec::new();
+        let file = std::fs::File::open(objects.path(&object.digest))?;
+        file.take(header_bytes_max).read_to_end(&mut first)?;
+        // If the beginning does not do, all of it.
+        let list = match listing::listing(&first, &limits) {
+            Ok(list) if !list.broken || first.len() as u64 == object.bytes => list,
+            Ok(_) | Err(_) => {
+                let bytes = objects.read(&object.digest).map_err(io::Error::other)?;
+                listing::listing(&bytes, &limits).map_err(io::Error::other)?
+            }
+        };
+        Ok(json::data_set(&list.nodes, &bulk).to_string())
+    };
+    let text = tokio::task::spawn_blocking(describe).await.map_err(io::Error::other)?;
+    text.inspect_err(|error: &io::Error| tracing::error!(%error, sop_instance = %object.sop_instance, "no metadata"))
+}
+
+/// `GET .../frames/1,2,5`
+pub(super) async fn frames(
+    State(app): State<App>,
+    Path((study, series, instance, list)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    let numbers = frame_list(&list).ok_or_else(|| {
+        let detail = format!("frames are numbers from 1, separated by commas, at most {FRAMES_MAX}");
+        Problem::new(StatusCode::BAD_REQUEST, "frames-invalid", detail)
+    })?;
+    let object = one(&app, &study, &series, &instance).await?;
+    send_frames(&app, &headers, object, Some(numbers)).await
+}
+
+/// `GET .../bulkdata/00420011`, `.../bulkdata/52009230.0.00289145`: what the metadata's BulkDataURI name.
+pub(super) async fn bulkdata(
+    State(app): State<App>,
+    Path((study, series, instance, path)): Path<(String, String, String, String)>,
+    headers: HeaderMap,
+) -> Answer {
+    let missing = || Problem::not_found("attribute");
+    let (within, tag) = bulk_path(&path).ok_or_else(missing)?;
+    let object = one(&app, &study, &series, &instance).await?;
+    if within.is_empty() && tag == tags::PIXEL_DATA && frame::is_compressed(&object.transfer_syntax) {
+        return send_frames(&app, &headers, object, None).await;
+    }
+    let packing = wanted(&headers).iter().find_map(|range| range.takes(OCTETS, &object.transfer_syntax, true));
+    let packing = packing.ok_or_else(|| not_acceptable(&[OCTETS]))?;
+    let (limits, syntax) = (whole(&app), object.transfer_syntax.clone());
+    let find =
+        move |bytes: &[u8]| listing::bulk(bytes, &limits, &within, tag).map_err(|error| Problem::internal(&error));
+    let bytes = read(&app, object, find).await??.ok_or_else(missing)?;
+    let content_type = format!("{OCTETS}; transfer-syntax={syntax}");
+    let part = Part { content_type, location: None, content: Content::Here(bytes.into()) };
+    Ok(respond(StatusCode::OK, packing, OCTETS, vec![part]))
+}
+
+/// Sends frames, all of them if `None`, compressed as they are or uncompressed, whichever is wanted more.
+async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: Option<Vec<usize>>) -> Answer {
+    let single = numbers.as_ref().is_none_or(|numbers| numbers.len() == 1);
+    let compressed = frame::is_compressed(&object.transfer_syntax);
+    let stored = (media_of(&object.transfer_syntax), object.transfer_syntax.clone(), Form::Stored);
+    let native = (OCTETS, EXPLICIT.to_owned(), Form::Native);
+    // What anything goes for: as it is.
+    let forms = if compressed { vec![stored, native] } else { vec![native] };
+    let choice = wanted(headers).into_iter().find_map(|range| {
+        forms.iter().find_map(|(media, syntax, form)| {
+            Some((*media, syntax.clone(), *form, range.takes(media, syntax, single)?))
+        })
+    });
+    let Some((media, syntax, form, packing)) = choice else {
+        return Err(not_acceptable(&forms.iter().map(|(media, ..)| *media).collect::<Vec<_>>()));
+    };
+    let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    let (objects, limits) = (app.store().objects().clone(), whole(app));
+    let first = move || {
+        let bytes = objects.read(&object.digest).map_err(lost)?;
+        let count = frame::frames(&bytes, &limits).map_err(|error| frame_problem(error.into()))?;
+        let numbers = numbers.unwrap_or_else(|| (1..=count.min(FRAMES_MAX)).collect());
+        if let Some(wrong) = numbers.iter().find(|number| **number > count) {
+            tracing::debug!(wrong, count, "no such frame");
+            return Err(Problem::not_found("frame"));
+        }
+        // The first one now: what cannot be given at all has a status of its own.
+        let start = numbers.first().copied().unwrap_or(1);
+        let first = frame::frame(&bytes, &limits, start, form).map_err(frame_problem)?;
+        Ok((Arc::new((bytes, permit)), numbers, first))
+    };
+    let (shared, numbers, first) = tokio::task::spawn_blocking(first).await.map_err(|_| StoreError::Interrupted)??;
+    let content_type = format!("{media}; transfer-syntax={syntax}");
+    let part = |content| Part { content_type: content_type.clone(), location: None, content };
+    let mut parts = vec![part(Content::Here(first.into()))];
+    for number in numbers.into_iter().skip(1) {
+        let shared = Arc::clone(&shared);
+        let make = move || frame::frame(&shared.0, &limits, number, form).map(Bytes::from).map_err(io::Error::other);
+        parts.push(part(Content::Later(Box::new(make))));
+    }
+    Ok(respond(StatusCode::OK, packing, media, parts))
+}
+
+/// The media type of a compressed frame (PS3.18 tables 8.7.3-2 to 8.7.3-4).
+fn media_of(transfer_syntax: &str) -> &'static str {
+    match transfer_syntax.strip_prefix("1.2.840.10008.1.2.") {
+        Some("5") => "image/dicom-rle",
+        Some("4.50" | "4.51" | "4.57" | "4.70") => "image/jpeg",
+        Some("4.80" | "4.81") => "image/jls",
+        Some("4.90" | "4.91") => "image/jp2",
+        Some("4.92" | "4.93") => "image/jpx",
+        Some("4.110" | "4.111" | "4.112") => "image/jxl",
+        Some("4.201" | "4.202" | "4.203") => "image/jphc",
+        _ => OCTETS,
+    }
+}
+
+/// The one object of a path.
+pub(super) async fn one(app: &App, study: &str, series: &str, instance: &str) -> Result<Located, Problem> {
+    let (objects, _) = locate(app, study, Some(series), Some(instance)).await?;
+    objects.into_iter().next().ok_or_else(|| Problem::not_found("instance"))
+}
+
+/// Does something with an object's bytes, on a thread for that, `http.heatmaps_max` at a time.
+pub(super) async fn read<T: Send + 'static>(
+    app: &App,
+    object: Located,
+    work: impl FnOnce(&[u8]) -> T + Send + 'static,
+) -> Result<T, Problem> {
+    let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    let objects: ObjectStore = app.store().objects().clone();
+    let work = move || {
+        // Held for as long as it takes, even if the client has gone.
+        let _permit = permit;
+        objects.read(&object.digest).map(|bytes| work(&bytes)).map_err(lost)
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Interrupted)?
+}
+
+/// What reading all of an object may cost: functional groups of many frames are looked at, too.
+pub(super) fn whole(app: &App) -> Limits {
+    Limits { sequence_items_max: 4_096, ..app.config().limits().dicom }
+}
+
+fn lost(error: StoreError) -> Problem {
+    tracing::error!(%error, "a stored object cannot be read");
+    gone()
+}
+
+fn gone() -> Problem {
+    let detail = "the server has lost the bytes; sending the object again restores it";
+    Problem::new(StatusCode::GONE, "gone", detail)
+}
+
+pub(super) fn frame_problem(error: FrameError) -> Problem {
+    match error {
+        FrameError::NoPixels | FrameError::NoSuchFrame(_) => Problem::not_found("frame"),
+        FrameError::Unsupported(_) | FrameError::Read(_) => {
+            Problem::new(StatusCode::NOT_ACCEPTABLE, "not-convertible", error.to_string())
+        }
+    }
+}
+
+pub(super) fn not_acceptable(media: &[&str]) -> Problem {
+    let detail = format!("there is {}", media.join(", "));
+    Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail)
+}
+
+/// PS3.18 section 10.4.1.6: numbers from 1.
+fn frame_list(list: &str) -> Option<Vec<usize>> {
+    let numbers = list.split(',').map(|text| {
+        let digits = !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<usize>().ok().filter(|number| digits && *number > 0)
+    });
+    let numbers: Vec<usize> = numbers.take(FRAMES_MAX + 1).collect::<Option<_>>()?;
+    (numbers.len() <= FRAMES_MAX).then_some(numbers)
+}
+
+/// A tag, behind sequences and items from 0 that it is in: `52009230.0.00289145`.
+fn bulk_path(path: &str) -> Option<(Vec<(Tag, usize)>, Tag)> {
+    let mut pieces = path.split('.');
+    let mut within = Vec::new();
+    let mut tag = json::tag(pieces.next()?)?;
+    while let Some(item) = pieces.next() {
+        within.push((tag, item.parse().ok()?));
+        tag = json::tag(pieces.next()?)?;
+    }
+    Some((within, tag))
+}
+
+/// The first picture of a study or series, for a thumbnail: of what was received rather than made.
+pub(super) async fn first_image(app: &App, study: &str, series: Option<&str>) -> Result<Located, Problem> {
+    let (objects, _) = locate(app, study, series, None).await?;
+    // Reports and presentation states have no pixels: PS3.6 table A-1 has their classes under these numbers.
+    let picture = |object: &Located| {
+        let class = object.sop_class.as_str();
+        !["1.2.840.10008.5.1.4.1.1.88.", "1.2.840.10008.5.1.4.1.1.11.", "1.2.840.10008.5.1.4.1.1.104."]
+            .iter()
+            .any(|prefix| class.starts_with(prefix))
+    };
+    objects.into_iter().find(picture).ok_or_else(|| Problem::not_found("picture"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn frames_are_numbers_from_one() {
+        let check =
+            |list: &str, expected: Option<&[usize]>| assert_eq!(frame_list(list).as_deref(), expected, "{list}");
+        check("1", Some(&[1]));
+        check("1,3,2,2", Some(&[1, 3, 2, 2]));
+        for wrong in ["", "0", "1,", ",1", "+1", "-1", "1 ,2", "a", "99999999999999999999999"] {
+            check(wrong, None);
+        }
+        assert_eq!(frame_list(&vec!["1"; FRAMES_MAX + 1].join(",")), None);
+        assert_eq!(frame_list(&vec!["1"; FRAMES_MAX].join(",")).map(|list| list.len()), Some(FRAMES_MAX));
+    }
+
+    #[test]
+    fn bulk_data_have_paths() {
+        assert_eq!(bulk_path("7FE00010"), Some((vec![], tags::PIXEL_DATA)));
+        let nested = Some((vec![(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0)], Tag(0x0028, 0x3006)));
+        assert_eq!(bulk_path("52009229.0.00283006"), nested);
+        for wrong in ["", "7FE00010.", "7FE00010.0", "7FE00010.x.00283006", "7FE0001", "../../etc"] {
+            assert_eq!(bulk_path(wrong), None, "{wrong}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_list_of_frames_is_what_was_written(numbers in proptest::collection::vec(1_usize..5_000, 1..50)) {
+            let text: Vec<String> = numbers.iter().map(usize::to_string).collect();
+            prop_assert_eq!(frame_list(&text.join(",")), Some(numbers));
+        }
+
+        #[test]
+        fn any_list_is_read_or_refused(text in "\\PC{0,40}") {
+            let _ = (frame_list(&text), bulk_path(&text));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! Which studies still have to be asked priors for, and what came of it.
+//!
+//! Invariant: a study is asked for once; a search that failed leaves its problem, not a study that waits for ever.
+
+use sqlx::Row;
+use time::Date;
+use uvid_exam::StudyInstanceUid;
+
+use super::{Store, StoreError, now_ms};
+
+/// An earlier exam, or one that was found to be none.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PriorRow {
+    /// Its study.
+    pub study: StudyInstanceUid,
+    /// Study Date.
+    pub date: Option<Date>,
+    /// How many of its objects were fetched.
+    pub instances: usize,
+    /// `fetched`, or why it is no prior.
+    pub code: &'static str,
+}
+
+impl Store {
+    /// A study whose production job waits and for which nobody has asked yet, the oldest first.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn next_without_priors(&self) -> Result<Option<StudyInstanceUid>, StoreError> {
+        let next: Option<String> = sqlx::query_scalar(
+            "SELECT j.study_uid FROM job j JOIN study s ON s.study_uid = j.study_uid
+             WHERE j.role = 'production' AND j.state = 'due'
+               AND NOT EXISTS (SELECT 1 FROM prior_search p WHERE p.study_uid = j.study_uid)
+             ORDER BY s.received_ms, j.study_uid LIMIT 1",
+        )
+        .fetch_optional(&self.read)
+        .await?;
+        next.map(|uid| uid.parse().map_err(|_| StoreError::Invalid("UID"))).transpose()
+    }
+
+    /// Keeps what a search came to; the study waits for it no longer.
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn priors_searched(
+        &self,
+        study: &StudyInstanceUid,
+        found: &[PriorRow],
+        problem: Option<&str>,
+    ) -> Result<(), StoreError> {
+        let mut tx = self.begin().await?;
+        sqlx::query("INSERT OR REPLACE INTO prior_search (study_uid, ended_ms, problem) VALUES (?, ?, ?)")
+            .bind(study.as_str())
+            .bind(now_ms())
+            .bind(problem)
+            .execute(&mut *tx)
+            .await?;
+        for prior in found {
+            sqlx::query(
+                "INSERT OR REPLACE INTO prior (study_uid, prior_study_uid, study_date, instances, code)
+                 VALUES (?, ?, ?, ?, ?)",
+            )
+            .bind(study.as_str())
+            .bind(prior.study.as_str())
+            .bind(prior.date.map(|date| date.to_string()))
+            .bind(i64::try_from(prior.instances).unwrap_or(i64::MAX))
+            .bind(prior.code)
+            .execute(&mut *tx)
+            .await?;
+        }
+        tx.commit().await?;
+        self.work.notify_one();
+        Ok(())
+    }
+
+    /// What is known of a study's priors: whether they were looked for, what kept the search from being whole, and what
+    /// was found as (study, date, objects fetched, code).
+    ///
+    /// # Errors
+    ///
+    /// The database fails.
+    pub async fn priors(&self, study: &StudyInstanceUid) -> Result<Option<Priors>, StoreError> {
+        let search = sqlx::query("SELECT problem FROM prior_search WHERE study_uid = ?");
+        let Some(search) = search.bind(study.as_str()).fetch_optional(&self.read).await? else { return Ok(None) };
+        let rows = sqlx::query(
+            "SELECT prior_study_uid, study_date, instances, code FROM prior WHERE study_uid = ?
+             ORDER BY study_date DESC, prior_study_uid",
+        );
+        let mut found = Vec::new();
+        for row in rows.bind(study.as_str()).fetch_all(&self.read).await? {
+            found.push(Prior {
+                study: row.try_get("prior_study_uid")?,
+                date: row.try_get("study_date")?,
+                instances: u32::try_from(row.try_get::<i64, _>("instances")?).unwrap_or(u32::MAX),
+                code: row.try_get("code")?,
+            });
+        }
+        Ok(Some(Priors { problem: search.try_get("problem")?, found }))
+    }
+}
+
+/// What came of a search for priors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Priors {
+    /// Why it is not whole.
+    pub problem: Option<String>,
+    /// What the archive knows of this patient, latest first.
+    pub found: Vec<Prior>,
+}
+
+/// One exam that the archive knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Prior {
+    /// Study Instance UID.
+    pub study: String,
+    /// `YYYY-MM-DD`.
+    pub date: Option<String>,
+    /// Objects fetched.
+    pub instances: u32,
+    /// `fetched`, or why it is no prior.
+    pub code: String,
+}
