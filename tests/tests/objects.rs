@@ -364,11 +364,11 @@ fn pixelmed_finds_nothing() {
         // Slips of that edition: it looks for the value of a quality finding in its name, so that the image which row
         // 18 of TID 4006 wants counts as one too many; and it has two spaces in "Failed  Analyses". Its
         // context group 100, which may be extended, knows no mammography.
+        // TID 1500 may be extended: that an evaluation is of one breast is such an extension.
         let slip = |l: &&str| {
             l.contains("[Row 18] IMAGE *") && l.contains("condition not satisfied")
                 || l.contains("has different code meaning")
         };
-        // A measurement report may be extended by items of a scheme of our own.
         for line in said.lines().filter(|l| (l.contains("Error") || l.contains("Warning")) && !slip(l)) {
             found.push_str(&format!("{name}: {line}\n"));
         }
