@@ -117,10 +117,7 @@ impl Store {
     /// # Errors
     ///
     /// The database fails.
-    pub async fn commitment_requests_due(
-        &self,
-        but: &BTreeSet<String>,
-    ) -> Result<Vec<CommitmentRequest>, StoreError> {
+    pub async fn commitment_requests_due(&self, but: &BTreeSet<String>) -> Result<Vec<CommitmentRequest>, StoreError> {
         let now = now_ms();
         let dropped = sqlx::query("DELETE FROM commitment_request WHERE received_ms < ?")
             .bind(now - duration_ms(KEPT))

@@ -315,7 +315,7 @@ fn every_failure_has_its_status() {
     check(&object.class, &object.instance, &object.data, 0, None);
     let mut changed = object.data.clone();
     *changed.last_mut().unwrap() ^= 1;
-    check(&object.class, &object.instance, &changed, 0x0111, Some(tags::SOP_INSTANCE_UID));
+    check(&object.class, &object.instance, &changed, 0xC001, Some(tags::SOP_INSTANCE_UID));
     check(&other.class, "1.2.3.4", &other.data, 0xA900, Some(tags::SOP_INSTANCE_UID));
     check(&other.class, &other.instance, b"no data set", 0xC000, None);
     check(&other.class, &other.instance, &other.data[..100], 0xC000, None);
@@ -359,6 +359,29 @@ fn without_room_nothing_is_taken() {
     let objects = objects(3);
     assert_eq!(client.store_object(&objects[0]), 0);
     assert_eq!(client.store_object(&objects[1]), 0xA700);
+}
+
+#[test]
+fn only_what_we_asked_for_is_a_prior() {
+    let check = |expected: bool, waiting: u64| {
+        let node = Node::start();
+        let object = &objects(3)[0];
+        let study = object.study.parse().unwrap();
+        let expecting = expected.then(|| node.store.expect(&study));
+        let mut client = Client::associated(&node);
+        let command = Command::request(field::C_STORE, 1, true)
+            .with_uid(element::AFFECTED_SOP_CLASS, &object.class)
+            .with_uid(element::AFFECTED_SOP_INSTANCE, &object.instance)
+            .with_text(element::MOVE_ORIGINATOR_AE, "UVID")
+            .with_u16(element::MOVE_ORIGINATOR_MESSAGE_ID, 1);
+        client.message(1, &command, Some(&object.data));
+        assert_eq!(status(&client.hear().0), 0);
+        assert_eq!(node.objects(), 1);
+        assert_eq!(node.runtime.block_on(node.store.queue()).unwrap().waiting, waiting, "{expected}");
+        drop(expecting);
+    };
+    check(false, 1);
+    check(true, 0);
 }
 
 #[test]
@@ -664,6 +687,22 @@ fn commitment_asked_for_twice_is_reported_once() {
 }
 
 #[test]
+fn what_was_sent_in_two_versions_is_not_committed_to() {
+    let node = Node::start();
+    let object = &objects(7)[0];
+    let mut client = Client::associated(&node);
+    assert_eq!(client.store_object(object), 0);
+    let mut changed = object.data.clone();
+    *changed.last_mut().unwrap() ^= 1;
+    assert_eq!(status(&client.store(&object.class, &object.instance, &changed)), 0xC001);
+    let (command, data) = action("2.25.1", &[(&object.class, &object.instance)]);
+    client.message(5, &command, Some(&data));
+    assert_eq!(status(&client.hear().0), 0);
+    assert_reported(&mut client, 5, IMPLICIT, "2.25.1", &[], &[(object.instance.as_str(), 0x0110)]);
+    client.release();
+}
+
+#[test]
 fn a_report_that_was_taken_elsewhere_is_not_sent() {
     let node = Node::start();
     let object = &objects(7)[0];
@@ -784,6 +823,21 @@ fn what_peers_tell_is_handed_on() {
     assert_eq!(say(7, field::N_SET, STEP, "2.25.4", None, &done), 0);
     let notice = node.runtime.block_on(async { node.notices.recv().await }).unwrap();
     assert_eq!((notice.study.as_str(), notice.instances.len()), ("1.2.9", 2));
+
+    // One that says more than a step has.
+    let study = |i: usize| item(vec![uid(tags::STUDY_INSTANCE_UID, &format!("1.2.{i}"))]);
+    let many = item(vec![
+        text(tags::PERFORMED_PROCEDURE_STEP_STATUS, "IN PROGRESS"),
+        sequence(tags::SCHEDULED_STEP_ATTRIBUTES_SEQUENCE, (0..17).map(study).collect()),
+    ]);
+    assert_eq!(say(7, field::N_CREATE, STEP, "2.25.14", None, &encoded(&many, IMPLICIT)), 0x0213);
+    let images: Vec<String> = (0..5001).map(|i| format!("1.2.{i}")).collect();
+    let images: Vec<_> = images.iter().map(|uid| (MAMMOGRAM, uid.as_str())).collect();
+    let many = item(vec![sequence(
+        tags::PERFORMED_SERIES_SEQUENCE,
+        vec![item(vec![sequence(tags::REFERENCED_IMAGE_SEQUENCE, references(&images))])],
+    )]);
+    assert_eq!(say(7, field::N_CREATE, STEP, "2.25.14", None, &encoded(&many, IMPLICIT)), 0x0213);
 
     // Instances that are available, and one that is not.
     let mut gone = references(&[(MAMMOGRAM, "1.2.8")]);
