@@ -1,6 +1,6 @@
 -- Requests to commit to objects (PS3.4 annex J) that are not answered yet.
 CREATE TABLE commitment_request (
-    request_id       INTEGER NOT NULL PRIMARY KEY,
+    request_id       INTEGER PRIMARY KEY AUTOINCREMENT,  -- never used again: a report may still wait for it
     ae_title         TEXT    NOT NULL,           -- who asked
     transaction_uid  TEXT    NOT NULL,
     received_ms      INTEGER NOT NULL,

@@ -15,6 +15,9 @@ use uvid_datasets::dicom::{self, AccessionNumber};
 use crate::dimse::scu::ScuError;
 use crate::store::{Digest, Store, StoreError};
 
+/// For the worklist to say what it knows of one study, whatever it says meanwhile.
+const ASK_MAX: Duration = Duration::from_secs(300);
+
 /// The wait after the database failed.
 const DATABASE_RETRY: Duration = Duration::from_secs(2);
 
@@ -47,7 +50,8 @@ where
 {
     let Some((study, digest)) = store.unasked().await? else { return Ok(false) };
     if let Some(accession_number) = accession_number(store, digest).await? {
-        match ask(accession_number).await {
+        let asked = tokio::time::timeout(ASK_MAX, ask(accession_number)).await;
+        match asked.unwrap_or_else(|_| Err(ScuError::Unreachable(format!("no end of answers within {ASK_MAX:?}")))) {
             Ok(priorities) if priorities.iter().any(|priority| is_urgent(priority)) => {
                 info!(%study, "urgent, says the worklist");
                 store.set_urgent(&study).await?;

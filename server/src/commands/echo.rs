@@ -119,7 +119,7 @@ fn describe(config: &Config, remote: &Remote, answer: Result<Probe, ScuError>, n
         Ok(probe) => probe,
         Err(error) => {
             row("association", "no");
-            let why = error.to_string();
+            let why = error.explained();
             let place = format!("{}: ", place(remote));
             row("to do", why.strip_prefix(&place).unwrap_or(&why));
             return (text + "\n", false);

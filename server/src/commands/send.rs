@@ -183,7 +183,7 @@ async fn send_lane(remote: Remote, files: Vec<File>, delay: Duration, progress: 
         }
         let outcome = match (&mut storing, &unreachable) {
             (_, Some(why)) => Err(why.clone()),
-            (Some(storing), None) => store(storing, &file).await.map_err(|error| error.to_string()),
+            (Some(storing), None) => store(storing, &file).await.map_err(|error| error.explained()),
             (None, None) => Err("there is no association".to_owned()),
         };
         match outcome {
@@ -294,7 +294,8 @@ fn say(outcomes: &Outcomes, count: usize, took: Duration) -> anyhow::Result<bool
 /// Asks for commitment; whether everything is kept.
 async fn commit(remote: &Remote, taken: Vec<(SopClassUid, SopInstanceUid)>) -> anyhow::Result<bool> {
     let objects: Vec<_> = taken.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let report = request_commitment(remote, &transaction(&objects), &objects).await?;
+    let asked = request_commitment(remote, &transaction(&objects), &objects).await;
+    let report = asked.map_err(|error| anyhow::anyhow!(error.explained()))?;
     let out = &mut std::io::stdout().lock();
     let Some(report) = report else {
         let wait = remote.node.answer_seconds_max;

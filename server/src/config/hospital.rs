@@ -12,7 +12,7 @@ use super::{SECONDS_MAX, Section};
 settings! {
     /// The DICOM node that modalities and PACS push to. Times are seconds, fractions allowed.
     Dimse {
-        /// Whether to listen at all.
+        /// Whether to listen on the plain port; the one of TLS is open if `dimse_tls.listen` is set.
         enabled: bool = true;
         /// Address and port. Whoever reaches it can send; keep it on a network of your own, or use `[dimse_tls]`.
         listen: SocketAddr = SocketAddr::from((Ipv4Addr::LOCALHOST, 11112));

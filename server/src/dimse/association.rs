@@ -24,7 +24,8 @@ use super::wire::{Fragment, Incoming, Wire, WireError};
 use crate::config::seconds;
 use crate::store::CommitmentRequest;
 
-/// How long after a request for commitment its report is sent on the same association, if that is still open.
+/// How long after a request for commitment, and after the last message behind it, its report is sent on the same
+/// association, if that is still open: a peer that is busy sending would have to read it in between.
 const REPORT_AFTER: Duration = Duration::from_secs(1);
 
 /// Reports that may wait for their answers on one association.
@@ -167,6 +168,7 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Association<'a, S> {
         let ended = self.talk(stop).await;
         // Half an object is removed before the peer is told.
         self.current = None;
+        // Of these there is no row any more where the report was taken elsewhere.
         let left = self.reports.drain(..).map(|(_, _, request)| request);
         for request in left.chain(std::mem::take(&mut self.unanswered).into_values()) {
             if let Err(error) = self.shared.store.commitment_due_again(&request, Duration::ZERO).await {
@@ -213,6 +215,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Association<'a, S> {
                     for fragment in fragments {
                         self.fragment(fragment).await?;
                     }
+                    let quiet_at = Instant::now() + REPORT_AFTER;
+                    self.reports.iter_mut().for_each(|(at, ..)| *at = quiet_at.max(*at));
                 }
                 Incoming::ReleaseRequest if self.assembler.between() => {
                     self.wire.send(&Pdu::ReleaseRP).await?;
@@ -351,7 +355,8 @@ impl<'a, S: AsyncRead + AsyncWrite + Unpin + Send> Association<'a, S> {
         let message_id = self.next_message_id;
         self.next_message_id = self.next_message_id.wrapping_add(1).max(1);
         match commitment::event(&request, message_id, &context.transfer_syntax, self.shared).await {
-            Ok((command, data)) => {
+            Ok(None) => Ok(()),
+            Ok(Some((command, data))) => {
                 self.unanswered.insert(message_id, request);
                 Ok(self.wire.send_message(id, &command.encode(), Some(&data), self.agreed.pdu_bytes).await?)
             }

@@ -30,6 +30,9 @@ const OTHERWISE_AFTER: Duration = Duration::from_secs(10);
 /// For the one who asked for commitments of ours to take what a peer reports.
 const TAKE_MAX: Duration = Duration::from_secs(5);
 
+/// Objects of one request.
+const OBJECTS_MAX: usize = 10_000;
+
 /// Request for Storage Commitment (PS3.4 table J.3-1).
 const REQUEST: u16 = 1;
 /// All is kept (PS3.4 table J.3-3).
@@ -53,6 +56,9 @@ pub(super) async fn keep(
     }
     let (transaction, objects) = parse_request(bytes, transfer_syntax)?;
     let store = &shared.store;
+    if !store.has_room().is_ok_and(|room| room) {
+        return Err(Answer::new(0x0213, "the disk is nearly full"));
+    }
     let kept = store.keep_commitment_request(&peer.ae_title, &transaction, &objects, OTHERWISE_AFTER).await;
     let kept = kept.map_err(|error| {
         tracing::error!(%error, "a request for storage commitment cannot be kept");
@@ -74,6 +80,9 @@ fn parse_request(bytes: &[u8], transfer_syntax: &str) -> Result<(String, Vec<Ref
     let (transaction, objects) = read().map_err(|_| wrong(tags::REFERENCED_SOP_SEQUENCE))?;
     let transaction = transaction.ok_or_else(|| wrong(tags::TRANSACTION_UID))?;
     match objects {
+        Some(objects) if objects.len() > OBJECTS_MAX => {
+            Err(Answer::new(0x0213, format!("a request may name {OBJECTS_MAX} objects")))
+        }
         Some(objects) if !objects.is_empty() => Ok((transaction, objects)),
         Some(_) | None => Err(wrong(tags::REFERENCED_SOP_SEQUENCE)),
     }
@@ -94,14 +103,20 @@ fn references(data: &Bare<'_>, sequence: Tag) -> Result<Option<Vec<Reference>>, 
 }
 
 /// The N-EVENT-REPORT for a request: command set and data set. The next attempt is due when this one has failed.
+/// `None`: the report was taken elsewhere meanwhile, or the request given up.
 pub(super) async fn event(
     request: &CommitmentRequest,
     message_id: u16,
     transfer_syntax: &str,
     shared: &Shared,
-) -> Result<(Command, Vec<u8>), StoreError> {
-    shared.store.commitment_due_again(request, back_off(request, shared)).await?;
+) -> Result<Option<(Command, Vec<u8>)>, StoreError> {
+    if !shared.store.commitment_due_again(request, back_off(request, shared)).await? {
+        return Ok(None);
+    }
     let outcome = shared.store.commit(request).await?;
+    if outcome.committed.is_empty() && outcome.failed.is_empty() {
+        return Ok(None);
+    }
     let event = if outcome.failed.is_empty() { ALL_KEPT } else { SOME_FAILED };
     let command = Command::request(field::N_EVENT_REPORT, message_id, true)
         .with_uid(element::AFFECTED_SOP_CLASS, STORAGE_COMMITMENT)
@@ -110,7 +125,7 @@ pub(super) async fn event(
     let data = event_data(&request.transaction, &outcome, transfer_syntax)?;
     let (committed, failed) = (outcome.committed.len(), outcome.failed.len());
     info!(ae_title = request.ae_title, transaction = request.transaction, committed, failed, "reports on commitment");
-    Ok((command, data))
+    Ok(Some((command, data)))
 }
 
 /// Doubled with every attempt, from the time that an answer may take.
@@ -244,6 +259,9 @@ mod tests {
         check("2.25.7", vec![], tags::REFERENCED_SOP_SEQUENCE);
         check("", vec![reference(1)], tags::TRANSACTION_UID);
         check("a name", vec![reference(1)], tags::TRANSACTION_UID);
+        let outcome = Committed { committed: (0..=OBJECTS_MAX).map(reference).collect(), failed: Vec::new() };
+        let answer = parse_request(&event_data("2.25.7", &outcome, SYNTAXES[0]).unwrap(), SYNTAXES[0]);
+        assert_eq!(answer.map_err(|a| a.status), Err(0x0213));
     }
 
     proptest! {

@@ -4,7 +4,7 @@
 //! Invariant: a notice only says what there should be; what there is, the store knows. One that is lost delays a study
 //! until its quiet time, and does no other harm. Steps in progress are held in memory, the oldest of too many given up.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::PoisonError;
 
 use dicom_dictionary_std::tags;
@@ -19,6 +19,12 @@ use super::listen::Shared;
 /// Steps in progress that are held.
 const STEPS_MAX: usize = 1000;
 
+/// Studies of one step.
+const STEP_STUDIES_MAX: usize = 16;
+
+/// Instances of one step.
+const STEP_INSTANCES_MAX: usize = 5000;
+
 /// Instances of one notice.
 const INSTANCES_MAX: usize = 10_000;
 
@@ -31,26 +37,34 @@ pub struct Notice {
     pub instances: Vec<SopInstanceUid>,
 }
 
+/// What is known of a step in progress. Which image is of which study, a step does not say: of several studies each may
+/// have any.
+#[derive(Debug, Default)]
+struct Held {
+    studies: Vec<StudyInstanceUid>,
+    instances: BTreeSet<SopInstanceUid>,
+}
+
 /// Performed procedure steps in progress, by SOP Instance UID.
 #[derive(Debug, Default)]
 pub(super) struct Steps {
-    steps: HashMap<SopInstanceUid, Vec<Notice>>,
+    steps: HashMap<SopInstanceUid, Held>,
     /// Oldest first.
     order: VecDeque<SopInstanceUid>,
 }
 
 impl Steps {
-    fn begin(&mut self, uid: SopInstanceUid, notices: Vec<Notice>) {
+    fn begin(&mut self, uid: SopInstanceUid, held: Held) {
         if self.order.len() >= STEPS_MAX
             && let Some(oldest) = self.order.pop_front()
         {
             self.steps.remove(&oldest);
         }
         self.order.push_back(uid.clone());
-        self.steps.insert(uid, notices);
+        self.steps.insert(uid, held);
     }
 
-    fn end(&mut self, uid: &SopInstanceUid) -> Option<Vec<Notice>> {
+    fn end(&mut self, uid: &SopInstanceUid) -> Option<Held> {
         self.order.retain(|held| held != uid);
         self.steps.remove(uid)
     }
@@ -64,31 +78,31 @@ impl Shared {
             return Answer::new(0x0117, "the SOP Instance UID is not a unique identifier");
         };
         let Ok(step) = Step::read(bytes, syntax) else { return broken() };
+        let too_many = || Answer::new(0x0213, "the step has more studies or instances than are held");
+        let Some(step) = step else { return too_many() };
         // A thread that panicked with the lock held left the map whole.
         let mut steps = self.steps.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut notices = match (operation, steps.steps.contains_key(&uid)) {
-            (field::N_CREATE, false) => {
-                step.studies.iter().cloned().map(|study| Notice { study, instances: vec![] }).collect()
-            }
+        let mut held = match (operation, steps.steps.contains_key(&uid)) {
+            (field::N_CREATE, false) => Held { studies: step.studies, instances: BTreeSet::new() },
             (field::N_CREATE, true) => return Answer::new(0x0111, "this step has begun already"),
             (_, true) => steps.end(&uid).unwrap_or_default(),
             (_, false) => return Answer::new(0x0112, "no step of this UID is in progress here"),
         };
-        // Which image is of which study, a step does not say: of several studies each may have any.
-        for notice in &mut notices {
-            for instance in step.instances.iter().take(INSTANCES_MAX) {
-                if notice.instances.len() < INSTANCES_MAX && !notice.instances.contains(instance) {
-                    notice.instances.push(instance.clone());
-                }
-            }
+        if held.instances.len() + step.instances.difference(&held.instances).count() > STEP_INSTANCES_MAX {
+            steps.begin(uid, held);
+            return too_many();
         }
+        held.instances.extend(step.instances);
         match step.status.as_deref() {
             Some("COMPLETED") => {
                 drop(steps);
-                notices.into_iter().for_each(|notice| self.notify(notice));
+                let instances: Vec<_> = held.instances.into_iter().collect();
+                for study in held.studies {
+                    self.notify(Notice { study, instances: instances.clone() });
+                }
             }
             Some("DISCONTINUED") => {}
-            Some(_) | None => steps.begin(uid, notices),
+            Some(_) | None => steps.begin(uid, held),
         }
         Answer::SUCCESS
     }
@@ -123,28 +137,35 @@ fn broken() -> Answer {
 struct Step {
     status: Option<String>,
     studies: Vec<StudyInstanceUid>,
-    instances: Vec<SopInstanceUid>,
+    instances: BTreeSet<SopInstanceUid>,
 }
 
 impl Step {
-    fn read(bytes: &[u8], syntax: &str) -> Result<Self, ReadError> {
+    /// `None`: it says more than is held.
+    fn read(bytes: &[u8], syntax: &str) -> Result<Option<Self>, ReadError> {
         let data = Bare::parse(bytes, syntax, &Limits::default())?;
         data.whole()?;
         let mut studies = Vec::new();
         for item in data.items(tags::SCHEDULED_STEP_ATTRIBUTES_SEQUENCE)? {
             let study = item.code(tags::STUDY_INSTANCE_UID).and_then(|text| text.parse().ok());
             studies.extend(study.filter(|study| !studies.contains(study)));
+            if studies.len() > STEP_STUDIES_MAX {
+                return Ok(None);
+            }
         }
-        let mut instances = Vec::new();
+        let mut instances = BTreeSet::new();
         for series in data.items(tags::PERFORMED_SERIES_SEQUENCE)? {
             for sequence in
                 [tags::REFERENCED_IMAGE_SEQUENCE, tags::REFERENCED_NON_IMAGE_COMPOSITE_SOP_INSTANCE_SEQUENCE]
             {
                 let items = series.items(sequence)?;
                 instances.extend(items.iter().filter_map(instance));
+                if instances.len() > STEP_INSTANCES_MAX {
+                    return Ok(None);
+                }
             }
         }
-        Ok(Self { status: data.code(tags::PERFORMED_PROCEDURE_STEP_STATUS), studies, instances })
+        Ok(Some(Self { status: data.code(tags::PERFORMED_PROCEDURE_STEP_STATUS), studies, instances }))
     }
 }
 
@@ -176,7 +197,7 @@ mod tests {
         let mut steps = Steps::default();
         let uid = |number: usize| format!("1.2.{number}").parse::<SopInstanceUid>().unwrap();
         for number in 0..STEPS_MAX + 2 {
-            steps.begin(uid(number), Vec::new());
+            steps.begin(uid(number), Held::default());
         }
         assert_eq!((steps.steps.len(), steps.order.len()), (STEPS_MAX, STEPS_MAX));
         assert!(steps.end(&uid(1)).is_none());

@@ -80,7 +80,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, stop: CancellationToken) {
             }
             () = stop.cancelled() => return,
         }
-        let due = match shared.store.commitment_requests_due().await {
+        let due = match shared.store.commitment_requests_due(&busy).await {
             Ok(due) => due,
             Err(error) => {
                 error!(%error, "the database does not say which reports on storage commitment are due");
@@ -88,7 +88,7 @@ pub(super) async fn deliver(shared: Arc<Shared>, stop: CancellationToken) {
             }
         };
         let mut nodes: BTreeMap<String, Vec<CommitmentRequest>> = BTreeMap::new();
-        for request in due.into_iter().filter(|request| !busy.contains(&request.ae_title)) {
+        for request in due {
             nodes.entry(request.ae_title.clone()).or_default().push(request);
         }
         for (ae_title, requests) in nodes {
@@ -193,7 +193,7 @@ async fn converse<S: AsyncRead + AsyncWrite + Unpin>(
         | UserVariableItem::UserIdentityItem(_) => None,
     });
     for (message_id, request) in (1..).zip(requests) {
-        let (command, data) = commitment::event(request, message_id, syntax, shared).await?;
+        let Some((command, data)) = commitment::event(request, message_id, syntax, shared).await? else { continue };
         wire.send_message(CONTEXT, &command.encode(), Some(&data), pdu_bytes.unwrap_or(0)).await?;
         let status = answer(&mut wire, message_id, shared, seconds(node.answer_seconds_max)).await?;
         commitment::answered(request, status, shared).await?;

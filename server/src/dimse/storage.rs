@@ -37,6 +37,8 @@ pub(super) struct Receiving {
     command: Command,
     context: Context,
     origin: Origin,
+    /// Whether it was moved to us in our own name.
+    moved: bool,
     /// What the sender's rule says of its text.
     charset: Option<Charset>,
     /// `Err`: the rest is thrown away, and this is the answer.
@@ -55,15 +57,11 @@ impl Receiving {
     /// Decides on the command, and opens a file.
     pub(super) async fn begin(command: Command, context: Context, peer: &Peer, shared: &Shared) -> Self {
         let originator = command.text(element::MOVE_ORIGINATOR_AE);
-        let ours = originator.is_some_and(|title| is_ours(title, shared));
-        let origin = Origin {
-            door: if ours { Door::Prior } else { Door::Push },
-            ae_title: Some(peer.ae_title.clone()),
-            address: Some(peer.address),
-        };
+        let moved = originator.is_some_and(|title| is_ours(title, shared));
+        let origin = Origin { door: Door::Push, ae_title: Some(peer.ae_title.clone()), address: Some(peer.address) };
         let charset = shared.store.policy().senders.rule(&origin).charset;
         let state = open(&command, &context, peer, shared).await;
-        Self { command, context, origin, charset, state }
+        Self { command, context, origin, moved, charset, state }
     }
 
     /// The next bytes of the data set.
@@ -93,10 +91,12 @@ impl Receiving {
 
     /// The data set is whole.
     pub(super) async fn finish(self, shared: &Shared) -> (Command, Answer) {
-        let Self { command, context, origin, charset, state } = self;
+        let Self { command, context, origin, moved, charset, state } = self;
         let object = state.as_ref().ok().map(|writing| writing.object.1.clone());
         let answer = match state {
-            Ok(writing) => store(writing, &context, origin, charset, shared).await.unwrap_or_else(|answer| answer),
+            Ok(writing) => {
+                store(writing, &context, (origin, moved), charset, shared).await.unwrap_or_else(|answer| answer)
+            }
             Err(answer) => answer,
         };
         if answer.status != 0 {
@@ -188,7 +188,7 @@ fn meta(sop_class: &str, sop_instance: &str, transfer_syntax: &str, ae_title: &s
 async fn store(
     writing: Writing,
     context: &Context,
-    origin: Origin,
+    (mut origin, moved): (Origin, bool),
     charset: Option<Charset>,
     shared: &Shared,
 ) -> Result<Answer, Answer> {
@@ -203,6 +203,10 @@ async fn store(
             counter!(names::INSTANCES, "result" => "uid-differs").increment(1);
             return Err(Answer::new(0xA900, format!("{} is not that of the command", Attribute(tag))).about(tag));
         }
+    }
+    // Only what we asked for is a prior; whoever names us as the originator of anything else pushes it.
+    if moved && shared.store.expects(&header.study) {
+        origin.door = Door::Prior;
     }
     // A connection that dies now must not cut this short.
     let store = shared.store.clone();
@@ -260,7 +264,11 @@ fn refused(because: &Refused) -> Answer {
             | ReadError::Codec { .. } => (0xC000, attribute(error)),
         },
         Refused::TooLarge(_) | Refused::StudyFull(_) => (0xA700, None),
-        Refused::Different => (0x0111, Some(tags::SOP_INSTANCE_UID)),
+        // Not 0111H (duplicate SOP instance), which many senders take for "it has it".
+        Refused::Different => {
+            let comment = "another object has this SOP Instance UID; kept apart";
+            return Answer::new(0xC001, comment).about(tags::SOP_INSTANCE_UID);
+        }
         Refused::OtherStudy => (0xA900, Some(tags::STUDY_INSTANCE_UID)),
     };
     Answer { offending: offending.into_iter().collect(), ..Answer::new(status, because.to_string()) }
@@ -306,7 +314,7 @@ mod tests {
         check(Refused::Unreadable(ReadError::TooLarge { bytes: 2, bytes_max: 1 }), 0xA700, &[]);
         check(Refused::TooLarge(1), 0xA700, &[]);
         check(Refused::StudyFull(1), 0xA700, &[]);
-        check(Refused::Different, 0x0111, &[tags::SOP_INSTANCE_UID]);
+        check(Refused::Different, 0xC001, &[tags::SOP_INSTANCE_UID]);
         check(Refused::OtherStudy, 0xA900, &[study]);
     }
 

@@ -20,6 +20,9 @@ const ASSOCIATE_BYTES_MAX: u32 = 131_072;
 /// Bytes of the PDUs that have a fixed length; a few more are forgiven.
 const SHORT_BYTES_MAX: u32 = 1024;
 
+/// Bytes of a P-DATA-TF beyond what was agreed that are forgiven, for peers that count its head otherwise.
+const PDU_BYTES_MORE: u32 = 64;
+
 /// How long a peer may take to close the connection after the last word (the ARTIM timer of PS3.8 section 9.1.5).
 const ARTIM: Duration = Duration::from_secs(2);
 
@@ -104,7 +107,13 @@ pub fn parse(kind: u8, body: Bytes) -> Result<Incoming, WireError> {
             bytes.extend_from_slice(&u32::try_from(body.len()).map_err(|_| WireError::Invalid)?.to_be_bytes());
             bytes.extend_from_slice(&body);
             match read_pdu(bytes.freeze(), ASSOCIATE_BYTES_MAX, true) {
-                Ok(Some(Pdu::AssociationRQ(request))) => Ok(Incoming::Request(Box::new(request))),
+                Ok(Some(Pdu::AssociationRQ(mut request))) => {
+                    // Spaces pad them (PS3.8 table 9-11); some pad with NUL.
+                    for title in [&mut request.calling_ae_title, &mut request.called_ae_title] {
+                        *title = title.trim_matches(['\0', ' ']).to_owned();
+                    }
+                    Ok(Incoming::Request(Box::new(request)))
+                }
                 Ok(Some(Pdu::AssociationAC(accept))) => Ok(Incoming::Accept(Box::new(accept))),
                 Ok(Some(Pdu::AssociationRJ(reject))) => Ok(Incoming::Reject(reject)),
                 Ok(_) | Err(_) => Err(WireError::Invalid),
@@ -180,7 +189,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
         };
         let max = match kind {
             1 | 2 => ASSOCIATE_BYTES_MAX,
-            4 => self.pdu_bytes_max,
+            4 => self.pdu_bytes_max.saturating_add(PDU_BYTES_MORE),
             3 | 5..=7 => SHORT_BYTES_MAX,
             other => return Err(WireError::Unrecognized(other)),
         };
@@ -228,7 +237,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     ) -> Result<(), WireError> {
         let most = match pdu_bytes {
             0 => WRITE_BYTES,
-            bytes => (bytes as usize).saturating_sub(6).clamp(1, WRITE_BYTES),
+            // A fragment has an even number of bytes (PS3.8 annex E).
+            bytes => (bytes as usize).saturating_sub(6).clamp(2, WRITE_BYTES) & !1,
         };
         for (header, bytes) in [(1, Some(command)), (0, data)] {
             let Some(bytes) = bytes else { continue };
@@ -282,7 +292,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_message_is_cut_to_the_size_that_was_agreed() {
-        for (agreed, size) in [(0, 100), (4096, 100), (20, 14), (7, 1), (1, 1)] {
+        for (agreed, size) in [(0, 100), (4096, 100), (20, 14), (21, 14), (7, 2), (1, 2)] {
             let (ours, theirs) = tokio::io::duplex(1 << 20);
             let end = Instant::now() + Duration::from_secs(10);
             let mut wire = Wire::new(ours, 4096, Duration::from_secs(1), end);

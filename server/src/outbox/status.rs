@@ -14,8 +14,7 @@ const FOR_GOOD: [u16; 10] = [0x0105, 0x0106, 0x0117, 0x0118, 0x0119, 0x0120, 0x0
 /// What a node's answer to one object means.
 pub fn said(answer: Result<u16, ScuError>) -> Said {
     match answer {
-        Ok(status) | Err(ScuError::Status { status, comment: None }) => of_status(status, None),
-        Err(ScuError::Status { status, comment }) => of_status(status, comment),
+        Ok(status) | Err(ScuError::Status { status, .. }) => of_status(status),
         Err(error @ ScuError::NoContext(_)) => Said::Refused(error.to_string()),
         // The object may have got there.
         Err(error @ (ScuError::Unreachable(_) | ScuError::Rejected(_) | ScuError::Protocol(_))) => {
@@ -34,20 +33,20 @@ pub(super) fn no_association(error: &ScuError) -> Said {
     }
 }
 
-fn of_status(status: u16, comment: Option<String>) -> Said {
+fn of_status(status: u16) -> Said {
     match status {
         // Success and warnings (PS3.7 C.2, C.3); 0111H: the node has an object of this UID, which can only be this one.
         0x0000 | 0x0001 | 0x0107 | 0x0111 | 0x0116 | 0xB000..=0xBFFF => Said::Taken,
         // Data set does not match SOP class; cannot understand.
-        0xA900..=0xA9FF | 0xC000..=0xCFFF => Said::Refused(words(status, comment)),
-        _ if FOR_GOOD.contains(&status) => Said::Refused(words(status, comment)),
+        0xA900..=0xA9FF | 0xC000..=0xCFFF => Said::Refused(words(status)),
+        _ if FOR_GOOD.contains(&status) => Said::Refused(words(status)),
         // Out of resources, for one.
-        _ => Said::NotNow(words(status, comment)),
+        _ => Said::NotNow(words(status)),
     }
 }
 
-fn words(status: u16, comment: Option<String>) -> String {
-    ScuError::Status { status, comment }.to_string()
+fn words(status: u16) -> String {
+    ScuError::Status { status, comment: None }.to_string()
 }
 
 #[cfg(test)]

@@ -118,7 +118,10 @@ impl Archive {
         };
         match self {
             Self::Node(remote, Retrieve::Get) => drop(scu::get(remote, study, &SOP_CLASSES, each).await?),
-            Self::Node(remote, Retrieve::Move) => drop(scu::move_to_us(remote, study).await?),
+            Self::Node(remote, Retrieve::Move) => {
+                let _expecting = store.expect(&prior.study);
+                scu::move_to_us(remote, study).await?;
+            }
             Self::Web(web) => {
                 let each = each;
                 let go_on = move |bytes| {

@@ -20,6 +20,7 @@ mod worklist;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use anyhow::Context;
 use tokio::net::TcpListener;
@@ -36,6 +37,9 @@ use mischief::Mischief;
 
 /// Associations at once.
 const ASSOCIATIONS_MAX: usize = 64;
+
+/// The wait after the operating system gave no connection.
+const ACCEPT_RETRY: Duration = Duration::from_millis(500);
 
 /// What a simulated PACS does wrong. Rates are from 0 to 1.
 #[derive(Debug, Clone, Default)]
@@ -122,7 +126,15 @@ pub async fn serve(options: Options) -> anyhow::Result<()> {
     let places = Arc::new(Semaphore::new(ASSOCIATIONS_MAX));
     loop {
         let place = Arc::clone(&places).acquire_owned().await?;
-        let (stream, from) = listener.accept().await?;
+        let (stream, from) = match listener.accept().await {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Too many open files, for one: it passes.
+                tell("no-connection", &serde_json::json!({ "why": error.to_string() }));
+                tokio::time::sleep(ACCEPT_RETRY).await;
+                continue;
+            }
+        };
         let pacs = Arc::clone(&pacs);
         tokio::spawn(async move {
             node::serve(&pacs, stream, from).await;

@@ -290,8 +290,11 @@ pub(super) async fn commit(session: &mut Session<'_>, message: &Message) -> Resu
     if misbehaviour.late_commit_seconds <= 0.0 {
         let command = report.command(1);
         session.wire.send(message.context, &command, Some(&report.data), IDLE).await?;
-        session.receive().await?;
-        report.tell(&session.calling, true);
+        let answer = session.receive().await?.command;
+        if answer.u16(element::COMMAND_FIELD) != Some(field::N_EVENT_REPORT | field::RESPONSE) {
+            return Err(WireError::Protocol("it sends something other than the response to a report".to_owned()));
+        }
+        report.tell(&session.calling, answer.u16(element::STATUS) == Some(0));
         return Ok(Next::Go);
     }
     let (pacs, calling, late) = (Arc::clone(pacs), session.calling.clone(), seconds(misbehaviour.late_commit_seconds));

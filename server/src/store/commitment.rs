@@ -1,8 +1,10 @@
 //! Requests of others that we commit to what they sent (Storage Commitment, PS3.4 annex J).
 //!
 //! Invariant: a request that was answered with success is on disk until its requester has taken the report, or
-//! [`KEPT`] has passed. What is committed is there, row and bytes, at the moment when the report is made.
+//! [`KEPT`] has passed. What is committed is there, row and bytes, at the moment when the report is made. A request that
+//! was taken is gone: nothing is reported of it again, and its number is never another's.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sqlx::Row;
@@ -17,9 +19,14 @@ const KEPT: Duration = Duration::from_secs(7 * 86_400);
 /// Requests that may wait for their report; further ones are refused.
 const WAITING_MAX: i64 = 10_000;
 
+/// Of these, requests of one AE title.
+const WAITING_OF_ONE_MAX: i64 = 1000;
+
 /// Requests looked at in one go.
 const BATCH: i64 = 100;
 
+/// Failure Reason (0008,1197): processing failure.
+pub const PROCESSING_FAILURE: u16 = 0x0110;
 /// Failure Reason (0008,1197): no such object instance.
 pub const NO_SUCH_OBJECT: u16 = 0x0112;
 /// Failure Reason (0008,1197): class-instance conflict.
@@ -70,9 +77,12 @@ impl Store {
             .bind(transaction)
             .execute(&mut *tx)
             .await?;
-        let waiting: i64 =
-            sqlx::query("SELECT count(*) AS n FROM commitment_request").fetch_one(&mut *tx).await?.try_get("n")?;
-        if waiting >= WAITING_MAX {
+        let waiting = sqlx::query(
+            "SELECT count(*) AS everyone, count(*) FILTER (WHERE ae_title = ?) AS one FROM commitment_request",
+        );
+        let waiting = waiting.bind(ae_title).fetch_one(&mut *tx).await?;
+        let (everyone, one): (i64, i64) = (waiting.try_get("everyone")?, waiting.try_get("one")?);
+        if everyone >= WAITING_MAX || one >= WAITING_OF_ONE_MAX {
             return Ok(None);
         }
         let now = now_ms();
@@ -87,28 +97,27 @@ impl Store {
         .fetch_one(&mut *tx)
         .await?
         .try_get("request_id")?;
-        for (position, (sop_class, sop_instance)) in objects.iter().enumerate() {
-            sqlx::query(
-                "INSERT INTO commitment_instance (request_id, position, sop_class_uid, sop_uid) VALUES (?, ?, ?, ?)",
-            )
-            .bind(id)
-            .bind(i64::try_from(position).unwrap_or(i64::MAX))
-            .bind(sop_class.as_str())
-            .bind(sop_instance.as_str())
-            .execute(&mut *tx)
-            .await?;
-        }
+        let objects: Vec<_> = objects.iter().map(|(class, instance)| [class.as_str(), instance.as_str()]).collect();
+        sqlx::query(
+            "INSERT INTO commitment_instance (request_id, position, sop_class_uid, sop_uid)
+             SELECT ?, key, json_extract(value, '$[0]'), json_extract(value, '$[1]') FROM json_each(?)",
+        )
+        .bind(id)
+        .bind(serde_json::json!(objects).to_string())
+        .execute(&mut *tx)
+        .await?;
         tx.commit().await?;
         let (ae_title, transaction) = (ae_title.to_owned(), transaction.to_owned());
         Ok(Some(CommitmentRequest { id, ae_title, transaction, attempts: 0 }))
     }
 
-    /// The requests whose reports are due, the longest due first. Those too old are dropped.
+    /// The requests whose reports are due, the longest due first, but for those of some AE titles. Those too old are
+    /// dropped.
     ///
     /// # Errors
     ///
     /// The database fails.
-    pub async fn commitment_requests_due(&self) -> Result<Vec<CommitmentRequest>, StoreError> {
+    pub async fn commitment_requests_due(&self, but: &BTreeSet<String>) -> Result<Vec<CommitmentRequest>, StoreError> {
         let now = now_ms();
         let dropped = sqlx::query("DELETE FROM commitment_request WHERE received_ms < ?")
             .bind(now - duration_ms(KEPT))
@@ -120,16 +129,18 @@ impl Store {
         }
         let rows = sqlx::query(
             "SELECT request_id, ae_title, transaction_uid, attempts FROM commitment_request
-             WHERE due_ms <= ? ORDER BY due_ms LIMIT ?",
+             WHERE due_ms <= ? AND ae_title NOT IN (SELECT value FROM json_each(?)) ORDER BY due_ms LIMIT ?",
         )
         .bind(now)
+        .bind(serde_json::json!(but).to_string())
         .bind(BATCH)
         .fetch_all(&self.read)
         .await?;
         rows.iter().map(request).collect()
     }
 
-    /// What we commit to of a request, now.
+    /// What we commit to of a request, now: nothing at all of one that is gone. Not to an object whose requester also
+    /// sent other bytes under its UID: which are meant, a person has to say.
     ///
     /// # Errors
     ///
@@ -137,19 +148,25 @@ impl Store {
     pub async fn commit(&self, request: &CommitmentRequest) -> Result<Committed, StoreError> {
         let rows = sqlx::query(
             "SELECT asked.sop_class_uid AS asked_class, asked.sop_uid AS sop_uid,
-                    instance.sop_class_uid AS class, instance.digest AS digest, instance.bytes AS bytes
-             FROM commitment_instance AS asked LEFT JOIN instance ON instance.sop_uid = asked.sop_uid
-             WHERE asked.request_id = ? ORDER BY asked.position",
+                    instance.sop_class_uid AS class, instance.digest AS digest, instance.bytes AS bytes,
+                    EXISTS (SELECT 1 FROM quarantine
+                            WHERE quarantine.sop_uid = asked.sop_uid AND quarantine.ae_title = ?2) AS apart
+             FROM commitment_request AS request JOIN commitment_instance AS asked USING (request_id)
+             LEFT JOIN instance ON instance.sop_uid = asked.sop_uid
+             WHERE request_id = ?1 AND request.ae_title = ?2 AND request.transaction_uid = ?3 ORDER BY asked.position",
         )
         .bind(request.id)
+        .bind(&request.ae_title)
+        .bind(&request.transaction)
         .fetch_all(&self.read)
         .await?;
         let asked = rows.iter().map(asked).collect::<Result<Vec<_>, _>>()?;
         let objects = self.objects.clone();
         let look = move || {
             let mut outcome = Committed::default();
-            for (reference, found) in asked {
+            for Asked { reference, apart, found } in asked {
                 match found {
+                    _ if apart => outcome.failed.push((reference, PROCESSING_FAILURE)),
                     Some((class, ..)) if class != reference.0.as_str() => {
                         outcome.failed.push((reference, CLASS_INSTANCE_CONFLICT));
                     }
@@ -168,25 +185,33 @@ impl Store {
     ///
     /// The database fails.
     pub async fn commitment_reported(&self, request: &CommitmentRequest) -> Result<(), StoreError> {
-        sqlx::query("DELETE FROM commitment_request WHERE request_id = ?")
+        sqlx::query("DELETE FROM commitment_request WHERE request_id = ? AND ae_title = ? AND transaction_uid = ?")
             .bind(request.id)
+            .bind(&request.ae_title)
+            .bind(&request.transaction)
             .execute(&self.write)
             .await?;
         Ok(())
     }
 
-    /// A report is being tried, or was not taken: it is due again after a while.
+    /// A report is being tried, or was not taken: it is due again after a while. `false`: it was taken meanwhile, or
+    /// given up, and there is nothing to report any more.
     ///
     /// # Errors
     ///
     /// The database fails.
-    pub async fn commitment_due_again(&self, request: &CommitmentRequest, after: Duration) -> Result<(), StoreError> {
-        sqlx::query("UPDATE commitment_request SET due_ms = ?, attempts = attempts + 1 WHERE request_id = ?")
-            .bind(now_ms() + duration_ms(after))
-            .bind(request.id)
-            .execute(&self.write)
-            .await?;
-        Ok(())
+    pub async fn commitment_due_again(&self, request: &CommitmentRequest, after: Duration) -> Result<bool, StoreError> {
+        let updated = sqlx::query(
+            "UPDATE commitment_request SET due_ms = ?, attempts = attempts + 1
+             WHERE request_id = ? AND ae_title = ? AND transaction_uid = ?",
+        )
+        .bind(now_ms() + duration_ms(after))
+        .bind(request.id)
+        .bind(&request.ae_title)
+        .bind(&request.transaction)
+        .execute(&self.write)
+        .await?;
+        Ok(updated.rows_affected() > 0)
     }
 }
 
@@ -200,7 +225,14 @@ fn request(row: &SqliteRow) -> Result<CommitmentRequest, StoreError> {
     })
 }
 
-type Asked = (Reference, Option<(String, Digest, u64)>);
+/// An object that was asked about.
+struct Asked {
+    reference: Reference,
+    /// Whether the requester sent other bytes under its UID.
+    apart: bool,
+    /// Class, digest and bytes of what is there.
+    found: Option<(String, Digest, u64)>,
+}
 
 fn asked(row: &SqliteRow) -> Result<Asked, StoreError> {
     let uid = |column: &str| Ok::<String, StoreError>(row.try_get(column)?);
@@ -213,5 +245,5 @@ fn asked(row: &SqliteRow) -> Result<Asked, StoreError> {
         }
         None => None,
     };
-    Ok(((class, instance), found))
+    Ok(Asked { reference: (class, instance), apart: row.try_get("apart")?, found })
 }

@@ -53,7 +53,7 @@ pub use deliveries::{Changed, Delivery, DeliveryFilter, DeliveryState, Standing}
 pub use jobs::{Job, Outcome, Queue, computation, input_digest};
 pub use objects::{Digest, ObjectStore, Staged, Upload};
 pub use outbox::{Errand, Outgoing, Said};
-pub use priors::{Prior, PriorRow, Priors};
+pub use priors::{Expecting, Prior, PriorRow, Priors};
 pub use quarantine::Quarantined;
 pub use requeue::Due;
 pub use results::{Made, ResultRow};
@@ -192,6 +192,8 @@ pub struct Store {
     outbox: tokio::sync::watch::Sender<u64>,
     /// Whether the job that was claimed last is an urgent one.
     last_urgent: std::sync::Arc<std::sync::atomic::AtomicBool>,
+    /// Studies that an archive was asked to send to our own port.
+    expected: std::sync::Arc<std::sync::Mutex<priors::Expected>>,
     /// How far the tables of received objects and of results are indexed for searches.
     indexed: std::sync::Arc<(std::sync::atomic::AtomicI64, std::sync::atomic::AtomicI64)>,
     /// Dropping the last clone releases the folder.
@@ -237,6 +239,7 @@ impl Store {
             asking,
             outbox,
             last_urgent,
+            expected: std::sync::Arc::default(),
             indexed,
             _lock,
         };

@@ -2,11 +2,41 @@
 //!
 //! Invariant: a study is asked for once; a search that failed leaves its problem, not a study that waits for ever.
 
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
 use sqlx::Row;
 use time::Date;
 use uvid_exam::StudyInstanceUid;
 
 use super::{Store, StoreError, now_ms};
+
+/// For how long an archive may go on sending a study after we stopped to wait for it.
+const LINGERS: Duration = Duration::from_secs(600);
+
+/// Studies that an archive was asked to send to our own port (C-MOVE); the time: when that was over.
+pub(super) type Expected = HashMap<StudyInstanceUid, Option<Instant>>;
+
+/// A study is being fetched by C-MOVE until this is dropped.
+#[derive(Debug)]
+pub struct Expecting {
+    study: StudyInstanceUid,
+    expected: Arc<Mutex<Expected>>,
+}
+
+impl Drop for Expecting {
+    fn drop(&mut self) {
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(over) = expected.get_mut(&self.study) {
+            *over = Some(Instant::now());
+        }
+    }
+}
+
+fn lingers(over: &Option<Instant>) -> bool {
+    over.is_none_or(|over| over.elapsed() < LINGERS)
+}
 
 /// An earlier exam, or one that was found to be none.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +52,21 @@ pub struct PriorRow {
 }
 
 impl Store {
+    /// Says that an archive is being asked to send a study to our own port: what of it comes in our name is a prior.
+    pub fn expect(&self, study: &StudyInstanceUid) -> Expecting {
+        // A thread that panicked with the lock held left the map whole.
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.retain(|_, over| lingers(over));
+        expected.insert(study.clone(), None);
+        Expecting { study: study.clone(), expected: Arc::clone(&self.expected) }
+    }
+
+    /// Whether an archive was asked to send a study to our own port, a short while ago at most.
+    pub fn expects(&self, study: &StudyInstanceUid) -> bool {
+        let expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        expected.get(study).is_some_and(lingers)
+    }
+
     /// A study whose production job waits and for which nobody has asked yet, the oldest first.
     ///
     /// # Errors

@@ -64,16 +64,48 @@ pub enum ScuError {
     #[error("the node accepts no presentation context for {0}")]
     NoContext(String),
     /// It answered with a failure.
-    #[error("the node answered with status {status:04X}H{}", comment.as_ref().map(|c| format!(": {c}")).unwrap_or_default())]
+    #[error("the node answered with status {status:04X}H")]
     Status {
         /// PS3.7 annex C.
         status: u16,
-        /// Error Comment (0000,0902), as far as it is printable.
-        comment: Option<String>,
+        /// Error Comment (0000,0902).
+        comment: Option<Comment>,
     },
     /// What it says makes no sense.
     #[error("the node does not keep to the protocol: {0}")]
     Protocol(String),
+}
+
+impl ScuError {
+    /// For the person who asked, with what the node says to its status: for no log and no database.
+    pub fn explained(&self) -> String {
+        match self {
+            Self::Status { comment: Some(comment), .. } => format!("{self}: {}", comment.reveal()),
+            Self::Status { comment: None, .. }
+            | Self::Unreachable(_)
+            | Self::Rejected(_)
+            | Self::NoContext(_)
+            | Self::Protocol(_) => self.to_string(),
+        }
+    }
+}
+
+/// Error Comment (0000,0902), as far as it is printable. A node may write anything into it, a patient's name as well: it
+/// is shown to the person who asked, and nowhere else.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Comment(String);
+
+impl Comment {
+    /// The text.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for Comment {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Comment(..)")
+    }
 }
 
 /// An object to be stored.
@@ -188,12 +220,20 @@ pub async fn move_to_us(remote: &Remote, study: &str) -> Result<usize, ScuError>
 fn status_error(status: u16, command: &Command) -> ScuError {
     let printable = |text: &str| text.chars().filter(|c| (' '..='~').contains(c)).take(64).collect::<String>();
     let comment = command.text(element::ERROR_COMMENT).map(printable).filter(|text| !text.trim().is_empty());
-    ScuError::Status { status, comment }
+    ScuError::Status { status, comment: comment.map(Comment) }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_node_says_is_shown_to_people_only() {
+        let command = Command::default().with_text(element::ERROR_COMMENT, "PETROVIC^ANA");
+        let error = status_error(0xA700, &command);
+        assert!(!format!("{error} {error:?}").contains("PETROVIC"), "{error:?}");
+        assert_eq!(error.explained(), "the node answered with status A700H: PETROVIC^ANA");
+    }
 
     /// Tasks may call these: their futures can go to another thread.
     #[allow(dead_code)]

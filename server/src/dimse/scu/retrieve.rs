@@ -10,7 +10,7 @@ use super::identifier::Identifier;
 use super::part10::part10;
 use super::query::cancel;
 use super::wire::Message;
-use super::{Remote, ScuError, status_error};
+use super::{Remote, ScuError, place, status_error};
 use crate::dimse::command::{Command, element, field};
 
 /// Study Root Query/Retrieve Information Model – MOVE.
@@ -171,11 +171,12 @@ async fn move_on(association: &mut Association, remote: &Remote, context: u8, st
             0xFF00 => {}
             0 | 0xB000 => return Ok(sent(element::COMPLETED) + sent(element::WARNING)),
             0xA801 => {
-                let comment = format!(
-                    "it does not know {us:?} as a destination to move to; register it there with the address and the \
-                     port of this machine"
+                let why = format!(
+                    "{}: status A801H: it does not know {us:?} as a destination to move to; register it there with the address and the \
+                     port of this machine",
+                    place(remote)
                 );
-                return Err(ScuError::Status { status, comment: Some(comment) });
+                return Err(ScuError::Rejected(why));
             }
             _ => return Err(status_error(status, &message.command)),
         }

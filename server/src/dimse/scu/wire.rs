@@ -1,7 +1,8 @@
 //! PDUs and messages on a connection (PS3.8 section 9.3, PS3.7 section 6.3).
 //!
 //! Invariant: no PDU beyond [`PDU_BYTES_MAX`] is read, no message beyond the limit that its reader names is held, and
-//! every read and write of a PDU, and every command set, ends within the time that was given for it.
+//! every read and write of a PDU, and every command set, ends within the time that was given for it; a data set may take
+//! longer by its size, at [`BYTES_PER_SECOND_MIN`].
 
 use std::io;
 use std::ops::Range;
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use dicom_ul::pdu::{Pdu, write_pdu};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::dimse::command::Command;
 
@@ -19,6 +20,9 @@ pub(crate) const PDU_BYTES: u32 = 65_536;
 const PDU_BYTES_MAX: usize = 131_072;
 /// Bytes of a command set.
 const COMMAND_BYTES_MAX: usize = 64 << 10;
+
+/// What a peer must manage at least while it sends a data set.
+const BYTES_PER_SECOND_MIN: u64 = 16 << 10;
 
 const P_DATA: u8 = 0x04;
 const RELEASE_RQ: u8 = 0x05;
@@ -209,8 +213,10 @@ impl Wire {
     ) -> Result<(u8, Vec<u8>), WireError> {
         let mut whole = Vec::new();
         let mut expected = context;
+        let begun = Instant::now();
         loop {
-            let fragment = self.fragment(within).await?;
+            let until = begun + within + Duration::from_secs(whole.len() as u64 / BYTES_PER_SECOND_MIN);
+            let fragment = timeout_at(until, self.fragment(within)).await.map_err(|_| WireError::Timeout)??;
             if fragment.command != command || expected.is_some_and(|id| id != fragment.context) {
                 return Err(WireError::Protocol("it mixes up the parts of messages".to_owned()));
             }
@@ -234,6 +240,7 @@ impl Wire {
         while self.at >= self.pdu.len() {
             let (kind, body) = self.read_pdu(within).await?;
             match kind {
+                P_DATA if body.is_empty() => return Err(WireError::Protocol("it sends an empty PDU".to_owned())),
                 P_DATA => (self.pdu, self.at) = (body, 0),
                 RELEASE_RQ => {
                     self.write_pdu(&Pdu::ReleaseRP, within).await?;
@@ -309,6 +316,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_data_set_that_trickles_is_given_up() {
+        let (a, b) = tokio::io::duplex(1 << 20);
+        let (mut a, mut b) = (Wire::new(a), Wire::new(b));
+        let trickle = tokio::spawn(async move {
+            let command = Command::request(field::C_STORE, 3, true);
+            a.send_fragments(5, 1, &command.encode(), SECOND).await.expect("sent");
+            while a.write(&[4, 0, 0, 0, 0, 7, 0, 0, 0, 3, 5, 0, 9], SECOND).await.is_ok() {
+                tokio::time::sleep(SECOND / 20).await;
+            }
+        });
+        let error = b.receive(1 << 20, SECOND / 4).await.expect_err("too slow");
+        assert!(matches!(error, WireError::Timeout), "{error}");
+        drop(b);
+        trickle.await.expect("ended");
+    }
+
+    #[tokio::test]
     async fn what_is_no_message_is_refused() {
         let check = async |bytes: &[u8], expected: &str| {
             let (mut a, b) = tokio::io::duplex(1 << 20);
@@ -325,6 +349,7 @@ mod tests {
         check(&[4, 0, 0, 0, 0, 6, 0, 0, 0, 1, 1, 3], "lengths").await;
         check(&[4, 0, 0, 0, 0, 6, 0xFF, 0xFF, 0xFF, 0xFF, 1, 3], "lengths").await;
         check(&[4, 0, 0, 0, 0, 6, 0, 0, 0, 2, 1, 2], "mixes").await;
+        check(&[4, 0, 0, 0, 0, 0], "empty PDU").await;
         check(&[7, 0, 0, 0, 0, 4, 0, 0, 2, 6], "source 2, reason 6").await;
         check(&[3, 0, 0, 0, 0, 4, 0, 1, 1, 1], "type 03H").await;
     }
