@@ -137,8 +137,10 @@ impl Store {
     pub async fn commit(&self, request: &CommitmentRequest) -> Result<Committed, StoreError> {
         let rows = sqlx::query(
             "SELECT asked.sop_class_uid AS asked_class, asked.sop_uid AS sop_uid,
-                    instance.sop_class_uid AS class, instance.digest AS digest, instance.bytes AS bytes
+                    coalesce(instance.sop_class_uid, result.sop_class_uid) AS class,
+                    coalesce(instance.digest, result.digest) AS digest, coalesce(instance.bytes, result.bytes) AS bytes
              FROM commitment_instance AS asked LEFT JOIN instance ON instance.sop_uid = asked.sop_uid
+                  LEFT JOIN result ON result.sop_uid = asked.sop_uid
              WHERE asked.request_id = ? ORDER BY asked.position",
         )
         .bind(request.id)
