@@ -386,8 +386,16 @@ impl Taking<'_> {
         if self.origin.door == Door::Prior {
             return Ok(false);
         }
-        let fetched = sqlx::query("UPDATE instance SET fetched = 0 WHERE sop_uid = ? AND fetched");
-        fetched.bind(header.sop_instance.as_str()).execute(&mut *self.tx).await?;
+        // From now on what holds for its sender holds for the object.
+        sqlx::query(
+            "UPDATE instance SET fetched = 0, sender = ?, ae_title = ?, charset = ? WHERE sop_uid = ? AND fetched",
+        )
+        .bind(&self.rule.name)
+        .bind(&self.origin.ae_title)
+        .bind(self.rule.charset.map(charset_name))
+        .bind(header.sop_instance.as_str())
+        .execute(&mut *self.tx)
+        .await?;
         let pushed = sqlx::query("UPDATE study SET pushed_ms = ? WHERE study_uid = ? AND pushed_ms IS NULL");
         let pushed = pushed.bind(now_ms()).bind(header.study.as_str()).execute(&mut *self.tx).await?;
         Ok(pushed.rows_affected() > 0)
