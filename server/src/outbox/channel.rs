@@ -64,8 +64,12 @@ impl Deliver for Channel {
         match self {
             Self::Node(remote) => scu::store(remote, objects).await,
             Self::Web(web) => {
-                let said = client::stow(web, objects).await.map_err(by_web)?;
-                Ok(said.into_iter().map(|said| said.map_or_else(status, |()| Ok(0))).collect())
+                match client::stow(web, objects).await {
+                    Ok(said) => Ok(said.into_iter().map(|said| said.map_or_else(status, |()| Ok(0))).collect()),
+                    Err(error @ WebError::Setup(_)) => Err(by_web(error)),
+                    // Whether the server has them is not known.
+                    Err(error) => Ok(objects.iter().map(|_| Err(by_web(error.clone()))).collect()),
+                }
             }
         }
     }

@@ -5,23 +5,25 @@
 //! jobs due, one for each model that scores here. When it returns, bytes and job survive a power cut; before, nothing of them is visible.
 //!
 //! Policy: the same bytes again are accepted and change nothing. *Different* bytes under a SOP Instance UID that is
-//! already there are refused and kept apart (see [`super::quarantine`]). Our own results, sent back by a PACS that
+//! already there are refused and kept apart (see [`super::quarantine`]), unless the one that is there was only fetched as
+//! part of an earlier exam, or the disk has lost it: then they take its place. What is fetched never changes what is
+//! there, and adds nothing to a study that was pushed. Our own results, sent back by a PACS that
 //! forwards what it gets, are accepted and dropped: to score a study again because its score has come would never end.
 
-use std::io::Read;
 use std::net::IpAddr;
 use std::path::PathBuf;
 
 use metrics::counter;
+use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, Transaction};
-use tracing::warn;
-use uvid_datasets::dicom::{self, Header, ReadError, Repair};
+use tracing::{info, warn};
+use uvid_datasets::dicom::{Header, ReadError};
 use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 use super::arrivals::{New, News, write_view};
+use super::looked::Looked;
 use super::quarantine::Apart;
 use super::results::charset_name;
-use super::same::DataSetFile;
 use super::senders::Rule;
 use super::{Digest, Staged, Store, StoreError, now_ms};
 use crate::metrics as names;
@@ -44,9 +46,11 @@ pub struct Accepted {
 /// Whether an object changed anything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kept {
-    /// It did: its study is due. (Also where the same bytes had been accepted before, and the disk has lost them.)
+    /// It did: its study is due. (Also where it had been accepted before and the disk has lost it, or where it takes the
+    /// place of one that was only fetched.)
     New,
-    /// The same bytes had been accepted before, and are there; or it is a result of ours that was sent back.
+    /// The same bytes had been accepted before, and are there; or it is a result of ours that was sent back; or it was
+    /// fetched, and its study has objects that were sent.
     SameAgain,
 }
 
@@ -166,13 +170,20 @@ pub async fn accept_all(
     origin: &Origin,
 ) -> Result<Vec<Result<Accepted, Refusal>>, StoreError> {
     let rule = store.policy().senders.rule(origin);
+    let mut looked = Vec::with_capacity(staged.len());
+    for object in &staged {
+        looked.push(match object {
+            Ok(object) => Looked::at(store, object, origin, &rule).await?,
+            Err(_) => Looked::default(),
+        });
+    }
     let mut taking =
         Taking { tx: store.begin().await?, store, origin, rule, files: vec![], apart: vec![], news: News::new() };
     let mut answers = Vec::with_capacity(staged.len());
     // A staged file that is not renamed is removed when `staged` goes out of scope.
-    for object in &staged {
+    for (object, looked) in staged.iter().zip(&looked) {
         answers.push(match object {
-            Ok(object) => taking.decide(object, addressed).await?,
+            Ok(object) => taking.decide(object, looked, addressed).await?,
             Err(refusal) => Err(refusal.clone()),
         });
     }
@@ -206,6 +217,7 @@ impl Taking<'_> {
     async fn decide(
         &mut self,
         object: &Staged,
+        looked: &Looked,
         addressed: Option<&StudyInstanceUid>,
     ) -> Result<Result<Accepted, Refusal>, StoreError> {
         let header = &object.header;
@@ -222,30 +234,14 @@ impl Taking<'_> {
         if self.is_ours(header).await? {
             return Ok(Ok(accepted(Kept::SameAgain)));
         }
-        let found = sqlx::query("SELECT digest FROM instance WHERE sop_uid = ?")
-            .bind(header.sop_instance.as_str())
-            .fetch_optional(&mut *self.tx)
-            .await?;
-        if let Some(row) = found {
-            let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
-            if digest != object.digest && self.same_data_set(&digest, object).await {
-                self.push(header).await?;
-                self.tell(header, false);
-                return Ok(Ok(accepted(Kept::SameAgain)));
-            }
-            if digest != object.digest {
-                self.keep_apart(object).await?;
-                return Ok(Err(Refusal::of(header, Refused::Different)));
-            }
-            // What the disk has lost since, a resend restores.
-            let there = self.store.objects().holds(&digest, object.bytes);
-            let kept = if there { Kept::SameAgain } else { Kept::New };
-            if kept == Kept::New {
-                self.files.push((object.path().to_owned(), object.digest));
-            }
-            let first = self.push(header).await?;
-            self.tell(header, first || kept == Kept::New);
-            return Ok(Ok(accepted(kept)));
+        let known =
+            sqlx::query("SELECT digest, bytes, study_uid, sop_class_uid, fetched FROM instance WHERE sop_uid = ?");
+        if let Some(row) = known.bind(header.sop_instance.as_str()).fetch_optional(&mut *self.tx).await? {
+            let decided = self.decide_known(object, looked, &row).await?;
+            return Ok(decided.map(accepted).map_err(|because| Refusal::of(header, because)));
+        }
+        if self.origin.door == Door::Prior && self.is_pushed(header).await? {
+            return Ok(Ok(accepted(Kept::SameAgain)));
         }
         let count: i64 = sqlx::query_scalar("SELECT count(*) FROM instance WHERE study_uid = ?")
             .bind(header.study.as_str())
@@ -255,35 +251,64 @@ impl Taking<'_> {
         if count >= i64::from(most) {
             return Ok(Err(Refusal::of(header, Refused::StudyFull(most))));
         }
-        self.insert(object).await?;
-        self.push(header).await?;
-        self.tell(header, true);
-        self.files.push((object.path().to_owned(), object.digest));
+        self.keep(object, looked).await?;
         Ok(Ok(accepted(Kept::New)))
     }
 
-    /// An object's header, its text read by the rule for its sender; `None` if the beginning of the file does not do.
-    async fn header_as(&self, object: &Staged, repair: Repair) -> Option<Header> {
-        let (path, bytes_max) = (object.path().to_owned(), self.store.policy().header_bytes_max);
-        let limits = self.store.policy().dicom;
-        let read = move || {
-            let mut first = Vec::new();
-            std::fs::File::open(path).ok()?.take(bytes_max).read_to_end(&mut first).ok()?;
-            dicom::read_header_as(&first, &limits, repair).ok()
-        };
-        tokio::task::spawn_blocking(read).await.ok().flatten()
+    /// Decides on an object whose UID is known.
+    async fn decide_known(
+        &mut self,
+        object: &Staged,
+        looked: &Looked,
+        row: &SqliteRow,
+    ) -> Result<Result<Kept, Refused>, StoreError> {
+        let header = &object.header;
+        let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
+        let bytes = u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0);
+        let there = self.store.objects().holds(&digest, bytes);
+        if digest == object.digest {
+            // What the disk has lost since, a resend restores.
+            if !there {
+                self.files.push((object.path().to_owned(), object.digest));
+            }
+            let first = self.push(header).await?;
+            self.tell(header, first || !there);
+            return Ok(Ok(if there { Kept::SameAgain } else { Kept::New }));
+        }
+        // What was sent here stays; what was fetched before is as good.
+        if self.origin.door == Door::Prior {
+            return Ok(Ok(Kept::SameAgain));
+        }
+        if there && looked.is_same(self.store, &digest, object).await {
+            let first = self.push(header).await?;
+            self.tell(header, first);
+            return Ok(Ok(Kept::SameAgain));
+        }
+        let same_study = row.try_get::<String, _>("study_uid")? == header.study.as_str();
+        let same_class = row.try_get::<String, _>("sop_class_uid")? == header.sop_class.as_str();
+        if same_study && (row.try_get("fetched")? || !there && same_class) {
+            let (study, sop_instance) = (&header.study, &header.sop_instance);
+            info!(%study, %sop_instance, lost = !there, "an object takes the place of one that was fetched or lost");
+            self.keep(object, looked).await?;
+            return Ok(Ok(Kept::New));
+        }
+        self.keep_apart(object).await?;
+        Ok(Err(Refused::Different))
     }
 
-    /// Whether two files differ in their file meta information alone: each sender writes its own (PS3.10 section 7.1).
-    async fn same_data_set(&self, kept: &Digest, object: &Staged) -> bool {
-        let (kept, staged) = (self.store.objects().path(kept), object.path().to_owned());
-        let limits = self.store.policy().dicom;
-        let same = move || {
-            let (kept, staged) = (DataSetFile::open(&kept, &limits)?, DataSetFile::open(&staged, &limits)?);
-            kept.equals(staged)
-        };
-        // What cannot be compared is not the same.
-        tokio::task::spawn_blocking(same).await.is_ok_and(|same| same.unwrap_or(false))
+    /// Keeps an object, whose study is due for it unless it was only fetched.
+    async fn keep(&mut self, object: &Staged, looked: &Looked) -> Result<(), StoreError> {
+        self.write(object, looked).await?;
+        self.push(&object.header).await?;
+        self.tell(&object.header, true);
+        self.files.push((object.path().to_owned(), object.digest));
+        Ok(())
+    }
+
+    /// Whether the study is one to be scored.
+    async fn is_pushed(&mut self, header: &Header) -> Result<bool, StoreError> {
+        let pushed = sqlx::query("SELECT 1 FROM study WHERE study_uid = ? AND pushed_ms IS NOT NULL");
+        Ok(pushed.bind(header.study.as_str()).fetch_optional(&mut *self.tx).await?.is_some())
     }
 
     /// Whether an object is one that we have made of a result. A PACS may have changed its bytes.
@@ -305,8 +330,8 @@ impl Taking<'_> {
         Ok(())
     }
 
-    /// The rows of a new object: its study and itself.
-    async fn insert(&mut self, object: &Staged) -> Result<(), StoreError> {
+    /// The rows of an object: its study and itself.
+    async fn write(&mut self, object: &Staged, looked: &Looked) -> Result<(), StoreError> {
         let (header, now) = (&object.header, now_ms());
         let study = header.study.as_str();
         sqlx::query(
@@ -322,8 +347,15 @@ impl Taking<'_> {
             header.intake.view.as_ref().map(write_view).map_or([None, None, None], |view| view.map(Some));
         sqlx::query(
             "INSERT INTO instance (sop_uid, study_uid, series_uid, sop_class_uid, transfer_syntax_uid, modality, digest,
-                                   bytes, received_ms, sender, ae_title, charset, slot, intent, acquisition)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                                   bytes, received_ms, sender, ae_title, charset, slot, intent, acquisition, fetched)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+             ON CONFLICT (sop_uid) DO UPDATE SET
+                 series_uid = excluded.series_uid, sop_class_uid = excluded.sop_class_uid,
+                 transfer_syntax_uid = excluded.transfer_syntax_uid, modality = excluded.modality,
+                 digest = excluded.digest, bytes = excluded.bytes, received_ms = excluded.received_ms,
+                 sender = excluded.sender, ae_title = excluded.ae_title, charset = excluded.charset,
+                 slot = excluded.slot, intent = excluded.intent, acquisition = excluded.acquisition,
+                 fetched = excluded.fetched",
         )
         .bind(header.sop_instance.as_str())
         .bind(study)
@@ -340,14 +372,13 @@ impl Taking<'_> {
         .bind(slot)
         .bind(intent)
         .bind(acquisition)
+        .bind(self.origin.door == Door::Prior)
         .execute(&mut *self.tx)
         .await?;
-        let read_as = match self.rule.charset {
-            Some(charset) => self.header_as(object, charset.into()).await,
-            None => None,
-        };
-        super::index::put(&mut self.tx, read_as.as_ref().unwrap_or(header)).await?;
-        Ok(())
+        // Nothing of another object that had the UID stays listed.
+        let unlisted = sqlx::query("DELETE FROM instance_index WHERE sop_uid = ?");
+        unlisted.bind(header.sop_instance.as_str()).execute(&mut *self.tx).await?;
+        super::index::put(&mut self.tx, looked.read_as.as_ref().unwrap_or(header)).await
     }
 
     /// Writes down that the study was pushed, if it was; true if only now.
@@ -355,6 +386,16 @@ impl Taking<'_> {
         if self.origin.door == Door::Prior {
             return Ok(false);
         }
+        // From now on what holds for its sender holds for the object.
+        sqlx::query(
+            "UPDATE instance SET fetched = 0, sender = ?, ae_title = ?, charset = ? WHERE sop_uid = ? AND fetched",
+        )
+        .bind(&self.rule.name)
+        .bind(&self.origin.ae_title)
+        .bind(self.rule.charset.map(charset_name))
+        .bind(header.sop_instance.as_str())
+        .execute(&mut *self.tx)
+        .await?;
         let pushed = sqlx::query("UPDATE study SET pushed_ms = ? WHERE study_uid = ? AND pushed_ms IS NULL");
         let pushed = pushed.bind(now_ms()).bind(header.study.as_str()).execute(&mut *self.tx).await?;
         Ok(pushed.rows_affected() > 0)

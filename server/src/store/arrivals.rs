@@ -122,7 +122,7 @@ async fn has_failed(
 }
 
 /// The objects of a study, and how many of those announced are not there. An object that was here as an earlier exam
-/// counts from when its study was pushed.
+/// counts from when its study was pushed. What a running job has counts as scored.
 async fn arrivals(
     tx: &mut Transaction<'static, Sqlite>,
     study: &StudyInstanceUid,
@@ -132,7 +132,9 @@ async fn arrivals(
                 a.sop_uid IS NOT NULL AS announced,
                 EXISTS (SELECT 1 FROM run r JOIN run_instance m ON m.run_id = r.run_id
                         WHERE r.study_uid = i.study_uid AND r.role = 'production' AND r.superseded_ms IS NULL
-                          AND m.sop_uid = i.sop_uid) AS scored
+                          AND m.sop_uid = i.sop_uid AND m.digest = i.digest)
+                OR EXISTS (SELECT 1 FROM job j WHERE j.study_uid = i.study_uid AND j.role = 'production'
+                           AND j.state = 'running' AND i.received_ms <= j.claimed_ms) AS scored
          FROM instance i JOIN study s ON s.study_uid = i.study_uid
          LEFT JOIN announced a ON a.study_uid = i.study_uid AND a.sop_uid = i.sop_uid
          WHERE i.study_uid = ?",

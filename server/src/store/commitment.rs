@@ -148,11 +148,13 @@ impl Store {
     pub async fn commit(&self, request: &CommitmentRequest) -> Result<Committed, StoreError> {
         let rows = sqlx::query(
             "SELECT asked.sop_class_uid AS asked_class, asked.sop_uid AS sop_uid,
-                    instance.sop_class_uid AS class, instance.digest AS digest, instance.bytes AS bytes,
+                    coalesce(instance.sop_class_uid, result.sop_class_uid) AS class,
+                    coalesce(instance.digest, result.digest) AS digest, coalesce(instance.bytes, result.bytes) AS bytes,
                     EXISTS (SELECT 1 FROM quarantine
                             WHERE quarantine.sop_uid = asked.sop_uid AND quarantine.ae_title = ?2) AS apart
              FROM commitment_request AS request JOIN commitment_instance AS asked USING (request_id)
              LEFT JOIN instance ON instance.sop_uid = asked.sop_uid
+             LEFT JOIN result ON result.sop_uid = asked.sop_uid
              WHERE request_id = ?1 AND request.ae_title = ?2 AND request.transaction_uid = ?3 ORDER BY asked.position",
         )
         .bind(request.id)

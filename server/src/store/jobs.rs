@@ -164,7 +164,7 @@ impl Store {
     pub async fn claim(&self) -> Result<Option<Job>, StoreError> {
         let mut tx = self.begin().await?;
         let claimed = sqlx::query(concat!(
-            "UPDATE job SET state = 'running', attempts = attempts + 1
+            "UPDATE job SET state = 'running', attempts = attempts + 1, claimed_ms = ?1
              WHERE (study_uid, role) = (
                  SELECT study_uid, role FROM job
                  WHERE state = 'due' AND (due_ms <= ?1 OR due_ms > ?2) AND role IN (SELECT value FROM json_each(?3))
@@ -276,7 +276,7 @@ impl Store {
     pub async fn queue(&self) -> Result<Queue, StoreError> {
         let rows = sqlx::query(
             "SELECT role = 'production' AS production, state, count(*) AS n
-             FROM job WHERE state <> 'done' AND role IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
+             FROM job WHERE state IN ('due', 'running') AND role IN (SELECT value FROM json_each(?)) GROUP BY 1, 2",
         );
         let mut queue = Queue::default();
         for row in rows.bind(self.roles()).fetch_all(&self.read).await? {

@@ -21,6 +21,7 @@ mod deliveries;
 mod finish;
 pub mod index;
 mod jobs;
+mod looked;
 mod objects;
 mod outbox;
 mod priors;

@@ -2,7 +2,7 @@
 //!
 //! Invariants: that a destination may have an object is on disk before the first byte leaves, and so is the Transaction
 //! UID of a request to commit; while a study is being scored, its objects wait, so that what a new result rejects is
-//! known before it is made.
+//! known before it is made; what a later result has superseded is never sent again.
 
 use std::time::Duration;
 
@@ -104,9 +104,10 @@ impl Store {
                 objects if objects.is_empty() => {
                     let next: Option<i64> = sqlx::query_scalar(
                         "SELECT min(next_ms) FROM delivery d JOIN result r ON r.sop_uid = d.sop_uid
-                         WHERE destination = ? AND next_ms < ? AND (state = 'awaiting-commitment'
+                         WHERE destination = ? AND state IN ('pending', 'sent', 'awaiting-commitment') AND next_ms < ?
+                           AND (state = 'awaiting-commitment'
                             OR state = 'sent' AND r.superseded_ms IS NULL
-                            OR state = 'pending' AND NOT EXISTS (SELECT 1 FROM job j
+                            OR state = 'pending' AND r.superseded_ms IS NULL AND NOT EXISTS (SELECT 1 FROM job j
                                 WHERE j.study_uid = r.study_uid AND j.role = 'production' AND j.state = 'running'))",
                     )
                     .bind(name)
@@ -162,7 +163,7 @@ impl Store {
         let rows = sqlx::query(
             "SELECT d.delivery_id, d.attempts, d.may_have, r.sop_class_uid, r.sop_uid, r.digest
              FROM delivery d JOIN result r ON r.sop_uid = d.sop_uid
-             WHERE d.destination = ? AND d.state = 'pending' AND d.next_ms <= ?
+             WHERE d.destination = ? AND d.state = 'pending' AND d.next_ms <= ? AND r.superseded_ms IS NULL
                AND NOT EXISTS (SELECT 1 FROM job j WHERE j.study_uid = r.study_uid AND j.role = 'production'
                                                      AND j.state = 'running')
              ORDER BY d.delivery_id LIMIT ?",
@@ -256,7 +257,7 @@ impl Store {
     }
 
     /// Takes a node's answer to a request to commit. What it does not keep is sent again after a while, unless it never
-    /// will. An answer to nothing that was asked changes nothing. Returns how many deliveries it was about.
+    /// will, or a later result has taken its place. An answer to nothing that was asked changes nothing. Returns how many deliveries it was about.
     ///
     /// # Errors
     ///
@@ -283,7 +284,8 @@ impl Store {
             let state = if NEVER_COMMITTED.contains(reason) { "refused" } else { "pending" };
             let failed = sqlx::query(
                 "UPDATE delivery SET state = ?, attempts = attempts + 1, next_ms = ?, updated_ms = ?, problem = ?
-                 WHERE transaction_uid = ? AND sop_uid = ? AND state IN ('awaiting-commitment', 'sent')",
+                 WHERE transaction_uid = ? AND sop_uid = ? AND state IN ('awaiting-commitment', 'sent')
+                   AND (SELECT superseded_ms IS NULL FROM result r WHERE r.sop_uid = delivery.sop_uid)",
             )
             .bind(state)
             .bind(now.saturating_add(duration_ms(wait(attempts))))

@@ -67,17 +67,18 @@ impl Store {
         expected.get(study).is_some_and(lingers)
     }
 
-    /// A study whose production job waits and for which nobody has asked yet, the oldest first.
+    /// A study whose production job waits and for which nobody has asked yet, in the order in which they are
+    /// scored: urgent ones first.
     ///
     /// # Errors
     ///
     /// The database fails.
     pub async fn next_without_priors(&self) -> Result<Option<StudyInstanceUid>, StoreError> {
         let next: Option<String> = sqlx::query_scalar(
-            "SELECT j.study_uid FROM job j JOIN study s ON s.study_uid = j.study_uid
+            "SELECT j.study_uid FROM job j
              WHERE j.role = 'production' AND j.state = 'due'
                AND NOT EXISTS (SELECT 1 FROM prior_search p WHERE p.study_uid = j.study_uid)
-             ORDER BY s.received_ms, j.study_uid LIMIT 1",
+             ORDER BY j.urgent DESC, j.due_ms, j.study_uid LIMIT 1",
         )
         .fetch_optional(&self.read)
         .await?;

@@ -11,6 +11,7 @@
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, Sqlite, SqliteConnection, Transaction};
 use time::OffsetDateTime;
+use tracing::error;
 use uvid_exam::{SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid};
 
 use super::{Digest, Job, Outcome, Store, StoreError, from_ms, now_ms};
@@ -73,7 +74,8 @@ impl Store {
         Ok(())
     }
 
-    /// Puts the objects of a result in the place of those before, and sends them on their way.
+    /// Puts the objects of a result in the place of those before, and sends them on their way. Where objects are wanted
+    /// and none could be made, those before stay as they are: better an old result than none.
     pub(super) async fn replace_results(
         &self,
         tx: &mut Transaction<'static, Sqlite>,
@@ -82,6 +84,10 @@ impl Store {
         outcome: Outcome,
         made: &Made,
     ) -> Result<(), StoreError> {
+        if made.objects.is_empty() && !self.policy.results.objects.is_empty() {
+            error!(study = %job.study, "no object of the result could be made; those of an earlier one, if there are any, stay");
+            return Ok(());
+        }
         self.supersede(tx, job.study.as_str()).await?;
         let rejected = serde_json::Value::from_iter(job.supersedes.iter().map(|(_, _, uid)| uid.as_str())).to_string();
         for object in &made.objects {
@@ -111,6 +117,7 @@ impl Store {
                 }
             }
             if object.kind == ObjectKind::Rejection {
+                self.write_rejection(tx, &rejected).await?;
                 sqlx::query("UPDATE result SET rejected_by = ? WHERE sop_uid IN (SELECT value FROM json_each(?))")
                     .bind(object.sop_instance.as_str())
                     .bind(&rejected)
@@ -119,6 +126,26 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// Writes down which destinations are told that objects are rejected.
+    async fn write_rejection(&self, tx: &mut Transaction<'static, Sqlite>, rejected: &str) -> Result<(), StoreError> {
+        sqlx::query(
+            "INSERT OR IGNORE INTO rejection (sop_uid, destination) SELECT sop_uid, destination FROM delivery
+             WHERE may_have AND sop_uid IN (SELECT value FROM json_each(?))
+               AND destination IN (SELECT value FROM json_each(?))",
+        )
+        .bind(rejected)
+        .bind(self.wanting())
+        .execute(&mut **tx)
+        .await?;
+        Ok(())
+    }
+
+    /// The destinations that want to be told of rejections, as a JSON array.
+    fn wanting(&self) -> String {
+        let wanting = self.policy.destinations.iter().filter(|destination| destination.reject_superseded);
+        serde_json::Value::from_iter(wanting.map(|destination| destination.name.as_str())).to_string()
     }
 
     /// The study's results so far are no longer current. What of them has not arrived is not sent any more; what has
@@ -144,22 +171,24 @@ impl Store {
         Ok(())
     }
 
-    /// Results of a study that destinations that want to be told have, or may have, and that are not rejected yet.
+    /// Results of a study that destinations that want to be told have, or may have, and that are not rejected
+    /// there yet: one that was not in the configuration then is told now.
     pub(super) async fn sent(
         &self,
         tx: &mut Transaction<'static, Sqlite>,
         study: &str,
     ) -> Result<Vec<(SopClassUid, SeriesInstanceUid, SopInstanceUid)>, StoreError> {
-        let wanting = self.policy.destinations.iter().filter(|destination| destination.reject_superseded);
-        let wanting = serde_json::Value::from_iter(wanting.map(|destination| destination.name.as_str())).to_string();
         let rows = sqlx::query(
             "SELECT sop_class_uid, series_uid, sop_uid FROM result r
-             WHERE study_uid = ? AND kind <> ? AND rejected_by IS NULL AND EXISTS (
+             WHERE study_uid = ? AND kind <> ? AND EXISTS (
                 SELECT 1 FROM delivery d WHERE d.sop_uid = r.sop_uid AND d.may_have
-                   AND d.destination IN (SELECT value FROM json_each(?)))
+                   AND d.destination IN (SELECT value FROM json_each(?))
+                   AND NOT EXISTS (SELECT 1 FROM rejection j
+                                   WHERE j.sop_uid = d.sop_uid AND j.destination = d.destination))
              ORDER BY made_ms, sop_uid",
         );
-        let rows = rows.bind(study).bind(ObjectKind::Rejection.name()).bind(wanting).fetch_all(&mut **tx).await?;
+        let rows =
+            rows.bind(study).bind(ObjectKind::Rejection.name()).bind(self.wanting()).fetch_all(&mut **tx).await?;
         let uid = |_| StoreError::Invalid("UID");
         let row = |row: &SqliteRow| {
             Ok((
@@ -172,17 +201,21 @@ impl Store {
     }
 }
 
-/// Whether the study has objects of its current result.
+/// Whether the study has objects of its current result: those of an earlier one stay where none could be made since.
 pub(super) async fn has_results(connection: &mut SqliteConnection, study: &str) -> Result<bool, StoreError> {
-    let current = sqlx::query("SELECT 1 FROM result WHERE study_uid = ? AND superseded_ms IS NULL AND kind <> ?");
+    let current = sqlx::query(
+        "SELECT 1 FROM result r JOIN run ON run.run_id = r.run_id
+         WHERE r.study_uid = ? AND r.superseded_ms IS NULL AND r.kind <> ? AND run.superseded_ms IS NULL",
+    );
     let current = current.bind(study).bind(ObjectKind::Rejection.name());
     Ok(current.fetch_optional(connection).await?.is_some())
 }
 
-/// Whether a destination has, or may have, one of these objects.
+/// Whether a destination has, or may have, one of these objects, and was not told that it is rejected.
 async fn may_have(tx: &mut Transaction<'static, Sqlite>, destination: &str, objects: &str) -> Result<bool, StoreError> {
     let has = sqlx::query(
-        "SELECT 1 FROM delivery WHERE destination = ? AND may_have AND sop_uid IN (SELECT value FROM json_each(?))",
+        "SELECT 1 FROM delivery d WHERE destination = ? AND may_have AND sop_uid IN (SELECT value FROM json_each(?))
+           AND NOT EXISTS (SELECT 1 FROM rejection j WHERE j.sop_uid = d.sop_uid AND j.destination = d.destination)",
     );
     Ok(has.bind(destination).bind(objects).fetch_optional(&mut **tx).await?.is_some())
 }

@@ -24,8 +24,11 @@ impl Store {
     /// The database fails.
     pub async fn unasked(&self) -> Result<Option<(StudyInstanceUid, Digest)>, StoreError> {
         let row = sqlx::query(
-            "SELECT s.study_uid, i.digest FROM study s JOIN instance i ON i.study_uid = s.study_uid
-             WHERE NOT s.worklist_asked AND s.pushed_ms IS NOT NULL ORDER BY s.received_ms, i.received_ms LIMIT 1",
+            "SELECT s.study_uid, (SELECT i.digest FROM instance i WHERE i.study_uid = s.study_uid
+                                  ORDER BY i.received_ms LIMIT 1) AS digest
+             FROM study s WHERE NOT s.worklist_asked AND s.pushed_ms IS NOT NULL
+               AND EXISTS (SELECT 1 FROM instance i WHERE i.study_uid = s.study_uid)
+             ORDER BY s.received_ms LIMIT 1",
         );
         let Some(row) = row.fetch_optional(&self.read).await? else { return Ok(None) };
         let study = row.try_get::<String, _>("study_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;

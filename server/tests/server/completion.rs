@@ -126,6 +126,94 @@ async fn what_was_only_fetched_is_not_scored_until_it_is_pushed() {
     assert_eq!(next(&store).await, None);
 }
 
+/// The same data set from another sender, which writes file meta information of its own.
+fn from_elsewhere(file: &PhantomFile) -> PhantomFile {
+    let mut bytes = file.bytes.clone();
+    // Implementation Version Name (0002,0013).
+    let at = bytes.windows(6).position(|window| window == b"\x02\0\x13\0SH").unwrap();
+    bytes[at + 8] ^= 1;
+    PhantomFile { bytes, ..file.clone() }
+}
+
+/// Another data set under the same UIDs.
+fn altered(file: &PhantomFile) -> PhantomFile {
+    let mut bytes = file.bytes.clone();
+    *bytes.last_mut().unwrap() ^= 1;
+    PhantomFile { bytes, ..file.clone() }
+}
+
+async fn digests(store: &Store, files: &[PhantomFile]) -> Vec<Digest> {
+    let (objects, _) = store.contents(&study_of(files).parse().unwrap()).await.unwrap();
+    objects.into_iter().map(|object| object.digest).collect()
+}
+
+#[tokio::test]
+async fn what_was_only_fetched_gives_way_to_what_is_pushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, |config| config.jobs.quiet_seconds = 0.0).await;
+    let prior = Origin { door: Door::Prior, ..Origin::default() };
+    let files = exam(83);
+    for file in &files[..3] {
+        assert_eq!(take(&store, file, &prior).await, Ok(Kept::New));
+    }
+    // Fetched again, whatever its bytes.
+    assert_eq!(take(&store, &altered(&files[0]), &prior).await, Ok(Kept::SameAgain));
+    // The same data set makes the study one to be scored; another one takes the place of the fetched one, once.
+    assert_eq!(take(&store, &from_elsewhere(&files[0]), &from("ANY")).await, Ok(Kept::SameAgain));
+    assert_eq!(store.claim().await.unwrap().map(|job| job.objects.len()), Some(3));
+    assert_eq!(take(&store, &altered(&files[1]), &from("ANY")).await, Ok(Kept::New));
+    assert_eq!(take(&store, &files[1], &from("ANY")).await, Err(Refused::Different));
+    assert_eq!(take(&store, &altered(&files[0]), &from("ANY")).await, Err(Refused::Different));
+    let kept = digests(&store, &files).await;
+    for bytes in [&files[0].bytes, &altered(&files[1]).bytes, &files[2].bytes] {
+        assert!(kept.contains(&Digest::of(bytes)));
+    }
+    // Fetching adds nothing to a study that was pushed, and changes nothing of it.
+    assert_eq!(take(&store, &files[3], &prior).await, Ok(Kept::SameAgain));
+    assert_eq!(take(&store, &files[1], &prior).await, Ok(Kept::SameAgain));
+    assert_eq!(digests(&store, &files).await, kept);
+    assert_eq!(store.quarantined(10, 0).await.unwrap().0, 2);
+}
+
+#[tokio::test]
+async fn what_the_disk_has_lost_gives_way_to_what_comes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, |config| config.jobs.quiet_seconds = 0.0).await;
+    let files = exam(84);
+    take(&store, &files[0], &from("ANY")).await.unwrap();
+    end(&store, &store.claim().await.unwrap().unwrap(), "a").await;
+    std::fs::remove_file(store.objects().path(&Digest::of(&files[0].bytes))).unwrap();
+    assert_eq!(take(&store, &altered(&files[0]), &from("ANY")).await, Ok(Kept::New));
+    let job = store.claim().await.unwrap().unwrap();
+    assert_eq!(job.objects[0].1, Digest::of(&altered(&files[0]).bytes));
+    assert!(store.objects().read(&job.objects[0].1).is_ok());
+    assert_eq!(store.quarantined(10, 0).await.unwrap().0, 0);
+}
+
+#[tokio::test]
+async fn what_comes_while_four_views_are_scored_is_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(&folder, |config| config.jobs.four_views = true).await;
+    let files = exam(85);
+    for file in &files {
+        take(&store, file, &from("ANY")).await.unwrap();
+    }
+    let job = store.claim().await.unwrap().unwrap();
+    assert_eq!(job.because, Some(Because::FourViews));
+    tokio::time::sleep(Duration::from_millis(3)).await;
+    let mut file = dicom_object::from_reader(std::io::Cursor::new(&files[0].bytes[..])).unwrap();
+    let uid = format!("{}.9", uids(&files[0].bytes)[2]);
+    file.put_str(dicom_dictionary_std::tags::SOP_INSTANCE_UID, dicom_core::VR::UI, uid.clone());
+    file.update_meta(|meta| meta.media_storage_sop_instance_uid = uid);
+    let mut bytes = Vec::new();
+    file.write_all(&mut bytes).unwrap();
+    take(&store, &PhantomFile { bytes, ..files[0].clone() }, &from("ANY")).await.unwrap();
+    end(&store, &job, "a").await;
+    assert_eq!(next(&store).await, None);
+    let due = store.study(&job.study).await.unwrap().unwrap().due;
+    assert_eq!(due.unwrap().1, Because::Quiet);
+}
+
 #[tokio::test]
 async fn urgent_studies_overtake_and_starve_nobody() {
     let check = async |wait: f64, expected: [usize; 4]| {

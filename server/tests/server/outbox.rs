@@ -1,6 +1,6 @@
 //! Results on their way: superseded, lost, refused, committed to, and killed on the way.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -184,8 +184,8 @@ struct Pacs(Arc<Mutex<Inside>>);
 
 struct Inside {
     state: u64,
-    /// How often each object came.
-    came: BTreeMap<String, u32>,
+    /// What came, in order.
+    came: Vec<String>,
     answers: mpsc::Sender<Commitment>,
     calm: bool,
     commits: bool,
@@ -221,7 +221,7 @@ impl Deliver for Pacs {
             } else if self.chance(5) {
                 Err(gone())
             } else {
-                *self.0.lock().unwrap().came.entry(uid.to_owned()).or_default() += 1;
+                self.0.lock().unwrap().came.push(uid.to_owned());
                 // It has the object, and the answer is lost.
                 if self.chance(4) { Err(gone()) } else { Ok(if self.chance(3) { 0xB007 } else { 0 }) }
             });
@@ -237,7 +237,9 @@ impl Deliver for Pacs {
         if !self.0.lock().unwrap().commits || self.chance(4) {
             return Err(ScuError::Status { status: 0x0110, comment: None });
         }
-        let has = |uid: &SopInstanceUid| self.0.lock().unwrap().came.contains_key(uid.as_str()) && !self.chance(6);
+        let has = |uid: &SopInstanceUid| {
+            self.0.lock().unwrap().came.iter().any(|came| came == uid.as_str()) && !self.chance(6)
+        };
         let (committed, failed): (Vec<_>, Vec<_>) = objects.iter().map(|(_, uid)| uid.clone()).partition(has);
         let failed = failed.into_iter().map(|uid| (uid, 0x0112)).collect();
         let answer = Commitment { transaction: transaction.to_owned(), committed, failed };
@@ -262,21 +264,20 @@ async fn every_object_arrives_whatever_the_destinations_and_the_process_do() {
         let folder = tempfile::tempdir().unwrap();
         let change = |config: &mut Config| config.destinations[1].commitment = true;
         let files = exam(93);
-        let mut numbers = BTreeSet::new();
+        // What the second result takes the place of, as far as a destination may have it.
+        let mut rejected = None;
         {
             let store = open(folder.path(), change).await;
             accept(&store, &files[0].bytes).await.unwrap().unwrap();
             let job = store.claim().await.unwrap().unwrap();
             let objects: Vec<_> = (0..12).map(|number| object(&job, ObjectKind::Sr, number)).collect();
-            numbers.extend(objects.iter().map(|object| object.sop_instance.to_string()));
             finish(&store, &job, "one", objects).await;
             store.close().await;
         }
         let pacs: Vec<Pacs> = (0..2)
             .map(|number| {
                 let answers = mpsc::channel(1).0;
-                let inside =
-                    Inside { state: seed * 2 + number, came: BTreeMap::new(), answers, calm: false, commits: true };
+                let inside = Inside { state: seed * 2 + number, came: Vec::new(), answers, calm: false, commits: true };
                 Pacs(Arc::new(Mutex::new(inside)))
             })
             .collect();
@@ -291,20 +292,33 @@ async fn every_object_arrives_whatever_the_destinations_and_the_process_do() {
             }
             let outbox = tokio::spawn(outbox::deliver(store.clone(), channels, listening, CancellationToken::new()));
             let moment = if life > 8 { 200 } else { 7 + (seed * 31 + life * 17) % 40 };
+            if life == 2 {
+                // In the middle of it all, the study gets another result.
+                tokio::time::sleep(Duration::from_millis(seed * 5)).await;
+                accept(&store, &files[1].bytes).await.unwrap().unwrap();
+                let job = store.claim().await.unwrap().unwrap();
+                let mut objects: Vec<_> = (20..29).map(|number| object(&job, ObjectKind::Sr, number)).collect();
+                if !job.supersedes.is_empty() {
+                    objects.push(object(&job, ObjectKind::Rejection, 30));
+                }
+                finish(&store, &job, "two", objects).await;
+                let uids = job.supersedes.iter().map(|(_, _, uid)| uid.to_string());
+                rejected = Some(uids.collect::<BTreeSet<String>>());
+            }
             tokio::time::sleep(Duration::from_millis(moment)).await;
             // As `kill -9` does, no one is told.
             outbox.abort();
             let _ = outbox.await;
             let open = deliveries(&store).await.into_iter().any(|delivery| match delivery.state {
                 DeliveryState::Pending | DeliveryState::AwaitingCommitment => true,
-                DeliveryState::Sent => delivery.destination == "b",
+                DeliveryState::Sent => delivery.destination == "b" && !delivery.superseded,
                 DeliveryState::Delivered | DeliveryState::Refused | DeliveryState::Cancelled => false,
             });
             let all = deliveries(&store).await;
             store.close().await;
             drop(store);
-            if !open {
-                for delivery in all {
+            if !open && life > 2 {
+                for delivery in all.into_iter().filter(|delivery| !delivery.superseded) {
                     let expected = match (delivery.destination.as_str(), is_hated(delivery.sop_instance.as_str())) {
                         (_, true) => DeliveryState::Refused,
                         ("a", false) => DeliveryState::Sent,
@@ -317,10 +331,22 @@ async fn every_object_arrives_whatever_the_destinations_and_the_process_do() {
             assert!(start.elapsed() < SOON, "seed {seed}: {all:?}");
         }
         // A PACS knows an object by its UID: each of them is there, and no other.
-        let wanted: BTreeSet<String> = numbers.into_iter().filter(|uid| !is_hated(uid)).collect();
+        let (number, rejected) =
+            (|uid: &str| uid.rsplit('.').next().unwrap().parse::<u32>().unwrap(), rejected.unwrap());
+        let wanted: BTreeSet<String> =
+            (20..29).map(|number| format!("1.2.3.{number}")).filter(|uid| !is_hated(uid)).collect();
         for one in &pacs {
-            let came: BTreeSet<String> = one.0.lock().unwrap().came.keys().cloned().collect();
-            assert_eq!(came, wanted);
+            let came = one.0.lock().unwrap().came.clone();
+            let current: BTreeSet<String> =
+                came.iter().filter(|uid| (20..29).contains(&number(uid))).cloned().collect();
+            assert_eq!(current, wanted);
+            // What was superseded came before its rejection or not at all, and wherever it is, it is rejected.
+            let old: BTreeSet<String> = came.iter().filter(|uid| number(uid) < 20).cloned().collect();
+            assert!(old.is_subset(&rejected), "seed {seed}: {old:?} {rejected:?}");
+            let last_old = came.iter().rposition(|uid| number(uid) < 20);
+            let first_new = came.iter().position(|uid| number(uid) >= 20).unwrap();
+            assert!(last_old.is_none_or(|last| last < first_new), "seed {seed}: {came:?}");
+            assert!(old.is_empty() || came.iter().any(|uid| number(uid) == 30), "seed {seed}: {came:?}");
         }
     }
 }
@@ -389,31 +415,155 @@ async fn a_person_sees_and_changes_deliveries() {
         config.destinations.truncate(1);
     })
     .await;
-    // The worker must not have the job: it is taken the moment that it is due.
+    // The study is scored the moment that what was announced of it is here.
     let files = exam(95);
-    accept(&server.store, &files[0].bytes).await.unwrap().unwrap();
     let study: uvid_exam::StudyInstanceUid = study_of(&files).parse().unwrap();
-    server.store.announce(&study, &[uids(&files[0].bytes)[2].parse().unwrap()]).await.unwrap();
-    server.ended(study.as_str()).await;
-    // Another result, by hand, as if the study had been scored again.
-    accept(&server.store, &files[1].bytes).await.unwrap().unwrap();
-    let job = server.store.claim().await.unwrap();
-    assert!(job.is_none(), "it is not due");
+    let due = async |count: usize| {
+        for file in &files[..count] {
+            accept(&server.store, &file.bytes).await.unwrap().unwrap();
+        }
+        let announced: Vec<_> = files[..count].iter().map(|f| uids(&f.bytes)[2].parse().unwrap()).collect();
+        server.store.announce(&study, &announced).await.unwrap();
+        server.ended(study.as_str()).await
+    };
     assert_eq!(server.get("/api/v1/outbox").await.ok()["total"], 0);
-    server.get("/api/v1/outbox/1").await.problem(404, "not-found");
+    assert_eq!(due(4).await["state"], "scored");
+    let list = server.get(&format!("/api/v1/outbox?study={study}&state=pending&destination=a")).await.ok();
+    let total = list["total"].as_u64().unwrap();
+    assert!(total >= 3, "{list}");
+    assert_eq!(server.get("/api/v1/outbox").await.ok()["total"], total);
+    assert_eq!(server.get("/api/v1/outbox?state=sent").await.ok()["total"], 0);
+    let ids: Vec<i64> = list["deliveries"].as_array().unwrap().iter().map(|d| d["id"].as_i64().unwrap()).collect();
+    let path = |which: usize| format!("/api/v1/outbox/{}", ids[which]);
+    let one = server.get(&path(0)).await.ok();
+    assert_eq!((&one["study"], &one["superseded"]), (&study.as_str().into(), &false.into()), "{one}");
+    server.get("/api/v1/outbox/99999").await.problem(404, "not-found");
     server.get("/api/v1/outbox?state=lost").await.problem(400, "query-invalid");
-    let post = |path: &str, origin: Option<&str>| {
-        let mut request = Request::post(path.to_owned()).header("Host", "localhost");
+    let metrics = String::from_utf8(server.get("/metrics").await.body).unwrap();
+    assert!(metrics.contains(&format!("uvid_deliveries{{destination=\"a\",state=\"pending\"}} {total}")), "{metrics}");
+
+    let post = |path: String, origin: Option<&str>| {
+        let mut request = Request::post(path).header("Host", "localhost");
         if let Some(origin) = origin {
             request = request.header("Origin", origin);
         }
         server.send(request.body(Body::empty()).unwrap())
     };
-    post("/api/v1/outbox/1/resend", None).await.problem(404, "not-found");
-    post("/api/v1/outbox/1/resend", Some("http://localhost")).await.problem(404, "not-found");
-    post("/api/v1/outbox/1/cancel", Some("http://evil.example")).await.problem(403, "other-site");
-    let metrics = String::from_utf8(server.get("/metrics").await.body).unwrap();
-    assert!(metrics.contains("uvid_deliveries{destination=\"a\",state=\"pending\"} 0"), "{metrics}");
+    let (resend, cancel) = (|which| format!("{}/resend", path(which)), |which| format!("{}/cancel", path(which)));
+    post("/api/v1/outbox/99999/resend".into(), None).await.problem(404, "not-found");
+    post(cancel(0), Some("http://evil.example")).await.problem(403, "other-site");
+    assert_eq!(server.get(&path(0)).await.ok()["state"], "pending");
+    assert_eq!(post(cancel(0), Some("http://localhost")).await.ok()["state"], "cancelled");
+    assert_eq!(post(cancel(0), None).await.ok()["state"], "cancelled");
+    // All but that one are taken.
+    let mut sent = 0;
+    loop {
+        let objects = errand(&server.store, "a").await;
+        if objects.is_empty() {
+            break;
+        }
+        sent += objects.len() as u64;
+        say(&server.store, "a", objects, &Said::Taken).await;
+    }
+    assert_eq!(sent, total - 1);
+    post(cancel(1), None).await.problem(409, "not-now");
+    assert_eq!(post(resend(1), Some("http://localhost")).await.ok()["state"], "pending");
+    assert_eq!(post(resend(0), None).await.ok()["state"], "pending");
+
+    // A later result: what it takes the place of is not sent again, whoever asks.
+    server.store.requeue(&uvid_server::store::Role::Production, uvid_server::store::Due::All, &[]).await.unwrap();
+    due(4).await;
+    assert_eq!(server.get("/api/v1/outbox").await.ok()["total"], total, "the same result again is no news");
+    let folder = server.folder.path().join("data/uvid.sqlite");
+    let pool =
+        sqlx::SqlitePool::connect_with(sqlx::sqlite::SqliteConnectOptions::new().filename(folder)).await.unwrap();
+    sqlx::query("UPDATE result SET superseded_ms = 1").execute(&pool).await.unwrap();
+    post(resend(0), None).await.problem(409, "not-now");
+}
+
+#[tokio::test]
+async fn where_none_can_be_made_the_objects_of_an_earlier_result_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = open(folder.path(), |config| config.destinations.truncate(1)).await;
+    let files = exam(97);
+    accept(&store, &files[0].bytes).await.unwrap().unwrap();
+    let job = store.claim().await.unwrap().unwrap();
+    finish(&store, &job, "one", vec![object(&job, ObjectKind::Sr, 1)]).await;
+    accept(&store, &files[1].bytes).await.unwrap().unwrap();
+    let job = store.claim().await.unwrap().unwrap();
+    finish(&store, &job, "two", vec![]).await;
+    assert_eq!(standing(&store).await, ["1>a:pending"]);
+    assert!(store.results(&job.study).await.unwrap().iter().all(|result| !result.superseded));
+    assert_eq!(errand(&store, "a").await.len(), 1);
+    // The same result again, and this time they can be made.
+    store.requeue(&uvid_server::store::Role::Production, uvid_server::store::Due::All, &[]).await.unwrap();
+    let job = store.claim().await.unwrap().unwrap();
+    assert_eq!(job.supersedes.len(), 1);
+    finish(&store, &job, "two", vec![object(&job, ObjectKind::Sr, 2), object(&job, ObjectKind::Rejection, 3)]).await;
+    assert_eq!(standing(&store).await, ["1>a:cancelled", "2>a:pending", "3>a:pending"]);
+}
+
+#[tokio::test]
+async fn a_destination_that_comes_back_is_told_what_was_rejected_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = exam(98);
+    let run = async |store: &Store, file: usize, objects: &[(ObjectKind, u32)]| {
+        accept(store, &files[file].bytes).await.unwrap().unwrap();
+        let job = store.claim().await.unwrap().unwrap();
+        let made = objects.iter().map(|(kind, number)| object(&job, *kind, *number)).collect();
+        finish(store, &job, &file.to_string(), made).await;
+        job.supersedes.iter().map(|(_, _, uid)| uid.to_string()).collect::<Vec<_>>()
+    };
+    let deliver_all = async |store: &Store, name: &str| {
+        let sent = errand(store, name).await;
+        say(store, name, sent, &Said::Taken).await;
+    };
+    let store = open(folder.path(), |_| {}).await;
+    run(&store, 0, &[(ObjectKind::Sr, 1)]).await;
+    deliver_all(&store, "a").await;
+    deliver_all(&store, "b").await;
+    store.close().await;
+    drop(store);
+    // b is out of the configuration: only a is told.
+    let store = open(folder.path(), |config| config.destinations.truncate(1)).await;
+    assert_eq!(run(&store, 1, &[(ObjectKind::Sr, 2), (ObjectKind::Rejection, 3)]).await, ["1.2.3.1"]);
+    assert_eq!(standing(&store).await, ["1>a:sent", "1>b:sent", "2>a:pending", "3>a:pending"]);
+    store.close().await;
+    drop(store);
+    // It is back, and told; a is not told again: nothing that it has is news to it.
+    let store = open(folder.path(), |_| {}).await;
+    assert_eq!(run(&store, 2, &[(ObjectKind::Sr, 4), (ObjectKind::Rejection, 5)]).await, ["1.2.3.1"]);
+    let now = standing(&store).await;
+    let expected =
+        ["1>a:sent", "1>b:sent", "2>a:cancelled", "3>a:pending", "4>a:pending", "4>b:pending", "5>b:pending"];
+    assert_eq!(now, expected);
+    assert!(run(&store, 3, &[(ObjectKind::Sr, 6)]).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_server_that_breaks_off_may_have_the_objects() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/dicom-web", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut bytes = [0; 4096];
+            let _ = tokio::io::AsyncReadExt::read(&mut socket, &mut bytes).await;
+        }
+    });
+    let to = |url: String| Destination { name: "web".into(), url: Some(url), ..Destination::default() };
+    let channel = outbox::Channel::of(&Config::default(), &to(url)).unwrap();
+    let objects: Vec<ToStore> = (1..3)
+        .map(|number| ToStore {
+            sop_class: "1.2.840.10008.5.1.4.1.1.88.50".parse().unwrap(),
+            sop_instance: format!("1.2.3.{number}").parse().unwrap(),
+            bytes: vec![0; 100_000],
+        })
+        .collect();
+    let said = channel.store(&objects).await.unwrap();
+    assert_eq!(said.len(), 2);
+    for said in said {
+        assert!(matches!(outbox::said(said), Said::NotNow(_)));
+    }
 }
 
 #[tokio::test]

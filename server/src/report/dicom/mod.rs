@@ -20,6 +20,7 @@ pub mod uids;
 pub mod words;
 
 use std::collections::BTreeSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use time::OffsetDateTime;
 use uvid_datasets::dicom::{Repair, Source};
@@ -84,8 +85,8 @@ pub enum ObjectError {
     /// A UID that was made is none.
     #[error("a UID that was made is none: {0}")]
     Uid(#[from] InvalidUid),
-    /// Making them panicked; the log says where.
-    #[error("making the objects panicked")]
+    /// Making it panicked; the log says where.
+    #[error("making an object panicked")]
     Panicked,
     /// The object cannot be written.
     #[error("{0:?} cannot be written: {1}")]
@@ -138,19 +139,24 @@ pub fn objects(making: &Making, sources: &[Source], report: &Report, exam: Optio
     let context = Context { making, sources: &sources, report, exam, manifest };
     let mut made = Made::default();
     for kind in &making.kinds {
-        match of_kind(&context, *kind) {
+        match caught(|| of_kind(&context, *kind)) {
             Ok(objects) => made.objects.extend(objects),
             Err(problem) => made.problems.push(problem),
         }
     }
     // What nothing replaces is not rejected: better an old result than none.
     if !made.objects.is_empty() {
-        match rejection::note(&context) {
+        match caught(|| rejection::note(&context)) {
             Ok(note) => made.objects.extend(note),
             Err(problem) => made.problems.push(problem),
         }
     }
     made
+}
+
+/// Ends a panic here, so that the other objects stand: making one changes nothing that another one reads.
+fn caught<T>(make: impl FnOnce() -> Result<T, ObjectError>) -> Result<T, ObjectError> {
+    catch_unwind(AssertUnwindSafe(make)).unwrap_or(Err(ObjectError::Panicked))
 }
 
 fn of_kind(context: &Context<'_>, kind: ObjectKind) -> Result<Vec<ResultObject>, ObjectError> {

@@ -72,3 +72,10 @@ pub(crate) fn mammogram(uid: &str, edit: impl FnOnce(&mut InMemDicomObject), nam
     object.with_exact_meta(meta).write_all(&mut bytes).expect("written");
     bytes
 }
+
+#[test]
+fn a_panic_costs_the_object_in_which_it_happens_and_no_other() {
+    assert_eq!(super::caught(|| -> Result<(), _> { panic!("on purpose") }), Err(super::ObjectError::Panicked));
+    assert_eq!(super::caught(|| Ok(1)), Ok(1));
+    assert_eq!(super::caught(|| Err::<(), _>(super::ObjectError::NoSource)), Err(super::ObjectError::NoSource));
+}
