@@ -179,6 +179,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
+    /// For searches of clients: a slow one keeps no connection from the rest of the server.
+    searches: SqlitePool,
     objects: ObjectStore,
     quarantine: ObjectStore,
     policy: std::sync::Arc<Policy>,
@@ -221,7 +223,9 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&write).await?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let options = options.read_only(true);
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
+        let searches = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
         let (set_aside, work, asking, outbox, last_urgent) = Default::default();
@@ -229,6 +233,7 @@ impl Store {
         let store = Self {
             write,
             read,
+            searches,
             objects,
             quarantine,
             policy,
@@ -309,6 +314,7 @@ impl Store {
 
     /// Ends all connections; the database's write-ahead log is folded in.
     pub async fn close(&self) {
+        self.searches.close().await;
         self.read.close().await;
         self.write.close().await;
     }
