@@ -369,13 +369,18 @@ fn repair(charset: Option<String>) -> Result<Option<Repair>, StoreError> {
 fn from(query: &mut QueryBuilder<Sqlite>, search: &Search) {
     query.push(match search.level {
         Level::Study => " FROM study_index s WHERE EXISTS (SELECT 1 FROM listed l WHERE l.study_uid = s.study_uid)",
+        // CROSS JOIN: studies first, by an index, in the order in which they are listed, and no further than the page.
         Level::Series => {
-            " FROM series_index e JOIN study_index s ON s.study_uid = e.study_uid
+            " FROM study_index s CROSS JOIN series_index e ON e.study_uid = s.study_uid
               WHERE EXISTS (SELECT 1 FROM listed l WHERE l.study_uid = e.study_uid AND l.series_uid = e.series_uid)"
         }
+        Level::Instance if search.conditions.iter().any(|(key, _)| key.tag == tags::SOP_INSTANCE_UID) => {
+            " FROM listed i CROSS JOIN series_index e ON e.study_uid = i.study_uid AND e.series_uid = i.series_uid
+              CROSS JOIN study_index s ON s.study_uid = i.study_uid WHERE 1"
+        }
         Level::Instance => {
-            " FROM listed i JOIN series_index e ON e.study_uid = i.study_uid AND e.series_uid = i.series_uid
-              JOIN study_index s ON s.study_uid = i.study_uid WHERE 1"
+            " FROM study_index s CROSS JOIN series_index e ON e.study_uid = s.study_uid
+              CROSS JOIN listed i ON i.study_uid = e.study_uid AND i.series_uid = e.series_uid WHERE 1"
         }
     });
     query.push(" AND EXISTS (SELECT 1 FROM study t WHERE t.study_uid = s.study_uid AND t.pushed_ms IS NOT NULL)");

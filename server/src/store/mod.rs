@@ -225,6 +225,8 @@ impl Store {
         MIGRATIONS.run(&write).await?;
         let options = options.read_only(true);
         let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
+        // An index that is made for one search reads a whole table.
+        let options = options.pragma("automatic_index", "off");
         let searches = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
