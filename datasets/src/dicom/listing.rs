@@ -8,8 +8,9 @@ use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
+use super::charset::Charset;
 use super::element::{DataSet, Element, is_vr};
-use super::{Attribute, Limits, Place, ReadError, part10};
+use super::{Attribute, Limits, Place, ReadError, Repair, part10};
 
 /// Elements, items and values of one listing. An object of 500 frames with functional groups has some 50 000.
 const NODES_MAX: usize = 500_000;
@@ -54,8 +55,20 @@ pub struct Listing {
 ///
 /// The bytes are no DICOM file, or have too many elements.
 pub fn listing(bytes: &[u8], limits: &Limits) -> Result<Listing, ReadError> {
+    listing_as(bytes, limits, None)
+}
+
+/// The same, its text in the set that it really is in, if that is known: by a rule about its sender.
+///
+/// # Errors
+///
+/// Those of [`listing`].
+pub fn listing_as(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Result<Listing, ReadError> {
     let file = part10::open(bytes, limits)?;
-    let data = file.data_set(limits);
+    let mut data = file.data_set(limits);
+    if let Some(repair) = repair {
+        data.charset = Charset::repaired(repair);
+    }
     let mut left = NODES_MAX;
     let mut nodes = nodes(&data, &mut left)?;
     let stopped = data.broken.map(ReadError::from);

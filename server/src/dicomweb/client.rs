@@ -9,7 +9,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use dicom_core::Tag;
 use futures_util::stream;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Method, Response, StatusCode};
 use serde_json::Value;
 use tokio::sync::mpsc;
@@ -45,13 +45,11 @@ pub enum WebError {
     /// It could not be reached, or the connection broke: try again. What to look at is in the text.
     #[error("{0}")]
     Unreachable(String),
-    /// It cannot now: try again, after a while if it says which.
+    /// It cannot now: try again.
     #[error("the server answered {status}; try again later")]
     Busy {
         /// The status.
         status: u16,
-        /// Retry-After.
-        retry_after: Option<Duration>,
     },
     /// It will not.
     #[error("the server answered {status}: {}", advice(*.status))]
@@ -304,39 +302,7 @@ fn outcome(answer: &Value, sop_instance: &str) -> Result<(), StowFailure> {
 ///
 /// The server refuses.
 pub async fn qido_studies(target: &Web, keys: &[Attribute], limit: usize) -> Result<Vec<Vec<Attribute>>, WebError> {
-    search(target, "/studies", keys, limit).await
-}
-
-/// Searches for series of a study.
-///
-/// # Errors
-///
-/// The server refuses.
-pub async fn qido_series(
-    target: &Web,
-    study: &StudyInstanceUid,
-    keys: &[Attribute],
-    limit: usize,
-) -> Result<Vec<Vec<Attribute>>, WebError> {
-    search(target, &format!("/studies/{study}/series"), keys, limit).await
-}
-
-/// Searches for instances of a study.
-///
-/// # Errors
-///
-/// The server refuses.
-pub async fn qido_instances(
-    target: &Web,
-    study: &StudyInstanceUid,
-    keys: &[Attribute],
-    limit: usize,
-) -> Result<Vec<Vec<Attribute>>, WebError> {
-    search(target, &format!("/studies/{study}/instances"), keys, limit).await
-}
-
-async fn search(target: &Web, path: &str, keys: &[Attribute], limit: usize) -> Result<Vec<Vec<Attribute>>, WebError> {
-    let mut query = format!("{path}?limit={limit}");
+    let mut query = format!("/studies?limit={limit}");
     for (tag, value) in keys {
         let name = json::name(*tag);
         query.push_str(&match value.as_str() {
@@ -392,41 +358,14 @@ pub async fn wado_study<F, Fut>(
     target: &Web,
     study: &StudyInstanceUid,
     bytes_max: u64,
-    take: F,
+    mut take: F,
 ) -> Result<usize, WebError>
-where
-    F: FnMut(Vec<u8>) -> Fut + Send,
-    Fut: Future<Output = bool> + Send,
-{
-    retrieve(target, &format!("/studies/{study}"), bytes_max, take).await
-}
-
-/// Retrieves a series likewise.
-///
-/// # Errors
-///
-/// As [`wado_study`].
-pub async fn wado_series<F, Fut>(
-    target: &Web,
-    study: &StudyInstanceUid,
-    series: &uvid_exam::SeriesInstanceUid,
-    bytes_max: u64,
-    take: F,
-) -> Result<usize, WebError>
-where
-    F: FnMut(Vec<u8>) -> Fut + Send,
-    Fut: Future<Output = bool> + Send,
-{
-    retrieve(target, &format!("/studies/{study}/series/{series}"), bytes_max, take).await
-}
-
-async fn retrieve<F, Fut>(target: &Web, path: &str, bytes_max: u64, mut take: F) -> Result<usize, WebError>
 where
     F: FnMut(Vec<u8>) -> Fut + Send,
     Fut: Future<Output = bool> + Send,
 {
     let accept = "multipart/related; type=\"application/dicom\"; transfer-syntax=*";
-    let Some(mut response) = target.get(path, accept).await? else { return Ok(0) };
+    let Some(mut response) = target.get(&format!("/studies/{study}"), accept).await? else { return Ok(0) };
     let media = response.headers().get(CONTENT_TYPE).and_then(|value| Media::parse(value.to_str().ok()?));
     let boundary = media.as_ref().and_then(|media| media.parameter("boundary"));
     let protocol = |error: super::multipart::Malformed| WebError::Protocol(error.to_string());
@@ -477,8 +416,7 @@ fn refused(response: &Response) -> WebError {
     if !temporary {
         return WebError::Refused { status: status.as_u16() };
     }
-    let retry_after = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
-    WebError::Busy { status: status.as_u16(), retry_after: retry_after.map(Duration::from_secs) }
+    WebError::Busy { status: status.as_u16() }
 }
 
 fn late() -> WebError {

@@ -13,6 +13,7 @@ use axum::http::StatusCode;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
@@ -41,7 +42,7 @@ pub(super) enum Content {
     /// Here.
     Here(Bytes),
     /// They are made when their turn comes.
-    Later(Box<dyn FnOnce() -> io::Result<Bytes> + Send>),
+    Later(BoxFuture<'static, io::Result<Bytes>>),
 }
 
 /// The answer of these parts.
@@ -111,10 +112,7 @@ impl Sending {
                 if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
             }
             Content::Here(bytes) => Ok(Some([head, bytes].concat().into())),
-            Content::Later(make) => {
-                let bytes = tokio::task::spawn_blocking(make).await.map_err(io::Error::other)??;
-                Ok(Some([head, bytes].concat().into()))
-            }
+            Content::Later(made) => Ok(Some([head, made.await?].concat().into())),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! A mammogram is shown as the heat maps show it: through the first window that its file offers, in the file's own
 //! coordinates. `window=centre,width[,linear|linear-exact|sigmoid]` shows it through another; `viewport=width,height
-//! [,left,top,width,height]` fits it, or a part of it, into so many pixels; `quality` is that of a JPEG, 1 to 100.
+//! [,left,top,width,height]` fits it, or a part of it, into so many pixels, and never enlarges it: the pixels of a file
+//! are all that there is to see. `quality` is that of a JPEG, 1 to 100.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query as Pairs, State};
@@ -25,6 +26,8 @@ use crate::store::index::Located;
 
 /// Pixels of a picture's side.
 const SIDE_MAX: u32 = 8_192;
+/// Pixels of the picture between the two steps of a resizing, the source's width by the new height: 16 bytes each.
+const BETWEEN_PIXELS_MAX: u64 = 16 << 20;
 /// Pixels of a thumbnail's longer side, where the client does not say.
 const THUMBNAIL_SIDE: u32 = 200;
 
@@ -178,7 +181,7 @@ fn draw(bytes: &[u8], limits: &dicom::Limits, number: usize, view: &View, media:
         picture = picture.crop_imm(left, top, width, height);
     }
     if let Some((width, height)) = view.size {
-        picture = picture.resize(width, height, FilterType::Triangle);
+        picture = fitted(picture, width, height)?;
     }
     let mut out = Vec::new();
     let encoded = match media {
@@ -189,6 +192,24 @@ fn draw(bytes: &[u8], limits: &dicom::Limits, number: usize, view: &View, media:
     };
     encoded.map_err(|error| Problem::internal(&error))?;
     Ok(out)
+}
+
+/// A picture that has at most this width and height; one that has already stays as it is.
+fn fitted(picture: DynamicImage, width: u32, height: u32) -> Result<DynamicImage, Problem> {
+    if picture.width() <= width && picture.height() <= height {
+        return Ok(picture);
+    }
+    // The new height is no more than both this one and the one at that width.
+    let scaled = u64::from(picture.height()) * u64::from(width) / u64::from(picture.width().max(1));
+    let new_height = u64::from(height).min(scaled).min(u64::from(picture.height())).max(1);
+    if u64::from(picture.width()) * new_height > BETWEEN_PIXELS_MAX {
+        let detail = format!(
+            "the image's width by the new height is more than {BETWEEN_PIXELS_MAX} pixels; ask for a smaller viewport, \
+             for a part of the image, or for all of it without a viewport"
+        );
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "viewport-too-large", detail));
+    }
+    Ok(picture.resize(width, height, FilterType::Triangle))
 }
 
 fn displayed(
@@ -223,6 +244,24 @@ fn picture_of(rows: usize, columns: usize, samples: usize, bytes: Vec<u8>) -> Re
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pictures_are_fitted_and_not_enlarged() {
+        let check = |size: (u32, u32), viewport: (u32, u32), expected: Option<(u32, u32)>| {
+            let found = fitted(DynamicImage::new_luma8(size.0, size.1), viewport.0, viewport.1);
+            let found = found.ok().map(|picture| (picture.width(), picture.height()));
+            assert_eq!(found, expected, "{size:?} in {viewport:?}");
+        };
+        check((100, 200), (50, 50), Some((25, 50)));
+        check((100, 200), (50, 8192), Some((50, 100)));
+        check((100, 200), (8192, 8192), Some((100, 200)));
+        check((100, 200), (100, 200), Some((100, 200)));
+        check((1, 8192), (8192, 1), Some((1, 1)));
+        // 8 193 by 2 048 are a column more than there may be between the steps.
+        check((8193, 4096), (8192, 2048), None);
+        // All of a large image, without a change of its size.
+        check((8193, 2100), (8193, 2100), Some((8193, 2100)));
+    }
 
     #[test]
     fn windows_and_viewports() {

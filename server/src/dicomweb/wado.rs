@@ -13,8 +13,10 @@
 //! uncompressed for one that wants `application/octet-stream`.
 //!
 //! Memory: objects are streamed from disk. For metadata an object's first `store.header_bytes_max` bytes are read, and
-//! for frames the whole of it, `http.heatmaps_max` requests at a time.
+//! for frames the whole of it, `http.heatmaps_max` at a time. Who reads slowly holds none of these turns: the object is
+//! opened again for the frames after those that were decoded, [`AHEAD_BYTES`] of them at once.
 
+use std::collections::VecDeque;
 use std::io;
 use std::io::Read as _;
 use std::sync::Arc;
@@ -27,6 +29,7 @@ use axum::response::{IntoResponse, Response};
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use futures_util::stream;
+use tokio::sync::Mutex;
 use uvid_datasets::dicom::frame::{self, Form, FrameError};
 use uvid_datasets::dicom::{Limits, listing};
 use uvid_exam::StudyInstanceUid;
@@ -41,6 +44,9 @@ use crate::store::{ObjectStore, StoreError};
 
 /// Frames of one request.
 const FRAMES_MAX: usize = 1_000;
+
+/// Bytes of decoded frames, beyond one, that wait for a client to take them.
+const AHEAD_BYTES: usize = 32 << 20;
 
 /// Uncompressed pixels (PS3.18 table 8.7.3-5).
 const OCTETS: &str = "application/octet-stream";
@@ -191,11 +197,12 @@ async fn describe(app: &App, study: &str, base: &str, object: Located) -> io::Re
         let file = std::fs::File::open(objects.path(&object.digest))?;
         file.take(header_bytes_max).read_to_end(&mut first)?;
         // If the beginning does not do, all of it.
-        let list = match listing::listing(&first, &limits) {
+        let listing = |bytes: &[u8]| listing::listing_as(bytes, &limits, object.repair);
+        let list = match listing(&first) {
             Ok(list) if !list.broken || first.len() as u64 == object.bytes => list,
             Ok(_) | Err(_) => {
                 let bytes = objects.read(&object.digest).map_err(io::Error::other)?;
-                listing::listing(&bytes, &limits).map_err(io::Error::other)?
+                listing(&bytes).map_err(io::Error::other)?
             }
         };
         Ok(json::data_set(&list.nodes, &bulk).to_string())
@@ -257,31 +264,71 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
     let Some((media, syntax, form, packing)) = choice else {
         return Err(not_acceptable(&forms.iter().map(|(media, ..)| *media).collect::<Vec<_>>()));
     };
-    let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
-    let (objects, limits) = (app.store().objects().clone(), whole(app));
-    let first = move || {
-        let bytes = objects.read(&object.digest).map_err(lost)?;
-        let count = frame::frames(&bytes, &limits).map_err(|error| frame_problem(error.into()))?;
-        let numbers = numbers.unwrap_or_else(|| (1..=count.min(FRAMES_MAX)).collect());
+    let limits = whole(app);
+    let first = move |bytes: &[u8]| {
+        let count = frame::frames(bytes, &limits).map_err(|error| frame_problem(error.into()))?;
+        let numbers: VecDeque<usize> = numbers.map_or_else(|| (1..=count.min(FRAMES_MAX)).collect(), VecDeque::from);
         if let Some(wrong) = numbers.iter().find(|number| **number > count) {
             tracing::debug!(wrong, count, "no such frame");
             return Err(Problem::not_found("frame"));
         }
+        let parts = numbers.len();
         // The first one now: what cannot be given at all has a status of its own.
-        let start = numbers.first().copied().unwrap_or(1);
-        let first = frame::frame(&bytes, &limits, start, form).map_err(frame_problem)?;
-        Ok((Arc::new((bytes, permit)), numbers, first))
+        decode(bytes, &limits, form, numbers).map(|(ready, left)| (parts, ready, left)).map_err(frame_problem)
     };
-    let (shared, numbers, first) = tokio::task::spawn_blocking(first).await.map_err(|_| StoreError::Interrupted)??;
+    let (count, ready, left) = read(app, object.clone(), first).await??;
+    let frames = Arc::new(Mutex::new(Frames { app: app.clone(), object, form, ready, left }));
     let content_type = format!("{media}; transfer-syntax={syntax}");
-    let part = |content| Part { content_type: content_type.clone(), location: None, content };
-    let mut parts = vec![part(Content::Here(first.into()))];
-    for number in numbers.into_iter().skip(1) {
-        let shared = Arc::clone(&shared);
-        let make = move || frame::frame(&shared.0, &limits, number, form).map(Bytes::from).map_err(io::Error::other);
-        parts.push(part(Content::Later(Box::new(make))));
+    let part = |_| {
+        let frames = Arc::clone(&frames);
+        let next = async move { frames.lock().await.next().await };
+        Part { content_type: content_type.clone(), location: None, content: Content::Later(Box::pin(next)) }
+    };
+    Ok(respond(StatusCode::OK, packing, media, (0..count).map(part).collect()))
+}
+
+/// The frames of one answer.
+struct Frames {
+    app: App,
+    object: Located,
+    form: Form,
+    /// Decoded, not sent yet.
+    ready: VecDeque<Bytes>,
+    /// The numbers of those behind them.
+    left: VecDeque<usize>,
+}
+
+impl Frames {
+    /// The next one; the object is opened again if none is ready.
+    async fn next(&mut self) -> io::Result<Bytes> {
+        if self.ready.is_empty() {
+            let (limits, form, left) = (whole(&self.app), self.form, std::mem::take(&mut self.left));
+            let more = move |bytes: &[u8]| decode(bytes, &limits, form, left).map_err(io::Error::other);
+            let read = read(&self.app, self.object.clone(), more).await;
+            (self.ready, self.left) = read.map_err(|_| io::Error::other("the object cannot be read any more"))??;
+        }
+        self.ready.pop_front().ok_or_else(|| io::Error::other("there are fewer frames than were promised"))
     }
-    Ok(respond(StatusCode::OK, packing, media, parts))
+}
+
+/// Decodes the first of some frames, and those behind it while they are few bytes; returns the numbers of the others.
+fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    form: Form,
+    mut numbers: VecDeque<usize>,
+) -> Result<(VecDeque<Bytes>, VecDeque<usize>), FrameError> {
+    let (mut ready, mut size) = (VecDeque::new(), 0);
+    while let Some(number) = numbers.front() {
+        if size >= AHEAD_BYTES {
+            break;
+        }
+        let decoded = frame::frame(bytes, limits, *number, form)?;
+        size += decoded.len();
+        ready.push_back(Bytes::from(decoded));
+        numbers.pop_front();
+    }
+    Ok((ready, numbers))
 }
 
 /// The media type of a compressed frame (PS3.18 tables 8.7.3-2 to 8.7.3-4).

@@ -1,6 +1,7 @@
 //! The index that QIDO-RS searches.
 //!
-//! Invariants: a received object's row is committed with the object; a result's is put in before the next search. A
+//! Invariants: a received object's row is committed with the object; a result's is put in before the next search. A study
+//! that was only fetched as somebody's earlier exam is neither found nor located: it leaves by no door. A
 //! value that a client chose reaches SQL as a bound parameter alone; what is put together as text are the constants of
 //! [`KEYS`]. What a study or series is said to be is what its first object said, completed by those after it.
 
@@ -10,9 +11,10 @@ use std::sync::atomic::Ordering;
 use dicom_core::{Tag, VR};
 use dicom_dictionary_std::tags;
 use sqlx::{QueryBuilder, Row, Sqlite, Transaction};
-use uvid_datasets::dicom::{self, Catalog, Header};
+use uvid_datasets::dicom::{self, Catalog, Header, Repair};
 use uvid_exam::{SopClassUid, SopInstanceUid, StudyInstanceUid, fold};
 
+use super::results::charset_named;
 use super::{Digest, Store, StoreError};
 
 /// Objects that one step of [`Store::fill_index`] reads.
@@ -176,6 +178,8 @@ pub struct Located {
     pub digest: Digest,
     /// How many they are.
     pub bytes: u64,
+    /// What its text is read in whatever it declares, by the rule for its sender.
+    pub repair: Option<Repair>,
 }
 
 impl Store {
@@ -218,7 +222,7 @@ impl Store {
         });
         query.push(" LIMIT ").push_bind(i64::from(search.limit));
         query.push(" OFFSET ").push_bind(i64::from(search.offset));
-        let rows = query.build().fetch_all(&self.read).await?;
+        let rows = query.build().fetch_all(&self.searches).await?;
         let mut found = Vec::with_capacity(rows.len());
         for row in &rows {
             let values = listed.iter().enumerate().map(|(at, key)| Ok((*key, row.try_get::<Option<String>, _>(at)?)));
@@ -236,14 +240,14 @@ impl Store {
         if full || (found.is_empty() && search.offset > 0) {
             let mut count = QueryBuilder::new("SELECT count(*) AS n");
             from(&mut count, search);
-            let all: i64 = count.build().fetch_one(&self.read).await?.try_get("n")?;
+            let all: i64 = count.build().fetch_one(&self.searches).await?.try_get("n")?;
             remaining = (all - seen).max(0);
         }
         Ok(Page { found, remaining })
     }
 
     /// The objects of a study, a series or a single one, results included. Results that were replaced are there only
-    /// where they are asked for by name.
+    /// where they are asked for by name. Nothing of a study that was only fetched as an earlier exam.
     ///
     /// # Errors
     ///
@@ -255,11 +259,12 @@ impl Store {
         instance: Option<&str>,
     ) -> Result<Vec<Located>, StoreError> {
         let rows = sqlx::query(
-            "SELECT series_uid, sop_uid, sop_class_uid, transfer_syntax_uid, digest, bytes FROM instance
-             WHERE study_uid = ?1 AND (?2 IS NULL OR series_uid = ?2) AND (?3 IS NULL OR sop_uid = ?3)
+            "WITH pushed AS (SELECT study_uid FROM study WHERE study_uid = ?1 AND pushed_ms IS NOT NULL)
+             SELECT series_uid, sop_uid, sop_class_uid, transfer_syntax_uid, digest, bytes, charset FROM instance
+             WHERE study_uid IN pushed AND (?2 IS NULL OR series_uid = ?2) AND (?3 IS NULL OR sop_uid = ?3)
              UNION ALL
-             SELECT series_uid, sop_uid, sop_class_uid, '1.2.840.10008.1.2.1', digest, bytes FROM result
-             WHERE study_uid = ?1 AND (?2 IS NULL OR series_uid = ?2)
+             SELECT series_uid, sop_uid, sop_class_uid, '1.2.840.10008.1.2.1', digest, bytes, NULL FROM result
+             WHERE study_uid IN pushed AND (?2 IS NULL OR series_uid = ?2)
                  AND (sop_uid = ?3 OR (?3 IS NULL AND superseded_ms IS NULL))
              ORDER BY series_uid, sop_uid",
         );
@@ -273,6 +278,7 @@ impl Store {
                 transfer_syntax: row.try_get("transfer_syntax_uid")?,
                 digest: row.try_get::<String, _>("digest")?.parse()?,
                 bytes: u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0),
+                repair: repair(row.try_get("charset")?)?,
             })
         });
         located.collect()
@@ -300,8 +306,12 @@ impl Store {
         loop {
             let after = cursor.load(Ordering::Acquire);
             let mut query =
-                QueryBuilder::<Sqlite>::new("SELECT o.rowid AS at, digest, x.sop_uid IS NOT NULL AS there FROM ");
-            query.push(table).push(" o LEFT JOIN instance_index x ON x.sop_uid = o.sop_uid WHERE o.rowid > ");
+                QueryBuilder::<Sqlite>::new("SELECT o.rowid AS at, digest, x.sop_uid IS NOT NULL AS there, ");
+            query.push(if table == "instance" { "charset" } else { "NULL AS charset" });
+            query
+                .push(" FROM ")
+                .push(table)
+                .push(" o LEFT JOIN instance_index x ON x.sop_uid = o.sop_uid WHERE o.rowid > ");
             query.push_bind(after).push(" ORDER BY o.rowid LIMIT ").push_bind(FILL_STEP);
             let rows = query.build().fetch_all(&self.read).await?;
             let Some(last) = rows.last() else { return Ok(indexed) };
@@ -311,7 +321,8 @@ impl Store {
                     continue;
                 }
                 let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
-                match self.header_of(digest).await {
+                let repair = repair(row.try_get("charset")?)?;
+                match self.header_of(digest, repair).await {
                     Ok(header) => {
                         let mut tx = self.begin().await?;
                         put(&mut tx, &header).await?;
@@ -327,37 +338,52 @@ impl Store {
         }
     }
 
-    /// What a stored object says of itself, by its first bytes, or by all of them.
-    async fn header_of(&self, digest: Digest) -> Result<Header, StoreError> {
+    /// What a stored object says of itself, by its first `store.header_bytes_max` bytes, or by all of them if those do
+    /// not do. Its text is read by the rule for its sender, if there is one.
+    pub(crate) async fn header_of(&self, digest: Digest, repair: Option<Repair>) -> Result<Header, StoreError> {
         let (path, policy) = (self.objects.path(&digest), std::sync::Arc::clone(&self.policy));
         let objects = self.objects.clone();
         let read = move || {
             let mut first = Vec::new();
             let file = std::fs::File::open(&path).map_err(StoreError::io(&path))?;
             file.take(policy.header_bytes_max).read_to_end(&mut first).map_err(StoreError::io(&path))?;
-            match dicom::read_header(&first, &policy.dicom) {
+            let header = |bytes: &[u8]| match repair {
+                Some(repair) => dicom::read_header_as(bytes, &policy.dicom, repair),
+                None => dicom::read_header(bytes, &policy.dicom),
+            };
+            match header(&first) {
                 Ok(header) => Ok(header),
-                Err(_) => dicom::read_header(&objects.read(&digest)?, &policy.dicom)
-                    .map_err(|_| StoreError::Invalid("object")),
+                Err(_) => header(&objects.read(&digest)?).map_err(|_| StoreError::Invalid("object")),
             }
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Interrupted)?
     }
 }
 
+/// What an object's text is read in, from its row.
+fn repair(charset: Option<String>) -> Result<Option<Repair>, StoreError> {
+    charset.map(|name| charset_named(&name).map(Repair::from)).transpose()
+}
+
 /// The tables and conditions of a search.
 fn from(query: &mut QueryBuilder<Sqlite>, search: &Search) {
     query.push(match search.level {
         Level::Study => " FROM study_index s WHERE EXISTS (SELECT 1 FROM listed l WHERE l.study_uid = s.study_uid)",
+        // CROSS JOIN: studies first, by an index, in the order in which they are listed, and no further than the page.
         Level::Series => {
-            " FROM series_index e JOIN study_index s ON s.study_uid = e.study_uid
+            " FROM study_index s CROSS JOIN series_index e ON e.study_uid = s.study_uid
               WHERE EXISTS (SELECT 1 FROM listed l WHERE l.study_uid = e.study_uid AND l.series_uid = e.series_uid)"
         }
+        Level::Instance if search.conditions.iter().any(|(key, _)| key.tag == tags::SOP_INSTANCE_UID) => {
+            " FROM listed i CROSS JOIN series_index e ON e.study_uid = i.study_uid AND e.series_uid = i.series_uid
+              CROSS JOIN study_index s ON s.study_uid = i.study_uid WHERE 1"
+        }
         Level::Instance => {
-            " FROM listed i JOIN series_index e ON e.study_uid = i.study_uid AND e.series_uid = i.series_uid
-              JOIN study_index s ON s.study_uid = i.study_uid WHERE 1"
+            " FROM study_index s CROSS JOIN series_index e ON e.study_uid = s.study_uid
+              CROSS JOIN listed i ON i.study_uid = e.study_uid AND i.series_uid = e.series_uid WHERE 1"
         }
     });
+    query.push(" AND EXISTS (SELECT 1 FROM study t WHERE t.study_uid = s.study_uid AND t.pushed_ms IS NOT NULL)");
     for (key, wanted) in &search.conditions {
         query.push(" AND ");
         condition(query, key.column, key.vr, wanted);
@@ -374,13 +400,10 @@ fn from(query: &mut QueryBuilder<Sqlite>, search: &Search) {
 
 fn condition(query: &mut QueryBuilder<Sqlite>, column: &'static str, vr: VR, wanted: &Match) {
     match wanted {
-        Match::One(values) => {
-            query.push(column).push(" IN (");
-            let mut list = query.separated(", ");
-            values.iter().for_each(|value| {
-                list.push_bind(value.clone());
-            });
-            query.push(")");
+        Match::One(values) => one_of(query, column, values),
+        // What has no wildcard is an equality, which an index answers.
+        Match::Patterns(patterns) if !patterns.iter().any(|pattern| pattern.contains(['*', '?'])) => {
+            one_of(query, column, patterns);
         }
         Match::Patterns(patterns) => {
             query.push("(0");
@@ -417,6 +440,15 @@ fn condition(query: &mut QueryBuilder<Sqlite>, column: &'static str, vr: VR, wan
             query.push(column).push(" = ").push_bind(*number);
         }
     }
+}
+
+fn one_of(query: &mut QueryBuilder<Sqlite>, column: &'static str, values: &[String]) {
+    query.push(column).push(" IN (");
+    let mut list = query.separated(", ");
+    for value in values {
+        list.push_bind(value.clone());
+    }
+    query.push(")");
 }
 
 /// Indexes an object, in the transaction that keeps it. What is there already stays.

@@ -180,6 +180,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 pub struct Store {
     write: SqlitePool,
     read: SqlitePool,
+    /// For searches of clients: a slow one keeps no connection from the rest of the server.
+    searches: SqlitePool,
     objects: ObjectStore,
     quarantine: ObjectStore,
     policy: std::sync::Arc<Policy>,
@@ -224,7 +226,11 @@ impl Store {
             .busy_timeout(Duration::from_secs(10));
         let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         MIGRATIONS.run(&write).await?;
-        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let options = options.read_only(true);
+        let read = SqlitePoolOptions::new().max_connections(4).connect_with(options.clone()).await?;
+        // An index that is made for one search reads a whole table.
+        let options = options.pragma("automatic_index", "off");
+        let searches = SqlitePoolOptions::new().max_connections(2).connect_with(options).await?;
         // The database's own name must survive a power cut, too.
         objects::sync_folder(folder)?;
         let (set_aside, work, asking, outbox, last_urgent) = Default::default();
@@ -232,6 +238,7 @@ impl Store {
         let store = Self {
             write,
             read,
+            searches,
             objects,
             quarantine,
             policy,
@@ -313,6 +320,7 @@ impl Store {
 
     /// Ends all connections; the database's write-ahead log is folded in.
     pub async fn close(&self) {
+        self.searches.close().await;
         self.read.close().await;
         self.write.close().await;
     }

@@ -268,11 +268,16 @@ pub(super) fn charset_name(charset: Charset) -> &'static str {
     }
 }
 
+/// Likewise, back.
+pub(super) fn charset_named(name: &str) -> Result<Charset, StoreError> {
+    let charset = CHARSETS.into_iter().find(|charset| charset_name(*charset) == name);
+    charset.ok_or(StoreError::Invalid("character set"))
+}
+
 /// What an object is read in, whatever it declares, by the rule of which sender.
 pub(super) fn charset(row: &SqliteRow) -> Result<Option<(SopInstanceUid, Charset, String)>, StoreError> {
     let Some(text) = row.try_get::<Option<String>, _>("charset")? else { return Ok(None) };
-    let charset = CHARSETS.into_iter().find(|charset| charset_name(*charset) == text);
-    let charset = charset.ok_or(StoreError::Invalid("character set"))?;
+    let charset = charset_named(&text)?;
     let uid = row.try_get::<String, _>("sop_uid")?.parse().map_err(|_| StoreError::Invalid("UID"))?;
     Ok(Some((uid, charset, row.try_get("sender")?)))
 }

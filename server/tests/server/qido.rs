@@ -5,7 +5,8 @@ use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use uvid_datasets::phantom::{self, PhantomFile, PhantomPatient, Spec};
-use uvid_server::store::{Policy, Store};
+use uvid_server::config::{Charset, Sender};
+use uvid_server::store::{Door, Origin, Policy, Store, accept_from};
 
 use crate::support::{Answer, Server, bytes, config, exam, study_of, uids};
 
@@ -229,6 +230,67 @@ async fn what_was_stored_before_is_indexed() {
         };
         assert_eq!(store.search(&search).await.unwrap().found.len(), 4);
     }
+}
+
+/// What was fetched as somebody's earlier exam is neither found nor given, until somebody sends it.
+#[tokio::test]
+async fn what_was_only_fetched_leaves_by_no_door() {
+    let server = Server::start().await;
+    let files = exam(232);
+    let prior = Origin { door: Door::Prior, ..Origin::default() };
+    for file in &files {
+        accept_from(&server.store, &file.bytes, &prior).await.unwrap().unwrap();
+    }
+    let study = study_of(&files);
+    let [_, series, instance, _] = uids(&files[0].bytes);
+    let one = format!("studies/{study}/series/{series}/instances/{instance}");
+    let searches = ["studies", "series", "instances", "instances?PatientID=*"].map(str::to_owned);
+    let below = [format!("studies/{study}/series"), format!("studies/{study}/instances")];
+    let searches: Vec<String> = searches.into_iter().chain(below).collect();
+    let parts = ["", "/metadata", "/frames/1", "/bulkdata/7FE00010", "/rendered", "/thumbnail"];
+    let study_parts = ["", "/metadata", "/thumbnail"].map(|part| format!("studies/{study}{part}"));
+    let objects: Vec<String> = parts.iter().map(|part| format!("{one}{part}")).chain(study_parts).collect();
+    for path in &searches {
+        assert_eq!(server.get(&format!("/dicom-web/{path}")).await.status, StatusCode::NO_CONTENT, "{path}");
+    }
+    for path in &objects {
+        server.get(&format!("/dicom-web/{path}")).await.problem(404, "not-found");
+    }
+    server.stow(&bytes(&files[..1])).await.ok();
+    for path in searches.iter().chain(&objects) {
+        assert_eq!(server.get(&format!("/dicom-web/{path}")).await.status, StatusCode::OK, "{path}");
+    }
+    assert_eq!(values(&server.get("/dicom-web/instances").await, "00080018").len(), 4);
+}
+
+/// Text of a sender that declares it wrongly is read by the rule: in metadata, and in an index that is made again.
+#[tokio::test]
+async fn text_is_read_by_the_rule_for_its_sender() {
+    let server = Server::with(|config| {
+        let ae_titles = vec!["OLD".to_owned()];
+        config.senders =
+            vec![Sender { name: "old".into(), ae_titles, charset: Some(Charset::Cyrillic), ..Sender::default() }];
+    })
+    .await;
+    let mut file = of(233, "Ђорђевић^Џана", "ISO_IR 144", "7", "20240110")[0].bytes.clone();
+    let at = memchr::memmem::find(&file, b"ISO_IR 144").unwrap();
+    file[at..at + 10].copy_from_slice(b"ISO_IR 101");
+    let old = Origin { ae_title: Some("OLD".to_owned()), ..Origin::default() };
+    accept_from(&server.store, &file, &old).await.unwrap().unwrap();
+    let [study, series, instance, _] = uids(&file);
+    let name = json!({ "Alphabetic": "Ђорђевић^Џана" });
+    let found = || async { values(&server.get("/dicom-web/studies").await, "00100010") };
+    assert_eq!(found().await, [name.clone()]);
+    let path = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata");
+    assert_eq!(values(&server.get(&path).await, "00100010"), [name.clone()]);
+    let database = SqliteConnectOptions::new().filename(server.folder.path().join("data/uvid.sqlite"));
+    let pool = SqlitePool::connect_with(database).await.unwrap();
+    for statement in ["DELETE FROM instance_index", "DELETE FROM series_index", "DELETE FROM study_index"] {
+        sqlx::query(statement).execute(&pool).await.unwrap();
+    }
+    assert!(found().await.is_empty());
+    server.store.fill_index().await.unwrap();
+    assert_eq!(found().await, [name]);
 }
 
 fn copy_folder(from: &std::path::Path, to: &std::path::Path) {

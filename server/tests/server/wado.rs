@@ -1,5 +1,7 @@
 //! What WADO-RS gives.
 
+use std::time::Duration;
+
 use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use dicom_core::{DataElement, PrimitiveValue, VR};
@@ -205,6 +207,31 @@ async fn frames_come_compressed_or_not() {
     }
 }
 
+/// Clients that do not read on take no turn from others.
+#[tokio::test]
+async fn slow_readers_of_frames_block_nobody() {
+    let server = Server::with(|config| config.http.heatmaps_max = 1).await;
+    let files = exam(307);
+    server.stow(&bytes(&files[..1])).await.ok();
+    let path = path_of(&files[0].bytes);
+    let mut slow = Vec::new();
+    for _ in 0..3 {
+        let request = Request::get(format!("/dicom-web/{path}/frames/1,1,1,1,1,1,1,1")).body(Body::empty()).unwrap();
+        let answer = tower::ServiceExt::oneshot(server.router.clone(), request);
+        slow.push(tokio::time::timeout(Duration::from_secs(60), answer).await.expect("a turn").unwrap());
+    }
+    let others = async {
+        for part in ["metadata", "frames/1", "rendered"] {
+            assert_eq!(get(&server, &format!("{path}/{part}"), "").await.status, StatusCode::OK, "{part}");
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), others).await.expect("a turn");
+    for answer in slow {
+        let body = axum::body::to_bytes(answer.into_body(), usize::MAX).await.unwrap();
+        assert_eq!(memchr::memmem::find_iter(&body, b"Content-Type: application/octet-stream").count(), 8);
+    }
+}
+
 #[tokio::test]
 async fn pictures_show_the_image() {
     let server = Server::start().await;
@@ -228,8 +255,9 @@ async fn pictures_show_the_image() {
     assert!(white.pixels().filter(|p| p.0[0] == 255).count() > shown.pixels().filter(|p| p.0[0] == 255).count());
     let small = decode(&get(&server, &format!("{path}/frames/1/rendered?viewport=50,50"), "").await);
     assert!(small.width().max(small.height()) == 50);
+    // Nothing is enlarged.
     let part = decode(&get(&server, &format!("{path}/rendered?viewport=40,40,0,0,20,20"), "image/png").await);
-    assert_eq!(part.dimensions(), (40, 40));
+    assert_eq!(part.dimensions(), (20, 20));
     let study = study_of(&files);
     for path in [path.clone(), path.split("/instances").next().unwrap().to_owned(), format!("studies/{study}")] {
         let thumbnail = decode(&get(&server, &format!("{path}/thumbnail"), "image/*").await);
