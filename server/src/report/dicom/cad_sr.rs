@@ -104,7 +104,9 @@ fn impression(context: &Context<'_>, reading: &Reading<'_>) -> Item {
 /// TID 4003: one for each pair of views, one for each mark that is in none, one for each other thing said of an image.
 fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<Item> {
     let individual = |intent: Intent, item: Item| {
-        Item::new(Inferred, codes::INDIVIDUAL_IMPRESSION, Value::Container(None)).with([rendering(intent), item])
+        // The number of an operating point belongs to the finding (TID 4006), not to what holds it.
+        let whole = [rendering(intent.without_point()), item];
+        Item::new(Inferred, codes::INDIVIDUAL_IMPRESSION, Value::Container(None)).with(whole)
     };
     let mut all = Vec::new();
     let in_pair = |at: usize| reading.pairs.iter().any(|(cc, mlo)| *cc == at || *mlo == at);
@@ -137,7 +139,7 @@ fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<I
 fn composite(context: &Context<'_>, cc: &Mark<'_>, mlo: &Mark<'_>) -> Item {
     Item::new(Contains, codes::COMPOSITE_FEATURE, Value::Code(codes::BREAST_DENSITY_MARK))
         .with([
-            rendering(cc.intent.min(mlo.intent)),
+            rendering(cc.intent.min(mlo.intent).without_point()),
             Item::new(Properties, codes::COMPOSITE_TYPE, Value::Code(codes::RELATED_SPATIALLY)),
             Item::new(Properties, codes::SCOPE_OF_FEATURE, Value::Code(codes::ON_MULTIPLE_IMAGES)),
         ])

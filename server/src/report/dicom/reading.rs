@@ -21,6 +21,16 @@ pub enum Intent {
     NotShown,
 }
 
+impl Intent {
+    /// The same without the number of the operating point.
+    pub fn without_point(self) -> Self {
+        match self {
+            Self::Optional(_) => Self::Optional(None),
+            Self::Required | Self::NotShown => self,
+        }
+    }
+}
+
 /// A region of an image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Mark<'a> {

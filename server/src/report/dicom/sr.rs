@@ -84,7 +84,8 @@ fn groups(context: &Context<'_>, reading: &Reading<'_>) -> Result<Vec<Item>, Obj
     let mut groups = reading.marks.iter().map(|mark| region(context, reading, mark)).collect::<Result<Vec<_>, _>>()?;
     let Ok(scores) = &context.report.outcome else { return Ok(groups) };
     let mut said = |name: String, side: Option<Laterality>, images: Vec<Item>, outputs: &[Output]| {
-        if outputs.is_empty() {
+        // Categories are among the evaluations: a group measures something.
+        if outputs.iter().all(|output| category(&output.value).is_some()) {
             return Ok(());
         }
         let group = group(context, &name)?
@@ -92,8 +93,7 @@ fn groups(context: &Context<'_>, reading: &Reading<'_>) -> Result<Vec<Item>, Obj
             .with([site(side)])
             .with(algorithm(context, Modifier))
             .with(images)
-            .with(outputs.iter().filter_map(|output| quantity(context, Contains, output)))
-            .with(outputs.iter().filter_map(|output| letter(context, output)));
+            .with(outputs.iter().filter_map(|output| quantity(context, Contains, output)));
         groups.push(group);
         Ok::<(), ObjectError>(())
     };
@@ -151,18 +151,26 @@ fn letter(context: &Context<'_>, output: &Output) -> Option<Item> {
     })
 }
 
-/// TID 1500, Qualitative Evaluations: the result in words, what operating points say, why there is no score.
+/// TID 1500, Qualitative Evaluations: the result in words, categories of the exam and of each breast, what operating points say, why there is no score.
 fn evaluations(context: &Context<'_>) -> Item {
     let mut items = vec![Item::new(Contains, codes::COMMENT, Value::Text(words::impression(context)))];
     match &context.report.outcome {
-        Ok(scores) => items.extend(scores.flags.iter().map(|flag| {
-            let name = match flag.laterality {
-                Some(laterality) => format!("{} {laterality}", flag.point),
-                None => flag.point.clone(),
-            };
-            let said = if flag.flagged { codes::FLAGGED } else { codes::NOT_FLAGGED };
-            Item::new(Contains, codes::own(&name, &format!("Operating point {name}")), Value::Code(said))
-        })),
+        Ok(scores) => {
+            items.extend(scores.exam.iter().filter_map(|output| letter(context, output)));
+            for breast in &scores.breasts {
+                let side = Item::new(Modifier, codes::LATERALITY, Value::Code(codes::side(breast.laterality)));
+                let letters = breast.outputs.iter().filter_map(|output| letter(context, output));
+                items.extend(letters.map(|item| item.with([side.clone()])));
+            }
+            items.extend(scores.flags.iter().map(|flag| {
+                let name = match flag.laterality {
+                    Some(laterality) => format!("{} {laterality}", flag.point),
+                    None => flag.point.clone(),
+                };
+                let said = if flag.flagged { codes::FLAGGED } else { codes::NOT_FLAGGED };
+                Item::new(Contains, codes::own(&name, &format!("Operating point {name}")), Value::Code(said))
+            }));
+        }
         Err(reasons) => items.extend(reasons.iter().map(|reason| {
             let why = codes::own(reason.code(), &reason.code().replace('-', " "));
             Item::new(Contains, codes::NO_SCORE, Value::Code(why))
