@@ -24,7 +24,7 @@ use std::collections::BTreeSet;
 use time::OffsetDateTime;
 use uvid_datasets::dicom::{Repair, Source};
 use uvid_exam::{
-    BirthDate, Exam, InvalidUid, Patient, PatientId, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid,
+    BirthDate, Exam, InvalidUid, Patient, PatientId, PatientName, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid,
 };
 use uvid_model::Manifest;
 
@@ -178,7 +178,7 @@ fn sorted(sources: &[Source]) -> Result<Vec<Source>, ObjectError> {
         id: source.patient.id.as_deref().and_then(PatientId::new),
         issuer: source.patient.issuer.as_deref().and_then(PatientId::new),
         birth_date: source.patient.birth_date.as_deref().and_then(BirthDate::new),
-        name: None,
+        name: source.patient.name.as_deref().and_then(PatientName::new),
     };
     // Each with each: one that says nothing contradicts nobody, and those on its two sides may contradict each other.
     let mut patients: Vec<Patient> = Vec::new();
