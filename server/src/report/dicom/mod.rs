@@ -19,12 +19,15 @@ mod sr;
 pub mod uids;
 pub mod words;
 
+pub(crate) use reading::presented;
+
 use std::collections::BTreeSet;
 
 use time::OffsetDateTime;
 use uvid_datasets::dicom::{Repair, Source};
 use uvid_exam::{
-    BirthDate, Exam, InvalidUid, Patient, PatientId, PatientName, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid,
+    BirthDate, Exam, InvalidUid, Patient, PatientId, PatientName, SeriesInstanceUid, SopClassUid, SopInstanceUid,
+    StudyInstanceUid,
 };
 use uvid_model::Manifest;
 
