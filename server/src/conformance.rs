@@ -240,7 +240,7 @@ set of the images if it can hold every text, ISO_IR 192 otherwise.
 
 Text that a sender declares wrongly is read otherwise only under a rule for that sender (`charset` of `[[senders]]`:
 windows-1250, windows-1251, utf-8, iso-8859-2, iso-8859-5). The objects stay as they came; the answer to C-STORE is B000H,
-and every result says which rule was in force.
+and the structured reports say which rule was in force.
 ";
 
 const SECURITY: &str = "

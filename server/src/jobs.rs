@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
-use time::OffsetDateTime;
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use uvid_exam::{PackageId, Reason};
@@ -177,7 +176,7 @@ impl Worker {
             kinds: results.objects.iter().copied().collect(),
             language: results.language,
             uid_root: results.uid_root.clone(),
-            at: OffsetDateTime::now_utc(),
+            at: results.now(),
             charsets: job.charsets.clone(),
             supersedes: job.supersedes.clone(),
         })

@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use crate::fold::fold;
+
 macro_rules! identity {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
@@ -50,10 +52,18 @@ identity!(
     SeriesDescription
 );
 
+impl PatientName {
+    /// The first component group that has letters, without padding, case and script. An identity, as the name is.
+    fn compared(&self) -> String {
+        self.0.split('=').map(fold).find(|group| !group.is_empty()).unwrap_or_default()
+    }
+}
+
 /// What identifies a patient in the files of one sender.
 ///
-/// Two files are of the same patient when ID, issuer and birth date are equal; names are compared by nobody, they are
-/// spelt, transliterated and married differently from one day to the next.
+/// Two files are of the same patient when ID, issuer and birth date are equal; names prove nothing beside an ID that
+/// both have, they are spelt, transliterated and married differently from one day to the next. Where nothing proves it,
+/// two names are two patients.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Patient {
     /// Patient ID (0010,0020).
@@ -72,7 +82,12 @@ impl Patient {
         fn agree<T: PartialEq>(a: &Option<T>, b: &Option<T>) -> bool {
             a.is_none() || b.is_none() || a == b
         }
-        agree(&self.id, &other.id) && agree(&self.issuer, &other.issuer) && agree(&self.birth_date, &other.birth_date)
+        let proven = self.id.is_some() && self.id == other.id;
+        let named = |patient: &Self| patient.name.as_ref().map(PatientName::compared).filter(|name| !name.is_empty());
+        agree(&self.id, &other.id)
+            && agree(&self.issuer, &other.issuer)
+            && agree(&self.birth_date, &other.birth_date)
+            && (proven || agree(&named(self), &named(other)))
     }
 }
 
@@ -108,5 +123,30 @@ mod tests {
         check(patient("1", "", ""), patient("2", "", ""), false);
         check(patient("1", "A", ""), patient("1", "B", ""), false);
         check(patient("1", "A", "19600101"), patient("1", "A", "19610101"), false);
+    }
+
+    #[test]
+    fn without_an_id_names_decide() {
+        let named = |id: &str, name: &str| Patient {
+            id: PatientId::new(id),
+            issuer: None,
+            birth_date: None,
+            name: PatientName::new(name),
+        };
+        let check = |a: Patient, b: Patient, same: bool| {
+            assert_eq!(a.agrees_with(&b), same);
+            assert_eq!(b.agrees_with(&a), same);
+        };
+        check(named("", "Jovanović^Ana"), named("", "Petrović^Mila"), false);
+        check(named("1", "Jovanović^Ana"), named("", "Petrović^Mila"), false);
+        check(named("", "Jovanović^Ana"), named("", "Jovanović^Mila"), false);
+        // A proven ID outweighs a spelling.
+        check(named("1", "Jovanović^Ana"), named("1", "Petrović^Ana"), true);
+        check(named("", "Jovanović^Ana"), named("", " JOVANOVIĆ ^ANA^^^"), true);
+        check(named("", "Јовановић^Љиљана"), named("", "Jovanović^Ljiljana"), true);
+        check(named("", "Jovanović^Ana"), named("", "Jovanović^Ana=Јовановић^Ана"), true);
+        check(named("", "=Јовановић^Ана"), named("", "Jovanović^Ana"), true);
+        check(named("", "Jovanović^Ana"), named("", ""), true);
+        check(named("", "Jovanović^Ana"), named("", "^"), true);
     }
 }

@@ -229,7 +229,7 @@ pub(super) fn oddities(data: &DataSet<'_>, record: &mut Record) {
 
 /// Lossy Image Compression (0028,2110) and the transfer syntax. `01` stays once it was set (PS3.3 C.7.6.1.1.5), so
 /// it counts in a lossless syntax too; a syntax that may be either counts as lossy unless the attribute is `00`.
-fn lossy(data: &DataSet<'_>, syntax: &Syntax, record: &mut Record) -> Lossy {
+pub(super) fn lossy(data: &DataSet<'_>, syntax: &Syntax, record: &mut Record) -> Lossy {
     match (data.code(tags::LOSSY_IMAGE_COMPRESSION).as_deref(), syntax.loss) {
         (Some("01"), _) => Lossy::Yes,
         (Some("00"), Loss::Always) => {

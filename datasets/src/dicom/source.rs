@@ -7,12 +7,14 @@ use std::fmt;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use uvid_exam::{Laterality, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, View, ViewModifier};
+use uvid_exam::{
+    Laterality, Lossy, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, View, ViewModifier,
+};
 
 use super::charset::Charset;
 use super::element::DataSet;
 use super::record::Record;
-use super::{Limits, ReadError, header, part10, view};
+use super::{Limits, ReadError, header, image, part10, view};
 
 /// What text really is, whatever Specific Character Set (0008,0005) says: a rule about a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -110,6 +112,8 @@ pub struct Source {
     pub charset: Vec<String>,
     /// By which rule about its sender the text was read, whatever `charset` says.
     pub repaired: Option<Repair>,
+    /// Whether texts hold replacement or C1 control characters: then they are not in the set that is declared.
+    pub misdeclared: bool,
     /// Timezone Offset From UTC (0008,0201), as `+0100`.
     pub timezone: Option<String>,
     /// Series Number (0020,0011).
@@ -172,6 +176,15 @@ pub struct Source {
     pub voi_function: Option<String>,
     /// VOI LUT Sequence (0028,3010).
     pub voi_tables: Vec<SourceTable>,
+    /// Whether something of it was lost in compression, now or once: Lossy Image Compression (0028,2110) and the
+    /// transfer syntax.
+    pub lossy: bool,
+    /// Lossy Image Compression Ratio (0028,2112), the first.
+    pub lossy_ratio: Option<f64>,
+    /// Lossy Image Compression Method (0028,2114), the first.
+    pub lossy_method: Option<String>,
+    /// Burned In Annotation (0028,0301).
+    pub burned_in: Option<String>,
     /// Spatial Locations Preserved (0028,135A) of the source image that it stands beside.
     pub spatial_locations_preserved: Option<String>,
     /// Source Image Sequence (0008,2112): what the image was made from.
@@ -249,6 +262,7 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
         study: study(&data),
         charset,
         repaired: repair,
+        misdeclared: COPIED.iter().any(|tag| data.text(*tag).is_some_and(|text| text.contains(is_strange))),
         timezone: data.code(tags::TIMEZONE_OFFSET_FROM_UTC).filter(|text| is_offset(text)),
         series_number: digits(&data, tags::SERIES_NUMBER, 1..=12),
         series_date: date(&data, tags::SERIES_DATE),
@@ -283,6 +297,10 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
         window_explanations: explanations.split('\\').map(|text| text.trim().to_owned()).collect(),
         voi_function: data.upper(tags::VOILUT_FUNCTION),
         voi_tables: data.items(tags::VOILUT_SEQUENCE).iter().filter_map(table).collect(),
+        lossy: image::lossy(&data, &file.syntax, &mut record) == Lossy::Yes,
+        lossy_ratio: data.number(tags::LOSSY_IMAGE_COMPRESSION_RATIO).filter(|ratio| *ratio > 0.0),
+        lossy_method: data.upper(tags::LOSSY_IMAGE_COMPRESSION_METHOD).filter(|method| is_code_string(method)),
+        burned_in: data.upper(tags::BURNED_IN_ANNOTATION),
         spatial_locations_preserved: data
             .upper(tags::SPATIAL_LOCATIONS_PRESERVED)
             .or_else(|| data.item(tags::SOURCE_IMAGE_SEQUENCE)?.upper(tags::SPATIAL_LOCATIONS_PRESERVED)),
@@ -292,9 +310,9 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
 
 fn patient(data: &DataSet<'_>) -> SourcePatient {
     SourcePatient {
-        name: data.text(tags::PATIENT_NAME),
-        id: data.text(tags::PATIENT_ID),
-        issuer: data.text(tags::ISSUER_OF_PATIENT_ID),
+        name: name(data, tags::PATIENT_NAME),
+        id: value(data, tags::PATIENT_ID, LONG),
+        issuer: value(data, tags::ISSUER_OF_PATIENT_ID, LONG),
         birth_date: date(data, tags::PATIENT_BIRTH_DATE),
         sex: data.upper(tags::PATIENT_SEX).filter(|sex| matches!(sex.as_str(), "F" | "M" | "O")),
         age: data.upper(tags::PATIENT_AGE).filter(|age| is_age(age)),
@@ -305,21 +323,70 @@ fn study(data: &DataSet<'_>) -> SourceStudy {
     SourceStudy {
         date: date(data, tags::STUDY_DATE),
         time: time(data, tags::STUDY_TIME),
-        accession_number: data.text(tags::ACCESSION_NUMBER),
-        id: data.text(tags::STUDY_ID),
-        referring_physician: data.text(tags::REFERRING_PHYSICIAN_NAME),
-        description: data.text(tags::STUDY_DESCRIPTION),
+        accession_number: value(data, tags::ACCESSION_NUMBER, SHORT),
+        id: value(data, tags::STUDY_ID, SHORT),
+        referring_physician: name(data, tags::REFERRING_PHYSICIAN_NAME),
+        description: value(data, tags::STUDY_DESCRIPTION, LONG),
         procedures: data.items(tags::PROCEDURE_CODE_SEQUENCE).iter().filter_map(code).collect(),
     }
 }
 
 fn code(item: &DataSet<'_>) -> Option<Code> {
-    let short = |text: &String| text.chars().count() <= 16;
+    // A code is a whole: nothing of it is left out.
+    let whole = |text: &String| text.chars().count() <= SHORT && !text.contains(|c: char| c == '\\' || c.is_control());
     Some(Code {
-        value: item.text(tags::CODE_VALUE).filter(short)?,
-        scheme: item.text(tags::CODING_SCHEME_DESIGNATOR).filter(short)?,
-        meaning: item.text(tags::CODE_MEANING)?.chars().take(64).collect(),
+        value: item.text(tags::CODE_VALUE).filter(whole)?,
+        scheme: item.text(tags::CODING_SCHEME_DESIGNATOR).filter(whole)?,
+        meaning: value(item, tags::CODE_MEANING, LONG)?,
     })
+}
+
+/// Characters of a value of LO and of a component group of PN (PS3.5 section 6.2).
+const LONG: usize = 64;
+/// Characters of a value of SH.
+const SHORT: usize = 16;
+
+/// The texts that objects repeat.
+const COPIED: [Tag; 7] = [
+    tags::PATIENT_NAME,
+    tags::PATIENT_ID,
+    tags::ISSUER_OF_PATIENT_ID,
+    tags::ACCESSION_NUMBER,
+    tags::STUDY_ID,
+    tags::REFERRING_PHYSICIAN_NAME,
+    tags::STUDY_DESCRIPTION,
+];
+
+/// What no text in its declared set has: U+FFFD, and the control characters U+0080 to U+009F.
+fn is_strange(c: char) -> bool {
+    c == char::REPLACEMENT_CHARACTER || ('\u{80}'..='\u{9f}').contains(&c)
+}
+
+/// The first value of a text without control characters, as long as its VR allows.
+fn value(data: &DataSet<'_>, tag: Tag, characters: usize) -> Option<String> {
+    plain(data.text(tag)?.split('\\').next()?, characters)
+}
+
+/// The first value of a PN, each of its component groups as long as it may be.
+fn name(data: &DataSet<'_>, tag: Tag) -> Option<String> {
+    let text = data.text(tag)?;
+    let groups = text.split('\\').next()?.split('=').take(3);
+    let groups: Vec<String> = groups.map(|group| plain(group, LONG).unwrap_or_default()).collect();
+    let name = groups.join("=");
+    let name = name.trim_end_matches('=');
+    (!name.is_empty()).then(|| name.to_owned())
+}
+
+fn plain(text: &str, characters: usize) -> Option<String> {
+    let text: String = text.chars().filter(|c| !c.is_control()).collect();
+    let text: String = text.trim().chars().take(characters).collect();
+    let text = text.trim_end();
+    (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// A value of CS (PS3.5 section 6.2).
+fn is_code_string(text: &str) -> bool {
+    text.len() <= 16 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || matches!(b, b' ' | b'_'))
 }
 
 fn table(item: &DataSet<'_>) -> Option<SourceTable> {
@@ -373,4 +440,20 @@ fn is_age(text: &str) -> bool {
 /// A value of Patient Orientation (PS3.3 C.7.6.1.1.1).
 fn is_direction(text: &str) -> bool {
     (1..=3).contains(&text.len()) && text.bytes().all(|b| b"APRLHF".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn copied_texts_are_one_plain_value() {
+        let check = |text: &str, characters: usize, expected: Option<&str>| {
+            assert_eq!(plain(text, characters).as_deref(), expected, "{text:?}");
+        };
+        check(" a\u{7}b\r\n\u{85}c ", 16, Some("abc"));
+        check("\u{1b}\u{9f}", 16, None);
+        check(&"ж".repeat(99), 16, Some("жжжжжжжжжжжжжжжж"));
+        check("abc  d", 5, Some("abc"));
+    }
 }

@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anyhow::Context;
-use time::OffsetDateTime;
 use uvid_model::Predictor;
 
 use crate::config::{ObjectKind, Results};
@@ -16,7 +15,7 @@ pub(super) fn making(results: &Results) -> Making {
         kinds: results.objects.iter().copied().collect(),
         language: results.language,
         uid_root: results.uid_root.clone(),
-        at: OffsetDateTime::now_utc(),
+        at: results.now(),
         charsets: Vec::new(),
         supersedes: Vec::new(),
     }

@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use time::{OffsetDateTime, UtcOffset};
 
 use super::{SECONDS_MAX, Section};
 
@@ -161,7 +162,33 @@ settings! {
         language: Language = Language::En;
         /// The prefix of UIDs made here; not set: UUIDs under 2.25.
         uid_root: Option<String> = None;
+        /// The offset from UTC of dates and times in them where the images say none (Timezone Offset From UTC), as
+        /// `+01:00`; not set: UTC.
+        utc_offset: Option<String> = None;
     }
+}
+
+impl Results {
+    /// Now, at the offset of `utc_offset`.
+    pub fn now(&self) -> OffsetDateTime {
+        let offset = self.utc_offset.as_deref().and_then(offset).unwrap_or(UtcOffset::UTC);
+        OffsetDateTime::now_utc().to_offset(offset)
+    }
+}
+
+/// An offset from UTC written as `+01:00`, of less than 15 hours.
+fn offset(text: &str) -> Option<UtcOffset> {
+    let sign = match text.chars().next()? {
+        '+' => 1,
+        '-' => -1,
+        _ => return None,
+    };
+    let (hours, minutes) = text.get(1..)?.split_once(':')?;
+    let number = |text: &str, max: i8| {
+        let digits = text.len() == 2 && text.bytes().all(|b| b.is_ascii_digit());
+        digits.then(|| text.parse::<i8>().ok()).flatten().filter(|n| *n <= max)
+    };
+    UtcOffset::from_hms(sign * number(hours, 14)?, sign * number(minutes, 59)?, 0).ok()
 }
 
 /// A kind of object made from a result.
@@ -358,6 +385,9 @@ pub(super) fn check(config: &super::Config) -> Result<(), (&'static str, String)
             return Err(("destinations", format!("{:?}: only a node commits", destination.name)));
         }
     }
+    if config.results.utc_offset.as_deref().is_some_and(|text| offset(text).is_none()) {
+        return Err(("results.utc_offset", "must be an offset as +01:00, of less than 15 hours".to_owned()));
+    }
     node_exists("urgent", &config.urgent.worklist)?;
     node_exists("priors", &config.priors.node)?;
     if !is_ae_title(&config.dimse.ae_title) {
@@ -417,6 +447,19 @@ impl Network {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_offset_is_written_with_a_sign_and_a_colon() {
+        let check = |text: &str, expected: Option<i32>| {
+            assert_eq!(offset(text).map(UtcOffset::whole_minutes), expected.map(|m| m as i16), "{text}");
+        };
+        check("+01:00", Some(60));
+        check("-03:30", Some(-210));
+        check("+00:00", Some(0));
+        for wrong in ["", "01:00", "+1:00", "+0100", "+15:00", "+01:60", "+01:0x", "Europe/Belgrade", "€01:00"] {
+            check(wrong, None);
+        }
+    }
 
     #[test]
     fn a_network_holds_the_addresses_that_begin_alike() {

@@ -11,6 +11,7 @@ use time::macros::datetime;
 use uvid_datasets::dicom::{Limits, Source, read_source};
 use uvid_datasets::phantom::{self, Edit, PhantomPatient, Photometric, Spec, Style};
 use uvid_exam::{Affine, Content, Exam, Heatmap, Laterality, RawScore, Reason, Region, Rescale, Slot, View};
+use uvid_model::Manifest;
 use uvid_server::config::Language;
 use uvid_server::pipeline::{self, NoBytes};
 use uvid_server::report::dicom::{Context, Making, ResultObject, gsps, pdf, secondary_capture};
@@ -37,6 +38,7 @@ struct Made {
     exam: Option<Exam>,
     sources: Vec<Source>,
     making: Making,
+    manifest: Manifest,
 }
 
 impl Made {
@@ -52,7 +54,8 @@ impl Made {
             charsets: vec![],
             supersedes: vec![],
         };
-        Self { folder: tempfile::tempdir().unwrap(), files, report, exam, sources, making }
+        let manifest = MODEL.manifest().clone();
+        Self { folder: tempfile::tempdir().unwrap(), files, report, exam, sources, making, manifest }
     }
 
     fn in_language(mut self, language: Language) -> Self {
@@ -60,8 +63,9 @@ impl Made {
         self
     }
 
-    /// With a heat map and regions over every image; the first region is `marked`, as (row, column) corners in the file.
+    /// With a heat map and regions over every image, of a package without operating points; the first region is `marked`, as (row, column) corners in the file.
     fn marked(mut self, marked: [(f64, f64); 2]) -> Self {
+        self.manifest.operating_points.clear();
         let scores = self.report.outcome.as_mut().unwrap();
         for image in &mut scores.images {
             let [(top, left), (bottom, right)] = marked;
@@ -99,7 +103,7 @@ impl Made {
             sources: &self.sources,
             report: &self.report,
             exam: self.exam.as_ref(),
-            manifest: MODEL.manifest(),
+            manifest: &self.manifest,
         }
     }
 
@@ -214,6 +218,80 @@ fn every_outcome_gives_valid_pictures() {
         phantom::encode(&phantom::image(&spec, slot).unwrap().pixels, &phantom::Wrap { rescale, ..wrap }).unwrap()
     });
     check("one image of a breast with another rescale", Made::of(rescaled.to_vec()), 3);
+}
+
+/// Every text and the number of outlines of the presentation states.
+fn said(made: &Made) -> (Vec<String>, usize) {
+    let (mut texts, mut outlines) = (vec![], 0);
+    for state in gsps::presentation_states(&made.context()).unwrap() {
+        let state = dicom_object::from_reader(state.bytes.as_slice()).unwrap();
+        for item in state.element(tags::GRAPHIC_ANNOTATION_SEQUENCE).unwrap().items().unwrap() {
+            let of = |tag| item.element(tag).ok().and_then(|e| e.items()).unwrap_or_default();
+            texts.extend(of(tags::TEXT_OBJECT_SEQUENCE).iter().map(|o| text(o, tags::UNFORMATTED_TEXT_VALUE)));
+            outlines += of(tags::GRAPHIC_OBJECT_SEQUENCE).len();
+        }
+    }
+    (texts, outlines)
+}
+
+#[test]
+fn a_density_is_not_written_as_a_probability_of_cancer() {
+    let (texts, _) = said(&Made::of(phantom(&Spec::small(36))));
+    let densities: Vec<_> = texts.iter().filter(|text| text.starts_with("density ")).collect();
+    assert!(densities.iter().any(|text| text.ends_with(" %") && text.contains(": ")), "{texts:?}");
+    assert!(
+        !texts.iter().any(|text| ["p a", "p b", "p c", "p d"]
+            .iter()
+            .any(|p| text.starts_with(p) && !text.starts_with("p dense"))),
+        "{texts:?}"
+    );
+    assert_eq!(texts.iter().filter(|text| *text == "not a cancer detector").count(), 4, "{texts:?}");
+    let document =
+        bytes_of(&pdf::document(&Made::of(phantom(&Spec::small(36))).context()).unwrap(), tags::ENCAPSULATED_DOCUMENT);
+    assert!(String::from_utf8_lossy(&document).contains("not a cancer detector"));
+}
+
+#[test]
+fn what_is_not_for_presentation_is_not_drawn() {
+    let mut made = Made::of(phantom(&Spec::small(37))).marked(BRIGHT);
+    // Four images with a mark of a malignant and one of a benign finding each.
+    let (texts, outlines) = said(&made);
+    assert_eq!(outlines, 4, "{texts:?}");
+    assert!(texts.iter().any(|text| text == "malignant saliency 0.83 (raw)"), "{texts:?}");
+    let shown = bytes_of(&secondary_capture::sheet(&made.context()).unwrap(), tags::PIXEL_DATA);
+    // With operating points of which none is reached, none is shown.
+    made.manifest.operating_points = MODEL.manifest().operating_points.clone();
+    assert!(!made.manifest.operating_points.is_empty());
+    made.report.outcome.as_mut().unwrap().flags.iter_mut().for_each(|flag| flag.flagged = false);
+    assert_eq!(said(&made).1, 0);
+    assert!(bytes_of(&secondary_capture::sheet(&made.context()).unwrap(), tags::PIXEL_DATA) != shown);
+}
+
+#[test]
+fn a_state_is_inverse_where_the_image_says_so() {
+    let mut made = Made::of(phantom(&Spec::small(38)));
+    for source in &mut made.sources {
+        source.photometric = Some("MONOCHROME2".into());
+        source.presentation_lut_shape = Some("INVERSE".into());
+    }
+    for state in gsps::presentation_states(&made.context()).unwrap() {
+        let state = dicom_object::from_reader(state.bytes.as_slice()).unwrap();
+        assert_eq!(text(&state, tags::PRESENTATION_LUT_SHAPE), "INVERSE");
+    }
+}
+
+#[test]
+fn the_sheet_says_what_its_images_say_of_loss_and_of_letters() {
+    let mut made = Made::of(phantom(&Spec::small(39)));
+    let said = |made: &Made| {
+        let sheet = secondary_capture::sheet(&made.context()).unwrap();
+        let sheet = dicom_object::from_reader(sheet.bytes.as_slice()).unwrap();
+        [tags::LOSSY_IMAGE_COMPRESSION, tags::BURNED_IN_ANNOTATION].map(|tag| text(&sheet, tag))
+    };
+    assert_eq!(said(&made), ["00", "NO"]);
+    made.sources[1].lossy = true;
+    made.sources[2].burned_in = None;
+    assert_eq!(said(&made), ["01", "YES"]);
 }
 
 #[test]

@@ -48,21 +48,22 @@ fn root(context: &Context<'_>, reading: &Reading<'_>) -> Item {
     Item::new(Contains, codes::CAD_REPORT, Value::Container(Some("4000"))).with([
         Item::new(Modifier, codes::LANGUAGE, Value::Code(language)),
         Item::new(Contains, codes::IMAGE_LIBRARY, Value::Container(None))
-            .with(reading.images.iter().map(|source| library_entry(source, true))),
+            .with(reading.library().map(|(source, sure)| library_entry(source, sure, true))),
         impression(context, reading),
         detections(context, reading),
         analyses(context, reading),
     ])
 }
 
-/// TID 4020; TID 1602 and 1603 have the same items but for study date and time.
-pub(super) fn library_entry(source: &uvid_datasets::dicom::Source, with_study: bool) -> Item {
+/// TID 4020; TID 1602 and 1603 have the same items but for study date and time. What an image shows is said only where
+/// its file is sure of it.
+pub(super) fn library_entry(source: &uvid_datasets::dicom::Source, sure: bool, with_study: bool) -> Item {
     let mut items = Vec::new();
     // The CAD report says which breast (CID 6022), the measurement report which side (CID 244).
     let side = if with_study { codes::breast } else { codes::side };
-    let laterality = source.laterality.map(|l| Value::Code(side(l)));
+    let laterality = source.laterality.filter(|_| sure).map(|l| Value::Code(side(l)));
     items.extend(laterality.map(|value| Item::new(Acquisition, codes::IMAGE_LATERALITY, value)));
-    items.extend(source.view.map(|view| {
+    items.extend(source.view.filter(|_| sure).map(|view| {
         let modifiers = source.modifiers.iter().map(|m| Value::Code(codes::modifier(*m)));
         Item::new(Acquisition, codes::IMAGE_VIEW, Value::Code(codes::view(view)))
             .with(modifiers.map(|value| Item::new(Modifier, codes::IMAGE_VIEW_MODIFIER, value)))
@@ -70,7 +71,7 @@ pub(super) fn library_entry(source: &uvid_datasets::dicom::Source, with_study: b
     let mut put = |name: Concept, value: Option<Value>| {
         items.extend(value.map(|value| Item::new(Acquisition, name, value)));
     };
-    let orientation = source.orientation.as_ref();
+    let orientation = source.orientation.as_ref().filter(|_| sure);
     put(codes::ORIENTATION_ROW, orientation.map(|(row, _)| Value::Text(row.clone())));
     put(codes::ORIENTATION_COLUMN, orientation.map(|(_, column)| Value::Text(column.clone())));
     if with_study {
@@ -135,7 +136,7 @@ fn individual_impressions(context: &Context<'_>, reading: &Reading<'_>) -> Vec<I
     all
 }
 
-/// TID 4004: a place seen in two views.
+/// TID 4004: marks in two views that agree in depth.
 fn composite(context: &Context<'_>, cc: &Mark<'_>, mlo: &Mark<'_>) -> Item {
     Item::new(Contains, codes::COMPOSITE_FEATURE, Value::Code(codes::BREAST_DENSITY_MARK))
         .with([

@@ -126,6 +126,7 @@ concepts! {
     MILLIMETER = "mm" "UCUM" "millimeter";
     DEGREE = "deg" "UCUM" "degree";
     PERCENT = "%" "UCUM" "Percent";
+    PERCENTILE = "{percentile}" "UCUM" "percentile";
     NO_UNITS = "1" "UCUM" "no units";
     ZERO_TO_ONE = "{0:1}" "UCUM" "range: 0:1";
     ZERO_TO_N = "{0:n}" "UCUM" "range: 0:n";
@@ -135,6 +136,7 @@ concepts! {
     NO_SCORE = "no-score" "99UVID" "Why there is no score";
     FLAGGED = "flagged" "99UVID" "At or above the operating point";
     NOT_FLAGGED = "not-flagged" "99UVID" "Below the operating point";
+    MODEL_REGION = "model-region" "99UVID" "Region marked by a model";
     MODEL_OUTPUT = "model-output" "99UVID" "Output of a model";
 }
 

@@ -39,20 +39,70 @@ pub fn of_study(context: &Context<'_>, series: Vec<InMemDicomObject>) -> InMemDi
     item
 }
 
+/// Characters of a Code Meaning (LO).
+const MEANING_MAX: usize = 64;
+
 /// What an output is called: its name as the code of our scheme, its meaning from the package's card.
 pub fn concept(context: &Context<'_>, output: &Output) -> Concept {
-    let meaning = context.manifest.outputs.get(&output.name).map_or(output.name.as_str(), |o| o.meaning.as_str());
-    codes::own(&output.name, meaning)
+    let card = context.manifest.outputs.get(&output.name).map_or("", |o| o.meaning.as_str());
+    let meaning = match &output.value {
+        Given::Risk { years, .. } => {
+            let kind = if *years == 1 { "Risk, 1 year".to_owned() } else { format!("Risk, {years} years") };
+            format!("{kind}: {}", shortened(card, MEANING_MAX - kind.len() - 2).unwrap_or(&output.name))
+        }
+        Given::Score(_)
+        | Given::Probability(_)
+        | Given::Percentile(_)
+        | Given::Category(_)
+        | Given::RelativeRisk { .. } => shortened(card, MEANING_MAX).unwrap_or(&output.name).to_owned(),
+    };
+    codes::own(&output.name, &meaning)
 }
 
-/// An output that is a number, as NUM; none for a category.
-pub fn quantity(context: &Context<'_>, relation: Relation, output: &Output) -> Option<Item> {
-    let (value, unit) = match &output.value {
-        Given::Score(score) => (score.get(), codes::NO_UNITS),
-        Given::Probability(p) | Given::Risk { probability: p, .. } => (p.get(), codes::ZERO_TO_ONE),
-        Given::Percentile(p) => (p.get(), codes::PERCENT),
-        Given::RelativeRisk { ratio, .. } => (*ratio, codes::NO_UNITS),
-        Given::Category(_) => return None,
+/// A sentence as far as it fits, up to the end of one of its clauses; `None` where not even its first one does.
+fn shortened(text: &str, characters: usize) -> Option<&str> {
+    let text = text.trim().trim_end_matches('.');
+    let ends = text.char_indices().filter(|(at, c)| {
+        matches!(c, ',' | ';' | ':' | '.') && text.get(at + c.len_utf8()..).is_some_and(|rest| rest.starts_with(' '))
+    });
+    let ends = ends.map(|(at, _)| at).chain([text.len()]);
+    let prefixes = ends.filter_map(|end| text.get(..end));
+    prefixes.filter(|prefix| !prefix.is_empty() && prefix.chars().count() <= characters).last()
+}
+
+/// Outputs that are numbers of the model, as NUM: no categories, and no ratios of the literature. No two have one
+/// meaning: an output whose meaning another one has goes by its name.
+pub fn quantities(context: &Context<'_>, outputs: &[Output]) -> Vec<Item> {
+    let numbers: Vec<_> = outputs.iter().filter_map(|o| Some((o, concept(context, o), number(o)?))).collect();
+    let alike = |meaning: &str| numbers.iter().filter(|(_, of, _)| of.meaning == meaning).count() > 1;
+    let item = |(output, concept, (value, unit)): &(&Output, Concept, (f64, Concept))| {
+        let concept = if alike(&concept.meaning) { codes::own(&output.name, &output.name) } else { concept.clone() };
+        Item::new(Relation::Contains, concept, Value::Number(*value, unit.clone()))
     };
-    Some(Item::new(relation, concept(context, output), Value::Number(value, unit)))
+    numbers.iter().map(item).collect()
+}
+
+fn number(output: &Output) -> Option<(f64, Concept)> {
+    match &output.value {
+        Given::Score(score) => Some((score.get(), codes::NO_UNITS)),
+        Given::Probability(p) | Given::Risk { probability: p, .. } => Some((p.get(), codes::ZERO_TO_ONE)),
+        Given::Percentile(p) => Some((p.get(), codes::PERCENTILE)),
+        Given::Category(_) | Given::RelativeRisk { .. } => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_meaning_ends_with_a_clause() {
+        let check = |text: &str, expected: Option<&str>| assert_eq!(shortened(text, 30), expected, "{text}");
+        check("Malignant finding.", Some("Malignant finding"));
+        check("Density score; the mean of its images. More.", Some("Density score"));
+        check("A dense category, C or D, at the scale of a site.", Some("A dense category, C or D"));
+        check("At 4.5 apart", Some("At 4.5 apart"));
+        check("A clause that does not fit into thirty characters", None);
+        check("", None);
+    }
 }

@@ -38,9 +38,12 @@ impl Marked<'_> {
         reference(self.source.sop_class.as_str(), self.source.sop_instance.as_str())
     }
 
-    /// Presentation LUT Shape (2050,0020): that of an image is its Photometric Interpretation (PS3.4 N.2).
+    /// Presentation LUT Shape (2050,0020): that of an image is its own, or its Photometric Interpretation (PS3.4 N.2).
     fn shape(&self) -> &'static str {
-        if self.source.photometric.as_deref() == Some("MONOCHROME1") { "INVERSE" } else { "IDENTITY" }
+        let source = self.source;
+        let inverse = source.photometric.as_deref() == Some("MONOCHROME1")
+            || source.presentation_lut_shape.as_deref() == Some("INVERSE");
+        if inverse { "INVERSE" } else { "IDENTITY" }
     }
 
     /// Rescale Slope and Intercept, where they change anything.
@@ -122,7 +125,7 @@ fn state(context: &Context<'_>, instance: u32, images: &[Marked<'_>]) -> Result<
     }
     let notes = images.iter().flat_map(|image| graphics::annotations(context, image)).collect();
     sequence(o, tags::GRAPHIC_ANNOTATION_SEQUENCE, notes);
-    sequence(o, tags::GRAPHIC_LAYER_SEQUENCE, graphics::layers(images));
+    sequence(o, tags::GRAPHIC_LAYER_SEQUENCE, graphics::layers(context, images));
     finish(context, &form, object)
 }
 
@@ -195,18 +198,27 @@ fn voi(image: &Marked<'_>) -> Option<InMemDicomObject> {
         lut.put(DataElement::new(tags::LUT_DATA, VR::OW, PrimitiveValue::U16(entries.as_slice().into())));
         sequence(&mut item, tags::VOILUT_SEQUENCE, vec![lut]);
     } else {
-        let (center, width) = source.windows.first()?;
-        text(&mut item, tags::WINDOW_CENTER, VR::DS, &decimal(*center));
-        text(&mut item, tags::WINDOW_WIDTH, VR::DS, &decimal(*width));
-        let explanation = source.window_explanations.first().filter(|text| !text.is_empty());
-        let explanation = explanation.map(|text| long_string(text));
-        optional(&mut item, tags::WINDOW_CENTER_WIDTH_EXPLANATION, VR::LO, explanation.as_deref());
         let function = source.voi_function.as_deref();
         let function = function.filter(|name| ["LINEAR", "LINEAR_EXACT", "SIGMOID"].contains(name));
+        let (at, (center, width)) =
+            source.windows.iter().enumerate().find(|(_, (_, width))| is_width(*width, function))?;
+        text(&mut item, tags::WINDOW_CENTER, VR::DS, &decimal(*center));
+        text(&mut item, tags::WINDOW_WIDTH, VR::DS, &decimal(*width));
+        let explanation = source.window_explanations.get(at).filter(|text| !text.is_empty());
+        let explanation = explanation.map(|text| long_string(text));
+        optional(&mut item, tags::WINDOW_CENTER_WIDTH_EXPLANATION, VR::LO, explanation.as_deref());
         optional(&mut item, tags::VOILUT_FUNCTION, VR::CS, function);
     }
     sequence(&mut item, tags::REFERENCED_IMAGE_SEQUENCE, vec![image.reference()]);
     Some(item)
+}
+
+/// Whether a window may be so wide (PS3.3 C.11.2.1.2): at least 1 where it is LINEAR, else above 0.
+fn is_width(width: f64, function: Option<&str>) -> bool {
+    match function {
+        None | Some("LINEAR") => width >= 1.0,
+        Some(_) => width > 0.0,
+    }
 }
 
 /// Bits and entries of a table as a presentation state may have them: 8 or 16 bits (PS3.3 C.11.8), where an image may
@@ -236,6 +248,16 @@ mod tests {
         check(12, &[0, 2048, 4095], (16, vec![0, 32_776, 65_535]));
         check(15, &[u16::MAX], (16, vec![65_535]));
         check(16, &[1, 65_535], (16, vec![1, 65_535]));
+    }
+
+    #[test]
+    fn a_window_has_a_width() {
+        let check = |width: f64, function, expected: bool| assert_eq!(is_width(width, function), expected, "{width}");
+        check(1.0, None, true);
+        check(0.5, Some("LINEAR"), false);
+        check(0.5, Some("LINEAR_EXACT"), true);
+        check(0.0, Some("SIGMOID"), false);
+        check(-2.0, None, false);
     }
 
     #[test]

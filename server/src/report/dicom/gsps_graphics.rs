@@ -11,7 +11,8 @@ use uvid_exam::{Affine, Laterality, Region, Side};
 use super::Context;
 use super::gsps::Marked;
 use super::modules::{floats, long_string, sequence, text, words};
-use crate::report::sheet::words::{Phrase, name, value};
+use crate::config::Language;
+use crate::report::sheet::words::{Phrase, name, raw, values};
 
 /// The layer of outlines.
 const MARKS: &str = "UVID MARKS";
@@ -37,8 +38,8 @@ const LETTER: f32 = 0.014;
 const EDGE: f32 = 0.015;
 
 /// The layers, lowest first: an outline must not cover a text.
-pub(super) fn layers(images: &[Marked<'_>]) -> Vec<InMemDicomObject> {
-    let marks = images.iter().any(|image| !image.scores.regions.is_empty());
+pub(super) fn layers(context: &Context<'_>, images: &[Marked<'_>]) -> Vec<InMemDicomObject> {
+    let marks = images.iter().any(|image| !presented(context, image).is_empty());
     let named = [(MARKS, "Outlines of what the model points at"), (TEXTS, "Values of the model, and the notice")];
     let named = named.into_iter().filter(|(layer, _)| marks || *layer == TEXTS);
     let item = |(order, (layer, description)): (u32, (&str, &str))| {
@@ -57,10 +58,11 @@ pub(super) fn layers(images: &[Marked<'_>]) -> Vec<InMemDicomObject> {
 /// What is drawn over an image, a Graphic Annotation item for each layer.
 pub(super) fn annotations(context: &Context<'_>, image: &Marked<'_>) -> Vec<InMemDicomObject> {
     let size = (f64::from(image.source.rows), f64::from(image.source.columns));
-    let regions = || image.scores.regions.iter().take(REGIONS_MAX);
+    let presented = presented(context, image);
+    let regions = || presented.iter().copied().take(REGIONS_MAX);
     let outlines: Vec<_> = regions().filter_map(|region| polyline(region, size)).collect();
     let mut texts = corner_texts(context, image);
-    texts.extend(regions().filter_map(|region| label(region, size)));
+    texts.extend(regions().filter_map(|region| label(region, size, context.making.language)));
     let annotation = |layer: &str, tag, items: Vec<InMemDicomObject>| {
         let mut item = InMemDicomObject::new_empty();
         sequence(&mut item, tags::REFERENCED_IMAGE_SEQUENCE, vec![image.reference()]);
@@ -74,6 +76,13 @@ pub(super) fn annotations(context: &Context<'_>, image: &Marked<'_>) -> Vec<InMe
     }
     items.push(annotation(TEXTS, tags::TEXT_OBJECT_SEQUENCE, texts));
     items
+}
+
+/// The regions that are meant to be seen.
+fn presented<'a>(context: &'a Context<'_>, image: &'a Marked<'_>) -> Vec<&'a Region> {
+    let scores = context.report.outcome.as_ref().ok();
+    let regions = scores.map(|scores| super::presented(context.manifest, scores, image.scores));
+    regions.into_iter().flatten().map(|(_, region)| region).collect()
 }
 
 /// A closed outline. In PIXEL units the upper left corner of the image is 0\0, the lower right one Columns\Rows.
@@ -96,12 +105,12 @@ fn polyline(region: &Region, (rows, columns): (f64, f64)) -> Option<InMemDicomOb
 }
 
 /// What an outline is for and how strongly, at its upper right corner.
-fn label(region: &Region, (rows, columns): (f64, f64)) -> Option<InMemDicomObject> {
+fn label(region: &Region, (rows, columns): (f64, f64), language: Language) -> Option<InMemDicomObject> {
     let inside = region.outline.iter().filter(|(r, c)| r.is_finite() && c.is_finite());
     let corner = inside.copied().reduce(|a, b| (a.0.min(b.0), a.1.max(b.1)))?;
     let mut item = InMemDicomObject::new_empty();
     text(&mut item, tags::ANCHOR_POINT_ANNOTATION_UNITS, VR::CS, "PIXEL");
-    let said = format!("{} {:.2}", name(&region.name), region.score.get());
+    let said = format!("{} {}", name(&region.name), raw(region.score.get(), 2, language));
     text(&mut item, tags::UNFORMATTED_TEXT_VALUE, VR::ST, &long_string(&said));
     let anchor = [corner.1.clamp(0.0, columns) as f32, corner.0.clamp(0.0, rows) as f32];
     floats(&mut item, tags::ANCHOR_POINT, &anchor);
@@ -112,10 +121,12 @@ fn label(region: &Region, (rows, columns): (f64, f64)) -> Option<InMemDicomObjec
 /// The values of the image and the notice, a text a line, in the corner away from the breast.
 fn corner_texts(context: &Context<'_>, image: &Marked<'_>) -> Vec<InMemDicomObject> {
     let package = &context.report.package;
-    let said = |output: &uvid_exam::Output| Some(format!("{} {}", name(&output.name), value(output)?));
-    let mut lines = vec![Phrase::ShortNotice.in_language(context.making.language)];
+    let language = context.making.language;
+    let mut lines = vec![Phrase::ShortNotice.in_language(language)];
     lines.push(format!("Uvid: {} {}", package.name, package.version));
-    lines.extend(image.scores.outputs.iter().filter_map(said).take(VALUES_MAX));
+    lines.extend(clauses(&context.manifest.summary));
+    let values = values(&image.scores.outputs, language).into_iter();
+    lines.extend(values.map(|(name, value)| format!("{name} {value}")).take(VALUES_MAX));
     let (low, right) = free_corner(context, image);
     let height = LINE * lines.len() as f32;
     let top = if low { 1.0 - EDGE - height } else { EDGE };
@@ -134,6 +145,11 @@ fn corner_texts(context: &Context<'_>, image: &Marked<'_>) -> Vec<InMemDicomObje
         item
     };
     lines.iter().enumerate().map(place).collect()
+}
+
+/// A package's summary in lines: each of its clauses, so that none is cut off.
+fn clauses(summary: &str) -> impl Iterator<Item = String> {
+    summary.split("; ").map(|clause| clause.trim().to_owned()).filter(|clause| !clause.is_empty())
 }
 
 /// Which corner of the file's image is free, as (whether low, whether on the right): of the image as a reader sees it,

@@ -19,13 +19,16 @@ mod sr;
 pub mod uids;
 pub mod words;
 
+pub(crate) use reading::presented;
+
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use time::OffsetDateTime;
 use uvid_datasets::dicom::{Repair, Source};
 use uvid_exam::{
-    BirthDate, Exam, InvalidUid, Patient, PatientId, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid,
+    BirthDate, Exam, InvalidUid, Patient, PatientId, PatientName, SeriesInstanceUid, SopClassUid, SopInstanceUid,
+    StudyInstanceUid,
 };
 use uvid_model::Manifest;
 
@@ -184,7 +187,7 @@ fn sorted(sources: &[Source]) -> Result<Vec<Source>, ObjectError> {
         id: source.patient.id.as_deref().and_then(PatientId::new),
         issuer: source.patient.issuer.as_deref().and_then(PatientId::new),
         birth_date: source.patient.birth_date.as_deref().and_then(BirthDate::new),
-        name: None,
+        name: source.patient.name.as_deref().and_then(PatientName::new),
     };
     // Each with each: one that says nothing contradicts nobody, and those on its two sides may contradict each other.
     let mut patients: Vec<Patient> = Vec::new();

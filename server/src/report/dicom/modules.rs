@@ -126,7 +126,8 @@ pub fn finish(context: &Context<'_>, form: &Form, mut object: InMemDicomObject) 
     })
 }
 
-/// Date (DA) and time (TM) of the making: at the offset of the head's Timezone Offset From UTC, where it says one.
+/// Date (DA) and time (TM) of the making: at the offset of the head's Timezone Offset From UTC, where it says one, else
+/// at that of [`Making::at`](super::Making), which is `results.utc_offset`.
 pub fn moment(context: &Context<'_>) -> (String, String) {
     let at = context.making.at;
     let zone = context.head().and_then(|head| offset(head.timezone.as_deref()?));

@@ -12,7 +12,7 @@ use pdf_writer::{Content, Filter, Finish, Name, Pdf, Rect, Ref, Str, TextStr};
 use uvid_exam::Fate;
 
 use super::modules::{Form, begin, finish, long_string, moment, reference, sequence, text};
-use super::words::disclaimer;
+use super::words::{disclaimer, exam_label};
 use super::{Context, ObjectError, ResultObject, secondary_capture};
 use crate::config::{Language, ObjectKind};
 use crate::report::sheet::Picture;
@@ -66,7 +66,7 @@ pub fn document(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
     text(o, tags::CONTENT_DATE, VR::DA, &date);
     text(o, tags::CONTENT_TIME, VR::TM, &time);
     text(o, tags::ACQUISITION_DATE_TIME, VR::DT, "");
-    text(o, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
+    text(o, tags::BURNED_IN_ANNOTATION, VR::CS, secondary_capture::burned_in(context));
     let title = format!("Uvid: {} {}, not for diagnosis", package.name, package.version);
     text(o, tags::DOCUMENT_TITLE, VR::ST, &long_string(&title));
     sequence(o, tags::CONCEPT_NAME_CODE_SEQUENCE, vec![]);
@@ -98,12 +98,16 @@ fn lines(context: &Context<'_>) -> Vec<String> {
     let say = |phrase: Phrase| phrase.in_language(language);
     let package = &context.report.package;
     let mut all = vec![format!("{} {} {}", say(Phrase::Result), package.name, package.version)];
+    all.extend(wrapped(&context.manifest.summary));
     match &context.report.outcome {
         Ok(scores) => {
-            let value = |o: &uvid_exam::Output| Some(format!("{} {}", words::name(&o.name), words::value(o)?));
-            let values: Vec<String> = scores.exam.iter().filter_map(value).collect();
-            all.extend(wrapped(&format!("{}: {}", say(Phrase::Exam), values.join(", "))));
-            for flag in &scores.flags {
+            let values = words::values(&scores.exam, language).into_iter();
+            let values: Vec<String> = values.map(|(name, value)| format!("{name} {value}")).collect();
+            let exam = exam_label(&say(Phrase::Exam), scores.images.len(), language);
+            all.extend(wrapped(&format!("{exam}: {}", values.join(", "))));
+            // What is flagged comes first, so that it is not what there is no room for.
+            let (flagged, below): (Vec<_>, Vec<_>) = scores.flags.iter().partition(|flag| flag.flagged);
+            for flag in flagged.into_iter().chain(below) {
                 all.extend(wrapped(&words::flag(flag, language)));
             }
         }

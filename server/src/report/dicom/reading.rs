@@ -4,8 +4,8 @@
 //! an operating point of the package, or the lack of any, says so.
 
 use uvid_datasets::dicom::Source;
-use uvid_exam::{Fate, Laterality, Reason, Region, Scores, SopInstanceUid, Value, View};
-use uvid_model::{OperatingPoint, Recipe};
+use uvid_exam::{Fate, ImageScores, Laterality, Reason, Region, Scores, SopInstanceUid, Value, View};
+use uvid_model::{Manifest, OperatingPoint, Recipe};
 
 use super::content::Concept;
 use super::{Context, codes};
@@ -89,7 +89,9 @@ pub struct Reading<'a> {
     pub marks: Vec<Mark<'a>>,
     /// Images that could not be used: what of CID 6041, and the code of why.
     pub unusable: Vec<(usize, Concept, &'static str)>,
-    /// Pairs of marks in the CC and the MLO view of a breast.
+    /// Images whose file contradicts itself about what it shows.
+    pub contradicted: Vec<usize>,
+    /// Pairs of marks in the CC and the MLO view of a breast that agree in depth.
     pub pairs: Vec<(usize, usize)>,
     /// The operating points that cut the output of the recommended one, which is the package's first.
     pub points: Vec<Point<'a>>,
@@ -113,7 +115,8 @@ impl<'a> Reading<'a> {
         let scores = report.outcome.as_ref().ok();
         let place = |uid: &SopInstanceUid| images.iter().position(|image| image.sop_instance == *uid);
         let unusable = unusable(context, &images);
-        let (points, recommended) = points(context, scores);
+        let contradicted = contradicted(context, &images);
+        let (points, recommended) = points(context.manifest, scores);
         let mut marks = Vec::new();
         let mut done = Vec::new();
         for image in scores.iter().flat_map(|s| &s.images) {
@@ -137,6 +140,7 @@ impl<'a> Reading<'a> {
         let density = matches!(&context.manifest.recipe, Recipe::Density(_) | Recipe::NyuDensity(_));
         let pairs = pairs(&images, &marks);
         Self {
+            contradicted,
             pairs,
             unusable,
             points,
@@ -151,14 +155,19 @@ impl<'a> Reading<'a> {
         }
     }
 
-    /// Whether anything is reported of a single image.
-    pub fn has_findings(&self) -> bool {
-        !(self.marks.is_empty() && self.unusable.is_empty())
+    /// The images, each with whether its file is sure of what it shows.
+    pub fn library(&self) -> impl Iterator<Item = (&'a Source, bool)> {
+        self.images.iter().enumerate().map(|(at, source)| (*source, !self.contradicted.contains(&at)))
     }
 
-    /// The code of CID 6047. That an image is unusable is the finding of an analysis of its own, which succeeded.
+    /// Whether a mark is meant to be seen. That an image cannot be used is no finding.
+    pub fn has_findings(&self) -> bool {
+        self.marks.iter().any(|mark| mark.intent != Intent::NotShown)
+    }
+
+    /// The code of CID 6047. Without a score no algorithm succeeded.
     pub fn summary(&self) -> Concept {
-        let any = !self.analysis.done.is_empty() || !self.unusable.is_empty();
+        let any = !self.analysis.done.is_empty();
         let all = !self.analysis.done.is_empty() && self.analysis.failed.is_empty();
         match (all, any, self.has_findings()) {
             (true, _, true) => codes::ALL_WITH_FINDINGS,
@@ -229,9 +238,29 @@ fn unusable(context: &Context<'_>, images: &[&Source]) -> Vec<(usize, Concept, &
     unusable
 }
 
+/// The images whose files contradict themselves: what they say of side and view is repeated by nobody.
+fn contradicted(context: &Context<'_>, images: &[&Source]) -> Vec<usize> {
+    let report = context.report;
+    let reasons: Vec<&Reason> = report.outcome.as_ref().err().into_iter().flatten().collect();
+    let is = |image: &Source| {
+        let uid = &image.sop_instance;
+        report.fates.iter().any(|(of, fate)| of == uid && matches!(fate, Fate::Contradiction(_)))
+            || reasons.iter().any(|reason| matches!(reason, Reason::Contradiction { uid: of, .. } if of == uid))
+    };
+    (0..images.len()).filter(|at| images.get(*at).is_some_and(|image| is(image))).collect()
+}
+
+/// The regions of an image that are meant to be seen, with their numbers among all of them, from 1.
+pub fn presented<'a>(manifest: &Manifest, scores: &'a Scores, image: &'a ImageScores) -> Vec<(usize, &'a Region)> {
+    let (points, recommended) = points(manifest, Some(scores));
+    let side = image.slot.laterality();
+    let meant = |region: &Region| intent(region, side, Some(scores), &points, recommended) != Intent::NotShown;
+    (1..).zip(&image.regions).filter(|(_, region)| meant(region)).collect()
+}
+
 /// The package's points on the output of its first one, numbered by falling threshold; and the first one's number.
-fn points<'a>(context: &Context<'a>, scores: Option<&'a Scores>) -> (Vec<Point<'a>>, Option<u32>) {
-    let all = &context.manifest.operating_points;
+fn points<'a>(manifest: &'a Manifest, scores: Option<&Scores>) -> (Vec<Point<'a>>, Option<u32>) {
+    let all = &manifest.operating_points;
     let Some(first) = all.first() else { return (Vec::new(), None) };
     let of = |point: &&OperatingPoint| point.output == first.output && point.level == first.level;
     let mut points: Vec<Point<'a>> = Vec::new();
@@ -257,7 +286,7 @@ fn intent(
     recommended: Option<u32>,
 ) -> Intent {
     // What speaks for a benign lesion is no reason to look twice.
-    if region.name == "benign" {
+    if region.name.split(['-', '_', ' ']).next() == Some("benign") {
         return Intent::NotShown;
     }
     let Some(recommended) = recommended else { return Intent::Optional(None) };
@@ -277,9 +306,11 @@ fn intent(
     }
 }
 
-/// The strongest mark of each class in the CC view and in the MLO view of a breast are taken for one place.
-///
-/// Nothing measures that they are: it is what a reader looks at first.
+/// How far two marks of one place may differ in depth, mm: breasts are compressed differently in the two views.
+pub const DEPTH_TOLERANCE_MM: f64 = 10.0;
+
+/// The strongest marks of a class in the CC view and in the MLO view of a breast, where they lie as deep as each other,
+/// within [`DEPTH_TOLERANCE_MM`]. Where a file does not say how deep that is there is no pair.
 fn pairs(images: &[&Source], marks: &[Mark<'_>]) -> Vec<(usize, usize)> {
     let mut names: Vec<&str> = marks.iter().map(|mark| mark.region.name.as_str()).collect();
     names.sort_unstable();
@@ -297,10 +328,28 @@ fn pairs(images: &[&Source], marks: &[Mark<'_>]) -> Vec<(usize, usize)> {
     for name in names {
         for laterality in Laterality::ALL {
             let cc = strongest(name, laterality, View::CranioCaudal);
-            pairs.extend(cc.zip(strongest(name, laterality, View::MedioLateralOblique)));
+            let pair = cc.zip(strongest(name, laterality, View::MedioLateralOblique));
+            let depth = |at: usize| marks.get(at).and_then(|mark| depth(images.get(mark.image)?, mark.center));
+            let agree = |(cc, mlo): &(usize, usize)| {
+                depth(*cc).zip(depth(*mlo)).is_some_and(|(cc, mlo)| (cc - mlo).abs() <= DEPTH_TOLERANCE_MM)
+            };
+            pairs.extend(pair.filter(agree));
         }
     }
     pairs
+}
+
+/// The distance of a point (column, row) from the chest wall's edge of the image, mm; `None` where the file says no
+/// spacing, or not on which side the chest wall is.
+fn depth(source: &Source, (column, _): (f64, f64)) -> Option<f64> {
+    let (_, mm) = source.spacing()?;
+    // Patient Orientation of the rows: whither columns grow (PS3.3 C.7.6.1.1.1).
+    let (row, _) = source.orientation.as_ref()?;
+    match row.chars().next()? {
+        'A' => Some(column * mm),
+        'P' => Some((f64::from(source.columns) - column) * mm),
+        _ => None,
+    }
 }
 
 /// A category's own calibrated probability, else that of the exam which the package's calibration gives.
@@ -332,26 +381,85 @@ pub fn category(value: &Value) -> Option<&str> {
     }
 }
 
-/// The centre of gravity of a polygon, or of its corners where it has no area.
+/// Of less area, square pixels, an outline is a line.
+const AREA_MIN: f64 = 0.5;
+
+/// The centre of gravity of a polygon, or of its corners where it has hardly an area (pixels); within their bounds.
 fn center(outline: &[(f64, f64)]) -> (f64, f64) {
-    let next = outline.iter().cycle().skip(1);
+    let Some(&(x0, y0)) = outline.first() else { return (0.0, 0.0) };
+    let bounds = |of: fn(&(f64, f64)) -> f64| {
+        let values = || outline.iter().map(of);
+        (values().fold(f64::INFINITY, f64::min), values().fold(f64::NEG_INFINITY, f64::max))
+    };
+    let (across, down) = (bounds(|p| p.0), bounds(|p| p.1));
+    // Relative to a corner: far from the origin, small areas are differences of large numbers.
+    let near = || outline.iter().map(|(x, y)| (x - x0, y - y0));
     let (mut area, mut x, mut y) = (0.0, 0.0, 0.0);
-    for ((ax, ay), (bx, by)) in outline.iter().zip(next) {
+    for ((ax, ay), (bx, by)) in near().zip(near().cycle().skip(1)) {
         let cross = ax * by - bx * ay;
         area += cross;
         x += (ax + bx) * cross;
         y += (ay + by) * cross;
     }
-    if area.abs() > 0.0 {
-        return (x / (3.0 * area), y / (3.0 * area));
-    }
-    let n = (outline.len() as f64).max(1.0);
-    (outline.iter().map(|p| p.0).sum::<f64>() / n, outline.iter().map(|p| p.1).sum::<f64>() / n)
+    let n = outline.len() as f64;
+    // `area` is twice the area.
+    let (x, y) = if (area / 2.0).abs() >= AREA_MIN {
+        (x / (3.0 * area), y / (3.0 * area))
+    } else {
+        (near().map(|p| p.0).sum::<f64>() / n, near().map(|p| p.1).sum::<f64>() / n)
+    };
+    // `max` and `min` as they pass over what is no number.
+    ((x0 + x).max(across.0).min(across.1), (y0 + y).max(down.0).min(down.1))
 }
 
 #[cfg(test)]
 mod tests {
-    use super::center;
+    use uvid_datasets::dicom::{Limits, Source, read_source};
+    use uvid_exam::{Laterality, RawScore, Region, View};
+
+    use super::{Intent, Mark, center, depth, pairs};
+    use crate::report::dicom::tests::mammogram;
+
+    fn view(view: View, orientation: Option<&str>, spacing: Option<f64>) -> Source {
+        let mut source = read_source(&mammogram("1.2.3", |_| {}, None), &Limits::default(), None).unwrap();
+        source.view = Some(view);
+        source.laterality = Some(Laterality::Left);
+        source.orientation = orientation.map(|row| (row.to_owned(), "F".to_owned()));
+        (source.imager_spacing, source.pixel_spacing) = (spacing.map(|mm| (mm, mm)), None);
+        source.columns = 1000;
+        source
+    }
+
+    #[test]
+    fn marks_are_one_place_only_where_they_agree_in_depth() {
+        let region = |name: &str| Region { name: name.into(), score: RawScore::new(0.5).unwrap(), outline: vec![] };
+        let check = |cc: (&Source, f64, &str), mlo: (&Source, f64, &str), intent: Intent, expected: usize| {
+            let regions = [region(cc.2), region(mlo.2)];
+            let columns = [cc.1, mlo.1];
+            let marks: Vec<Mark<'_>> = (0..2)
+                .map(|i| {
+                    let center = (columns[i], 50.0);
+                    Mark { image: i, number: 1, region: &regions[i], outline: vec![], center, intent }
+                })
+                .collect();
+            assert_eq!(pairs(&[cc.0, mlo.0], &marks).len(), expected, "{} {}", cc.1, mlo.1);
+        };
+        let cc = view(View::CranioCaudal, Some("A"), Some(0.1));
+        let mlo = view(View::MedioLateralOblique, Some("P"), Some(0.1));
+        // 40 mm from the left edge, 40 mm from the right one.
+        check((&cc, 400.0, "malignant"), (&mlo, 600.0, "malignant"), Intent::Required, 1);
+        check((&cc, 400.0, "malignant"), (&mlo, 501.0, "malignant"), Intent::Required, 1);
+        check((&cc, 400.0, "malignant"), (&mlo, 499.0, "malignant"), Intent::Required, 0);
+        check((&cc, 400.0, "malignant"), (&mlo, 400.0, "malignant"), Intent::Required, 0);
+        check((&cc, 400.0, "malignant"), (&mlo, 600.0, "other"), Intent::Required, 0);
+        check((&cc, 400.0, "malignant"), (&mlo, 600.0, "malignant"), Intent::NotShown, 0);
+        for unknown in
+            [view(View::MedioLateralOblique, None, Some(0.1)), view(View::MedioLateralOblique, Some("P"), None)]
+        {
+            check((&cc, 400.0, "malignant"), (&unknown, 600.0, "malignant"), Intent::Required, 0);
+        }
+        assert_eq!(depth(&view(View::CranioCaudal, Some("H"), Some(0.1)), (1.0, 1.0)), None);
+    }
 
     #[test]
     fn a_center_of_gravity() {
@@ -359,5 +467,10 @@ mod tests {
         assert_eq!(center(&[(0.0, 0.0), (0.0, 2.0), (4.0, 2.0), (4.0, 0.0)]), (2.0, 1.0));
         assert_eq!(center(&[(1.0, 1.0), (3.0, 1.0)]), (2.0, 1.0));
         assert_eq!(center(&[]), (0.0, 0.0));
+        // A sliver far from the origin.
+        let (x, y) = center(&[(3000.0, 4000.0), (3000.000_01, 4100.0), (3000.0, 4200.0)]);
+        assert!((3000.0..=3000.000_01).contains(&x) && (4000.0..=4200.0).contains(&y), "{x} {y}");
+        // A bow tie has no area.
+        assert_eq!(center(&[(10.0, 10.0), (20.0, 20.0), (20.0, 10.0), (10.0, 20.0)]), (15.0, 15.0));
     }
 }

@@ -9,7 +9,7 @@ use super::content::Relation::{Contains, Modifier};
 use super::content::{Item, Value};
 use super::document::of_study;
 use super::modules::{self, Form, by_series, moment, sequence, text};
-use super::{Context, ObjectError, ResultObject, codes, sr, words};
+use super::{Context, ObjectError, ResultObject, codes, secondary_capture, sr, words};
 use crate::config::ObjectKind;
 
 const FORM: Form = Form {
@@ -40,17 +40,20 @@ pub fn note(context: &Context<'_>) -> Result<Option<ResultObject>, ObjectError> 
     let evidence = of_study(context, by_series(objects, tags::REFERENCED_SOP_SEQUENCE));
     sequence(o, tags::CURRENT_REQUESTED_PROCEDURE_EVIDENCE_SEQUENCE, vec![evidence]);
 
-    let said = words::replaced(context.making.language);
-    let language = words::language(context.making.language);
+    let to = context.making.language;
+    let said = format!("{}\r\n{}", words::disclaimer(to), words::replaced(to));
+    let language = words::language(to);
     Item::new(Contains, codes::REJECTED_FOR_QUALITY, Value::Container(Some("2010")))
         .with([Item::new(Modifier, codes::LANGUAGE, Value::Code(language))])
         .with(sr::observer(context)?)
-        .with([Item::new(Contains, codes::KEY_OBJECT_DESCRIPTION, Value::Text(said.to_owned()))])
-        .with(
-            superseded
-                .iter()
-                .map(|(class, _, sop)| Item::unnamed(Contains, Value::Composite(class.to_string(), sop.to_string()))),
-        )
+        .with([Item::new(Contains, codes::KEY_OBJECT_DESCRIPTION, Value::Text(said))])
+        .with(superseded.iter().map(|(class, _, sop)| Item::unnamed(Contains, referred(class.as_str(), sop.as_str()))))
         .write_root(o);
     modules::finish(context, &FORM, object).map(Some)
+}
+
+/// TID 2010: an image by IMAGE, all else by COMPOSITE.
+fn referred(class: &str, sop: &str) -> Value {
+    let value = if class == secondary_capture::SOP_CLASS { Value::Image } else { Value::Composite };
+    value(class.to_owned(), sop.to_owned())
 }

@@ -1,22 +1,23 @@
 //! The sheet for every viewer there is: Secondary Capture Image (PS3.3 A.8.1), RGB, one frame.
 //!
 //! Invariants: it says of itself that it is derived, where from, and how; it has no pixel spacing, since nothing can be
-//! measured in it. Burned In Annotation (0028,0301) is NO: by PS3.3 C.7.6.1 it tells whether the pixels hold text that
-//! identifies the patient, and the sheet has none; views, values and the notice are burnt in, the viewer shows whose
-//! they are.
+//! measured in it. Burned In Annotation (0028,0301) tells, by PS3.3 C.7.6.1, whether the pixels hold text that identifies
+//! the patient: what is drawn here does not, so that it is NO where every image that is drawn says NO, else YES. What
+//! was lost of an image is lost in the sheet.
 
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
+use uvid_datasets::dicom::Source;
 use uvid_exam::{Fate, Laterality, Mammogram, Slot};
 
-use super::modules::{Form, begin, code, finish, long_string, moment, reference, sequence, text, words};
+use super::modules::{Form, begin, code, decimal, finish, long_string, moment, reference, sequence, text, words};
 use super::{Context, ObjectError, ResultObject};
 use crate::config::ObjectKind;
 use crate::report::sheet::{self, Picture};
 
 /// Secondary Capture Image Storage.
-const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
+pub(super) const SOP_CLASS: &str = "1.2.840.10008.5.1.4.1.1.7";
 
 /// The sheet of a result, with scores or with the reasons why there are none.
 ///
@@ -42,8 +43,8 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
     text(o, tags::TIME_OF_SECONDARY_CAPTURE, VR::TM, &time);
     text(o, tags::PATIENT_ORIENTATION, VR::CS, "");
     text(o, tags::IMAGE_LATERALITY, VR::CS, laterality(context));
-    text(o, tags::BURNED_IN_ANNOTATION, VR::CS, "NO");
-    text(o, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, "00");
+    text(o, tags::BURNED_IN_ANNOTATION, VR::CS, burned_in(context));
+    lossy(o, context);
     let package = &context.report.package;
     let how = format!("Sheet of four views with the result of {} {}", package.name, package.version);
     text(o, tags::DERIVATION_DESCRIPTION, VR::ST, &format!("{}; not for diagnosis", long_string(&how)));
@@ -59,7 +60,29 @@ pub fn sheet(context: &Context<'_>) -> Result<ResultObject, ObjectError> {
 pub(super) fn picture(context: &Context<'_>) -> Picture {
     let images: Vec<(Slot, &Mammogram)> =
         Slot::ALL.into_iter().filter_map(|slot| Some((slot, context.exam?.images().get(&slot)?))).collect();
-    sheet::draw(context.report, &images, context.making.language, context.making.at)
+    sheet::draw(context, &images)
+}
+
+/// The sources of the chosen images.
+fn chosen<'a>(context: &'a Context<'_>) -> impl Iterator<Item = &'a Source> {
+    let chosen = context.report.fates.iter().filter(|(_, fate)| matches!(fate, Fate::Chosen(_)));
+    chosen.filter_map(|(uid, _)| context.source(uid))
+}
+
+/// Burned In Annotation (0028,0301) of what is drawn of these images.
+pub(super) fn burned_in(context: &Context<'_>) -> &'static str {
+    if chosen(context).all(|source| source.burned_in.as_deref() == Some("NO")) { "NO" } else { "YES" }
+}
+
+/// Lossy Image Compression (0028,2110), with the ratio and the method of the first such image that says them.
+fn lossy(o: &mut InMemDicomObject, context: &Context<'_>) {
+    let lossy: Vec<&Source> = chosen(context).filter(|source| source.lossy).collect();
+    text(o, tags::LOSSY_IMAGE_COMPRESSION, VR::CS, if lossy.is_empty() { "00" } else { "01" });
+    let said = lossy.iter().find_map(|source| Some((source.lossy_ratio?, source.lossy_method.as_deref()?)));
+    if let Some((ratio, method)) = said {
+        text(o, tags::LOSSY_IMAGE_COMPRESSION_RATIO, VR::DS, &decimal(ratio));
+        text(o, tags::LOSSY_IMAGE_COMPRESSION_METHOD, VR::CS, method);
+    }
 }
 
 /// Image Laterality (0020,0062): of the breasts whose images were chosen; `B` for both, or where none was.

@@ -9,7 +9,7 @@ use uvid_exam::{Laterality, Output};
 use super::cad_sr::{algorithm, library_entry};
 use super::content::Relation::{Acquisition, Contains, Modifier, Observation, Selected};
 use super::content::{Concept, Item, Value};
-use super::document::{concept, document, quantity};
+use super::document::{concept, document, quantities};
 use super::modules::{self, Form};
 use super::reading::{Mark, Reading, category};
 use super::uids::{device, uid};
@@ -49,7 +49,7 @@ fn root(context: &Context<'_>, reading: &Reading<'_>) -> Result<Item, ObjectErro
             Item::new(Acquisition, codes::MODALITY, Value::Code(codes::MODALITY_MG)),
             Item::new(Acquisition, codes::TARGET_REGION, Value::Code(codes::BREAST)),
         ])
-        .with(reading.images.iter().map(|source| library_entry(source, false)));
+        .with(reading.library().map(|(source, sure)| library_entry(source, sure, false)));
     let mut root = Item::new(Contains, codes::MEASUREMENT_REPORT, Value::Container(Some("1500")))
         .with([Item::new(Modifier, codes::LANGUAGE, Value::Code(language))])
         .with(observer(context)?)
@@ -85,7 +85,7 @@ fn groups(context: &Context<'_>, reading: &Reading<'_>) -> Result<Vec<Item>, Obj
     let Ok(scores) = &context.report.outcome else { return Ok(groups) };
     let mut said = |name: String, side: Option<Laterality>, images: Vec<Item>, outputs: &[Output]| {
         // Categories are among the evaluations: a group measures something.
-        if outputs.iter().all(|output| category(&output.value).is_some()) {
+        if quantities(context, outputs).is_empty() {
             return Ok(());
         }
         let group = group(context, &name)?
@@ -93,7 +93,7 @@ fn groups(context: &Context<'_>, reading: &Reading<'_>) -> Result<Vec<Item>, Obj
             .with([site(side)])
             .with(algorithm(context, Modifier))
             .with(images)
-            .with(outputs.iter().filter_map(|output| quantity(context, Contains, output)));
+            .with(quantities(context, outputs));
         groups.push(group);
         Ok::<(), ObjectError>(())
     };
@@ -117,7 +117,7 @@ fn region(context: &Context<'_>, reading: &Reading<'_>, mark: &Mark<'_>) -> Resu
     let image = Value::Image(source.sop_class.to_string(), source.sop_instance.to_string());
     let score = codes::own(&format!("region {}", mark.region.name), &format!("Region score, {}", mark.region.name));
     Ok(group(context, &name)?
-        .with([Item::new(Contains, codes::FINDING, Value::Code(codes::BREAST_DENSITY_MARK)), site(source.laterality)])
+        .with([Item::new(Contains, codes::FINDING, Value::Code(codes::MODEL_REGION)), site(source.laterality)])
         .with(algorithm(context, Modifier))
         .with([
             Item::new(Contains, codes::IMAGE_REGION, Value::Outline(mark.outline.clone()))

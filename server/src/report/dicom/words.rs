@@ -6,8 +6,9 @@
 use uvid_datasets::dicom::Repair;
 use uvid_exam::{Flag, Output, Value};
 
-use super::Context;
 use super::content::Concept;
+use super::reading::{DEPTH_TOLERANCE_MM, Reading};
+use super::{Context, codes};
 use crate::config::Language;
 use crate::report::DISCLAIMER;
 
@@ -55,13 +56,19 @@ pub fn impression(context: &Context<'_>) -> String {
     let package = &report.package;
     let mut lines =
         vec![disclaimer(to).to_owned(), format!("{} {}: {}", package.name, package.version, context.manifest.summary)];
+    let reading = Reading::of(context);
+    if reading.detection.status() == codes::NOT_ATTEMPTED {
+        lines.insert(1, no_detection(to).to_owned());
+    }
     match &report.outcome {
         Ok(scores) => {
-            lines.push(values(in_language(to, "Exam", "Pregled", "Преглед"), &scores.exam, to));
+            let exam = exam_label(in_language(to, "Exam", "Pregled", "Преглед"), scores.images.len(), to);
+            lines.push(values(&exam, &scores.exam, to));
             for breast in &scores.breasts {
                 lines.push(values(side(breast.laterality, to), &breast.outputs, to));
             }
             lines.extend(scores.flags.iter().map(|f| flag(f, to)));
+            lines.extend(pairs(&reading, to));
         }
         Err(reasons) => {
             lines.push(in_language(to, "No score.", "Nema ocene.", "Нема оцене.").to_owned());
@@ -80,12 +87,68 @@ pub fn impression(context: &Context<'_>) -> String {
     lines.extend(package.recalibrated.iter().map(|by| {
         format!(
             "{}: {by}.",
-            in_language(to, "Calibrated at this site", "Kalibrisano na licu mesta", "Калибрисано на лицу места")
+            in_language(
+                to,
+                "Calibrated at this institution",
+                "Kalibrisano u ovoj ustanovi",
+                "Калибрисано у овој установи"
+            )
         )
     }));
     lines.extend(repairs(context, to));
+    lines.extend(misdeclared(context, to));
     lines.retain(|line| !line.is_empty());
     lines.join("\r\n")
+}
+
+/// That nobody looked for lesions: what a reader may not take a density for.
+pub fn no_detection(language: Language) -> &'static str {
+    in_language(
+        language,
+        "No lesion detection was performed.",
+        "Traženje lezija nije izvršeno.",
+        "Тражење лезија није извршено.",
+    )
+}
+
+/// What an exam is called: one of fewer views says of how many.
+pub fn exam_label(exam: &str, images: usize, to: Language) -> String {
+    if images >= 4 {
+        return exam.to_owned();
+    }
+    let of = in_language(to, "of 4 views", "od 4 projekcije", "од 4 пројекције");
+    format!("{exam}, {images} {of}")
+}
+
+/// Marks of two views that may be one place.
+fn pairs(reading: &Reading<'_>, to: Language) -> Vec<String> {
+    let said = in_language(
+        to,
+        "Marks in the CC and MLO views agree in depth",
+        "Oznake u CC i MLO projekciji slažu se po dubini",
+        "Ознаке у CC и MLO пројекцији слажу се по дубини",
+    );
+    let line = |(cc, mlo): &(usize, usize)| {
+        let (cc, mlo) = reading.marks.get(*cc).zip(reading.marks.get(*mlo))?;
+        let side = reading.images.get(cc.image)?.laterality?;
+        let of = self::side(side, to);
+        Some(format!(
+            "{said} (±{DEPTH_TOLERANCE_MM} mm): {of}, {}, CC {} - MLO {}.",
+            cc.region.name, cc.number, mlo.number
+        ))
+    };
+    reading.pairs.iter().filter_map(line).collect()
+}
+
+/// That texts of the images hold what their character set does not have.
+fn misdeclared(context: &Context<'_>, to: Language) -> Option<String> {
+    let said = in_language(
+        to,
+        "The images' text is not in the character set that they declare.",
+        "Tekst snimaka nije u skupu znakova koji navode.",
+        "Текст снимака није у скупу знакова који наводе.",
+    );
+    context.sources.iter().any(|source| source.misdeclared).then(|| said.to_owned())
 }
 
 /// What was read otherwise than declared.

@@ -2,12 +2,12 @@
 //! score; and what made the picture.
 
 use time::OffsetDateTime;
-use uvid_exam::{Output, Reason, Scores};
+use uvid_exam::{Reason, Scores};
 
 use super::canvas::{self, Rect};
 use super::words::{self, Phrase};
 use super::{AMBER, FOOT, GREY, HEIGHT, LARGE, MARGIN, RULE, SMALL, Sheet, TEXT, WHITE, WIDTH};
-use crate::report::dicom::words::disclaimer;
+use crate::report::dicom::words::{disclaimer, exam_label};
 use crate::report::overlay;
 
 /// Free pixels between two columns of values.
@@ -24,11 +24,13 @@ const DIGEST: usize = 12;
 impl Sheet<'_> {
     /// Values as a table: a line for the exam and each breast; then a line for each operating point.
     pub(super) fn scores(&mut self, scores: &Scores, room: Rect) {
-        let mut lines: Vec<(String, &[Output])> = vec![(self.say(Phrase::Exam), &scores.exam)];
+        let exam = exam_label(&self.say(Phrase::Exam), scores.images.len(), self.language);
+        let mut lines: Vec<Line> = vec![(exam, words::values(&scores.exam, self.language))];
         for breast in &scores.breasts {
-            lines.push((self.say(words::whose(Some(breast.laterality))), &breast.outputs));
+            let whose = self.say(words::whose(Some(breast.laterality)));
+            lines.push((whose, words::values(&breast.outputs, self.language)));
         }
-        lines.retain(|(_, outputs)| outputs.iter().any(|output| words::value(output).is_some()));
+        lines.retain(|(_, values)| !values.is_empty());
         let mut x = room.left;
         let head = room.top;
         let below = |i: usize| head + ROW * i + 30;
@@ -37,17 +39,16 @@ impl Sheet<'_> {
         }
         x += lines.iter().map(|(label, _)| canvas::width(label, TEXT)).max().unwrap_or(0) + BETWEEN;
         let mut left_out = 0;
-        for name in names(&lines) {
-            let cell = |outputs: &[Output]| outputs.iter().find(|o| o.name == name).and_then(words::value);
-            let cells: Vec<String> = lines.iter().map(|(_, outputs)| cell(outputs).unwrap_or_default()).collect();
-            let title = words::name(name);
+        for title in names(&lines) {
+            let cell = |values: &[(String, String)]| values.iter().find(|(of, _)| of == title).map(|(_, v)| v.clone());
+            let cells: Vec<String> = lines.iter().map(|(_, values)| cell(values).unwrap_or_default()).collect();
             let widest = cells.iter().map(|cell| canvas::width(cell, LARGE)).max().unwrap_or(0);
-            let wide = widest.max(canvas::width(&title, SMALL));
+            let wide = widest.max(canvas::width(title, SMALL));
             if x + wide > room.right() {
                 left_out += 1;
                 continue;
             }
-            self.line((x, head + 2), SMALL, GREY, &title);
+            self.line((x, head + 2), SMALL, GREY, title);
             for (i, cell) in cells.iter().enumerate() {
                 self.line((x, below(i)), LARGE, WHITE, cell);
             }
@@ -134,12 +135,15 @@ impl Sheet<'_> {
     }
 }
 
+/// A line of the table: whose, and names with values.
+type Line = (String, Vec<(String, String)>);
+
 /// The names of what has a place in the table, in order of appearance.
-fn names<'a>(lines: &[(String, &'a [Output])]) -> Vec<&'a str> {
+fn names(lines: &[Line]) -> Vec<&str> {
     let mut names: Vec<&str> = Vec::new();
-    for output in lines.iter().flat_map(|(_, outputs)| *outputs).filter(|o| words::value(o).is_some()) {
-        if !names.contains(&output.name.as_str()) {
-            names.push(&output.name);
+    for (name, _) in lines.iter().flat_map(|(_, values)| values) {
+        if !names.contains(&name.as_str()) {
+            names.push(name);
         }
     }
     names

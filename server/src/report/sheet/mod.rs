@@ -11,14 +11,16 @@ mod letters;
 mod view;
 pub(crate) mod words;
 
-use time::OffsetDateTime;
-use uvid_exam::{Heatmap, ImageScores, Laterality, Mammogram, Slot};
+use uvid_datasets::dicom::Source;
+use uvid_exam::{Heatmap, ImageScores, Laterality, Mammogram, Region, Slot};
+use uvid_model::Manifest;
 
 use canvas::{Canvas, Colour, Rect};
 use view::{Placed, REGIONS_MAX};
 use words::Phrase;
 
 use super::Report;
+use super::dicom::{Context, presented};
 use crate::config::Language;
 
 /// Columns of the picture.
@@ -74,9 +76,11 @@ impl std::fmt::Debug for Picture {
     }
 }
 
-/// Draws the sheet of a report; `images` are those of the chosen images whose pixels are at hand.
-pub fn draw(report: &Report, images: &[(Slot, &Mammogram)], language: Language, at: OffsetDateTime) -> Picture {
-    let mut sheet = Sheet { canvas: Canvas::new(WIDTH, HEIGHT), report, language };
+/// Draws the sheet of a result; `images` are those of the chosen images whose pixels are at hand.
+pub fn draw(context: &Context<'_>, images: &[(Slot, &Mammogram)]) -> Picture {
+    let (report, language) = (context.report, context.making.language);
+    let canvas = Canvas::new(WIDTH, HEIGHT);
+    let mut sheet = Sheet { canvas, report, manifest: context.manifest, sources: context.sources, language };
     sheet.head();
     sheet.views(images);
     let top = HEAD + 2 * PANEL;
@@ -86,7 +90,7 @@ pub fn draw(report: &Report, images: &[(Slot, &Mammogram)], language: Language, 
         Ok(scores) => sheet.scores(scores, room),
         Err(reasons) => sheet.reasons(reasons, room),
     }
-    sheet.foot(at);
+    sheet.foot(context.making.at);
     let Canvas { width, height, rgb } = sheet.canvas;
     Picture { width, height, rgb }
 }
@@ -94,6 +98,8 @@ pub fn draw(report: &Report, images: &[(Slot, &Mammogram)], language: Language, 
 struct Sheet<'a> {
     canvas: Canvas,
     report: &'a Report,
+    manifest: &'a Manifest,
+    sources: &'a [Source],
     language: Language,
 }
 
@@ -118,9 +124,9 @@ impl<'a> Sheet<'a> {
         self.canvas.frame(Rect { left, top: 16, width: wide, height: 40 }, AMBER);
         self.canvas.text((left + 16, 28), WIDTH, TEXT, AMBER, &notice);
         self.legend(74);
-        let above = format!("Uvid - {}", self.say(Phrase::Result));
+        let above = format!("Uvid - {}: {}", self.say(Phrase::Result), self.manifest.summary);
         let room = left - 2 * MARGIN;
-        self.canvas.text((MARGIN, 20), left, SMALL, GREY, &above);
+        self.canvas.text((MARGIN, 20), left, canvas::fitting(&above, SMALL, room), WHITE, &above);
         self.canvas.text((MARGIN, 50), MARGIN + room, canvas::fitting(&title, TITLE, room), WHITE, &title);
         self.canvas.fill(Rect { left: 0, top: HEAD - 1, width: WIDTH, height: 1 }, RULE);
     }
@@ -154,7 +160,8 @@ impl<'a> Sheet<'a> {
                 placed.draw(&mut self.canvas, scores.and_then(map));
                 if let Some(scores) = scores {
                     let classes = self.classes();
-                    placed.outline(&mut self.canvas, scores, &classes);
+                    let regions = self.regions(scores);
+                    placed.outline(&mut self.canvas, &regions, &classes);
                 }
             }
             None => self.empty(slot, top),
@@ -165,7 +172,16 @@ impl<'a> Sheet<'a> {
     /// The place of an image that is not shown, with the reason.
     fn empty(&mut self, slot: Slot, top: usize) {
         let chosen = self.report.fates.iter().any(|(_, fate)| *fate == uvid_exam::Fate::Chosen(slot));
-        let text = self.say(if chosen { Phrase::NoPicture } else { Phrase::NoView });
+        let unreadable = self.report.fates.iter().filter(|(_, fate)| fate.unreadable().is_some()).any(|(uid, _)| {
+            let of = |s: &&Source| s.sop_instance == *uid;
+            let source = self.sources.iter().find(of);
+            source.is_some_and(|s| s.laterality == Some(slot.laterality()) && s.view == Some(slot.view()))
+        });
+        let text = self.say(match (chosen, unreadable) {
+            (true, _) => Phrase::NoPicture,
+            (false, true) => Phrase::Unreadable,
+            (false, false) => Phrase::NoView,
+        });
         let width = IMAGE_WIDTH_MAX;
         let left = match slot.laterality() {
             Laterality::Right => WIDTH / 2 - MIDDLE - width,
@@ -190,8 +206,7 @@ impl<'a> Sheet<'a> {
         self.canvas.text((left, y), right, LARGE, WHITE, slot.name());
         y += 52;
         let Some(scores) = scores else { return };
-        let values: Vec<_> =
-            scores.outputs.iter().filter_map(|o| Some((words::name(&o.name), words::value(o)?))).collect();
+        let values = words::values(&scores.outputs, self.language);
         for (i, (name, value)) in values.iter().enumerate() {
             if i >= LARGE_VALUES {
                 y = self.small((left, y), width, bottom, GREY, &format!("{name} {value}"));
@@ -206,16 +221,26 @@ impl<'a> Sheet<'a> {
         }
         y += 16;
         let classes = self.classes();
-        for (i, region) in scores.regions.iter().enumerate().take(REGIONS_MAX) {
+        let regions = self.regions(scores);
+        for (number, region) in regions.iter().take(REGIONS_MAX) {
             let colour = view::colour_of(&classes, &region.name);
-            let text = format!("{} {} {:.2}", i + 1, words::name(&region.name), region.score.get());
+            let score = words::raw(region.score.get(), 2, self.language);
+            let text = format!("{number} {} {score}", words::name(&region.name));
             y = self.small((left, y), width, bottom, colour, &text) + 6;
         }
-        let more = scores.regions.len().saturating_sub(REGIONS_MAX);
+        let more = regions.len().saturating_sub(REGIONS_MAX);
         if more > 0 {
             let text = format!("{} {more}", self.say(Phrase::More));
             self.small((left, y), width, bottom, GREY, &text);
         }
+    }
+
+    /// The outlines that are meant to be seen, with their numbers.
+    fn regions<'s>(&self, scores: &'s ImageScores) -> Vec<(usize, &'s Region)>
+    where
+        'a: 's,
+    {
+        self.report.outcome.as_ref().map_or_else(|_| Vec::new(), |all| presented(self.manifest, all, scores))
     }
 
     /// Small text in lines of this width, above `bottom`; the row below it.

@@ -4,7 +4,7 @@
 //! through [`Mammogram::to_file`], so that they lie where the model saw them.
 
 use uvid_datasets::dicom::voi;
-use uvid_exam::{Affine, Heatmap, ImageScores, Laterality, Mammogram, Side, Slot};
+use uvid_exam::{Affine, Heatmap, Laterality, Mammogram, Region, Side, Slot};
 
 use super::canvas::{Canvas, Colour, Rect};
 use crate::report::overlay;
@@ -95,10 +95,10 @@ impl<'a> Placed<'a> {
     }
 
     /// The outlines with their numbers, the strongest on top.
-    pub(super) fn outline(&self, canvas: &mut Canvas, scores: &ImageScores, classes: &[&str]) {
+    pub(super) fn outline(&self, canvas: &mut Canvas, regions: &[(usize, &Region)], classes: &[&str]) {
         let Some(from_file) = self.image.to_file.inverse() else { return };
         let to_sheet = from_file.then(&self.to_sheet);
-        for (i, region) in scores.regions.iter().enumerate().take(REGIONS_MAX).rev() {
+        for (number, region) in regions.iter().take(REGIONS_MAX).rev() {
             let points: Vec<_> = region.outline.iter().map(|(row, column)| to_sheet.apply(*row, *column)).collect();
             let colour = colour_of(classes, &region.name);
             canvas.polygon(&points, HALO, [0; 3], self.rect);
@@ -107,7 +107,7 @@ impl<'a> Placed<'a> {
             let (top, left) = (least(|p| p.0) as usize, least(|p| p.1) as usize);
             let y = top.saturating_sub(NUMBER + 4).clamp(self.rect.top, self.rect.bottom());
             let x = left.clamp(self.rect.left, self.rect.right().saturating_sub(2 * NUMBER).max(self.rect.left));
-            let text = (i + 1).to_string();
+            let text = number.to_string();
             for (dy, dx) in [(0, 1), (2, 1), (1, 0), (1, 2)] {
                 canvas.text((x + dx, y + dy), self.rect.right(), NUMBER, [0; 3], &text);
             }

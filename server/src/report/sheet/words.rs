@@ -19,6 +19,8 @@ pub(crate) enum Phrase {
     LeftBreast,
     /// No image fills the view.
     NoView,
+    /// There is an image of the view, and its file cannot be read.
+    Unreadable,
     /// There is an image that nobody could draw.
     NoPicture,
     /// There are no scores.
@@ -61,6 +63,7 @@ impl Phrase {
             Self::RightBreast => ("right breast", "desna dojka"),
             Self::LeftBreast => ("left breast", "leva dojka"),
             Self::NoView => ("no image of this view", "nema snimka ove projekcije"),
+            Self::Unreadable => ("the image could not be read", "snimak nije mogao da se pročita"),
             Self::NoPicture => ("the image cannot be shown", "snimak se ne može prikazati"),
             Self::NotScored => ("NOT SCORED", "BEZ OCENE"),
             Self::AtOrAbove => ("at or above", "na pragu ili iznad:"),
@@ -70,7 +73,7 @@ impl Phrase {
             Self::More => ("more in the structured report:", "još u strukturisanom izveštaju:"),
             Self::Package => ("package", "paket"),
             Self::Recipe => ("recipe", "recept"),
-            Self::Recalibrated => ("calibrated at this site by", "kalibrisao na ovom mestu"),
+            Self::Recalibrated => ("calibrated at this institution by", "kalibrisano u ovoj ustanovi:"),
             Self::Result => ("Result of a model", "Rezultat modela"),
         }
     }
@@ -98,19 +101,54 @@ pub(crate) fn reason(reason: &Reason) -> String {
     format!("[{}] {reason}", reason.code())
 }
 
-/// A value as a picture has room for it; `None` for what has no place there: what whoever asked had said, and what
-/// the literature says.
-pub(crate) fn value(output: &Output) -> Option<String> {
-    if output.name.starts_with("given_") {
+/// Outputs as a picture has room for them, each with its name. What has no place there: what whoever asked had said, what
+/// the literature says, and the probabilities of categories that are not given. That of the category given stands behind
+/// its letter, so that nobody reads it as one of cancer.
+pub(crate) fn values(outputs: &[Output], language: Language) -> Vec<(String, String)> {
+    outputs.iter().filter_map(|output| Some((name(&output.name), value(output, outputs, language)?))).collect()
+}
+
+fn value(output: &Output, among: &[Output], language: Language) -> Option<String> {
+    if output.name.starts_with("given_") || letter(&output.name).is_some() {
         return None;
     }
     match &output.value {
-        Value::Score(v) => Some(format!("{:.3}", v.get())),
-        Value::Probability(p) | Value::Risk { probability: p, .. } => Some(percent(p.get())),
+        Value::Score(v) => Some(raw(v.get(), 3, language)),
+        Value::Probability(p) => Some(percent(p.get())),
+        Value::Risk { years, probability } => {
+            let of = match (language, years) {
+                (Language::En, 1) => "year",
+                (Language::En, _) => "years",
+                (Language::SrLatn, _) => "god.",
+                (Language::SrCyrl, _) => "год.",
+            };
+            Some(format!("{} ({years} {of})", percent(probability.get())))
+        }
         Value::Percentile(p) => Some(format!("{:.1} perc.", p.get())),
-        Value::Category(letter) => Some(letter.clone()),
+        Value::Category(category) => {
+            let own = among.iter().find(|o| letter(&o.name).is_some_and(|l| category.eq_ignore_ascii_case(l)));
+            Some(match own.map(|o| &o.value) {
+                Some(Value::Probability(p)) => format!("{category}: {}", percent(p.get())),
+                Some(_) | None => category.clone(),
+            })
+        }
         Value::RelativeRisk { .. } => None,
     }
+}
+
+/// The letter of a category in the name of its probability or score, `p_c`.
+fn letter(name: &str) -> Option<&str> {
+    name.strip_prefix("p_").filter(|letter| letter.len() == 1)
+}
+
+/// A raw score, which is none of cancer's probability, says so.
+pub(crate) fn raw(score: f64, digits: usize, language: Language) -> String {
+    let kind = match language {
+        Language::En => "raw",
+        Language::SrLatn => "sirovo",
+        Language::SrCyrl => "сирово",
+    };
+    format!("{score:.digits$} ({kind})")
 }
 
 /// A name as people write it.
@@ -174,12 +212,12 @@ mod tests {
     fn values_are_short() {
         let check = |name: &str, of: Value, expected: Option<&str>| {
             let output = Output { name: name.to_owned(), value: of };
-            assert_eq!(value(&output).as_deref(), expected, "{name}");
+            assert_eq!(value(&output, &[], Language::En).as_deref(), expected, "{name}");
         };
         let p = |v: f64| Probability::new(v).unwrap();
-        check("malignant", Value::Score(RawScore::new(0.123_456).unwrap()), Some("0.123"));
+        check("malignant", Value::Score(RawScore::new(0.123_456).unwrap()), Some("0.123 (raw)"));
         check("p_dense", Value::Probability(p(0.6213)), Some("62.1 %"));
-        check("risk", Value::Risk { years: 5, probability: p(0.001_84) }, Some("0.18 %"));
+        check("risk", Value::Risk { years: 5, probability: p(0.001_84) }, Some("0.18 % (5 years)"));
         check("density", Value::Category("C".into()), Some("C"));
         check("given_density", Value::Category("C".into()), None);
         check(
@@ -190,5 +228,16 @@ mod tests {
         let literature =
             Value::RelativeRisk { ratio: 2.0, interval: None, reference: "B".into(), source: "someone".into() };
         check("rr", literature, None);
+        check("p_c", Value::Probability(p(0.808)), None);
+    }
+
+    #[test]
+    fn a_category_has_its_own_probability_and_no_other() {
+        let of =
+            |name: &str, v: f64| Output { name: name.into(), value: Value::Probability(Probability::new(v).unwrap()) };
+        let density = Output { name: "density".into(), value: Value::Category("C".into()) };
+        let outputs = [of("p_a", 0.1), of("p_c", 0.808), density, of("p_malignant", 0.5)];
+        let said: Vec<String> = values(&outputs, Language::En).iter().map(|(n, v)| format!("{n} {v}")).collect();
+        assert_eq!(said, ["density C: 80.8 %", "p malignant 50.0 %"]);
     }
 }
