@@ -92,11 +92,11 @@ const NAMES: &[(&str, &str)] = &[
 ];
 
 /// Implicit VR Little Endian, the default that every node must take (PS3.5 section 10.1).
-pub(super) const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
+pub(crate) const IMPLICIT_LITTLE: &str = "1.2.840.10008.1.2";
 /// Explicit VR Little Endian.
-pub(super) const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
+pub(crate) const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
 /// Explicit VR Big Endian, retired.
-pub(super) const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
+pub(crate) const EXPLICIT_BIG: &str = "1.2.840.10008.1.2.2";
 /// Deflated Explicit VR Little Endian.
 pub(super) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
 

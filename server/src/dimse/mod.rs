@@ -27,6 +27,7 @@ pub use classes::{storage_classes, transfer_syntaxes};
 pub use commitment::parse_event;
 pub use listen::{BindError, Outlets, Scp};
 pub use message::{Assembler, InvalidMessage, Step};
+pub(crate) use negotiate::own_variables;
 pub use notice::Notice;
 pub use wire::{Fragment, Incoming, WireError, parse};
 

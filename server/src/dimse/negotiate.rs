@@ -102,7 +102,7 @@ pub(super) fn negotiate(
 }
 
 /// What we say of ourselves.
-pub(super) fn own_variables(pdu_bytes_max: u32) -> Vec<UserVariableItem> {
+pub(crate) fn own_variables(pdu_bytes_max: u32) -> Vec<UserVariableItem> {
     vec![
         UserVariableItem::MaxLength(pdu_bytes_max),
         UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS_UID.to_owned()),

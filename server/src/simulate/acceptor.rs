@@ -8,9 +8,12 @@ use dicom_ul::pdu::{
     UserVariableItem, read_pdu,
 };
 
-use crate::dimse::scu::association::{Context, IMPLEMENTATION_CLASS, IMPLICIT, implementation_version};
+use uvid_datasets::dicom;
+
+use crate::dimse::scu::association::{Context, IMPLICIT};
 use crate::dimse::scu::wire::{PDU_BYTES, Wire, WireError};
 use crate::dimse::scu::{commitment, query, retrieve};
+use crate::dimse::{classes, own_variables};
 
 /// For a peer to ask for an association.
 const REQUEST: Duration = Duration::from_secs(15);
@@ -18,7 +21,7 @@ const REQUEST: Duration = Duration::from_secs(15);
 const STORAGE: &str = "1.2.840.10008.5.1.4.1.1.";
 /// Services that are not storage.
 const SERVICES: &[&str] =
-    &["1.2.840.10008.1.1", commitment::SOP_CLASS, query::STUDY_ROOT, query::WORKLIST, retrieve::GET, retrieve::MOVE];
+    &[classes::VERIFICATION, commitment::SOP_CLASS, query::STUDY_ROOT, query::WORKLIST, retrieve::GET, retrieve::MOVE];
 
 /// Reads the request for an association.
 pub(super) async fn requested(wire: &mut Wire) -> Result<AssociationRQ, WireError> {
@@ -53,7 +56,7 @@ pub(super) async fn accept(
         let known = service || asked.abstract_syntax.starts_with(STORAGE);
         let takes = |syntax: &&String| match service || only_implicit {
             true => **syntax == IMPLICIT,
-            false => retrieve::SYNTAXES.contains(&syntax.as_str()),
+            false => dicom::decoded_syntaxes().any(|uid| uid == syntax.as_str()),
         };
         let syntax = asked.transfer_syntaxes.iter().find(takes).cloned();
         let reason = match (&syntax, known) {
@@ -68,11 +71,7 @@ pub(super) async fn accept(
         let transfer_syntax = syntax.unwrap_or_else(|| IMPLICIT.to_owned());
         results.push(PresentationContextResult { id: asked.id, reason, transfer_syntax });
     }
-    let mut user_variables = vec![
-        UserVariableItem::MaxLength(PDU_BYTES),
-        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS.to_owned()),
-        UserVariableItem::ImplementationVersionName(implementation_version()),
-    ];
+    let mut user_variables = own_variables(PDU_BYTES);
     for item in request.user_variables {
         match item {
             UserVariableItem::MaxLength(bytes) => wire.set_peer_pdu_bytes(bytes),

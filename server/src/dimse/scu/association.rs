@@ -13,16 +13,12 @@ use super::connect::{self, TlsFacts, connect, place};
 use super::wire::{Message, PDU_BYTES, Wire, WireError};
 use super::{Remote, ScuError};
 use crate::config::seconds;
+pub(crate) use crate::dimse::classes::IMPLICIT_LITTLE as IMPLICIT;
 use crate::dimse::command::{Command, element, field};
+use crate::dimse::negotiate::{APPLICATION_CONTEXT, own_variables};
 
-/// Application Context Name (PS3.7 annex A).
-const APPLICATION_CONTEXT: &str = "1.2.840.10008.3.1.1.1";
-/// Implementation Class UID (PS3.7 annex D.3.3.2) of this program.
-pub(crate) const IMPLEMENTATION_CLASS: &str = "2.25.312572788246942085438800601864110992124";
 /// Presentation contexts of one association: their IDs are odd and fit a byte.
 pub(crate) const CONTEXTS_MAX: usize = 128;
-/// Implicit VR Little Endian, which every node must take (PS3.5 section 10.1).
-pub(crate) const IMPLICIT: &str = "1.2.840.10008.1.2";
 
 /// What a context is for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -302,11 +298,7 @@ fn request(remote: &Remote, proposed: &[Proposed]) -> AssociationRQ {
         abstract_syntax: asked.sop_class.clone(),
         transfer_syntaxes: asked.syntaxes.clone(),
     });
-    let mut user_variables = vec![
-        UserVariableItem::MaxLength(PDU_BYTES),
-        UserVariableItem::ImplementationClassUID(IMPLEMENTATION_CLASS.to_owned()),
-        UserVariableItem::ImplementationVersionName(implementation_version()),
-    ];
+    let mut user_variables = own_variables(PDU_BYTES);
     let mut reversed: Vec<&str> = proposed.iter().filter(|p| p.reversed).map(|p| p.sop_class.as_str()).collect();
     reversed.sort_unstable();
     reversed.dedup();
@@ -321,9 +313,4 @@ fn request(remote: &Remote, proposed: &[Proposed]) -> AssociationRQ {
         presentation_contexts: contexts.collect(),
         user_variables,
     }
-}
-
-/// Implementation Version Name: at most 16 characters.
-pub(crate) fn implementation_version() -> String {
-    format!("UVID_{}", env!("CARGO_PKG_VERSION")).chars().take(16).collect()
 }

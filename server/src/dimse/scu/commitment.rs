@@ -11,12 +11,9 @@ use super::association::{Association, IMPLICIT, Proposed};
 use super::identifier::Identifier;
 use super::wire::Message;
 use super::{Commitment, Remote, ScuError, status_error};
+pub(crate) use crate::dimse::classes::{STORAGE_COMMITMENT as SOP_CLASS, STORAGE_COMMITMENT_INSTANCE as SOP_INSTANCE};
 use crate::dimse::command::{Command, element, field};
 
-/// Storage Commitment Push Model SOP Class.
-pub(crate) const SOP_CLASS: &str = "1.2.840.10008.1.20.1";
-/// Its well-known instance.
-pub(crate) const SOP_INSTANCE: &str = "1.2.840.10008.1.20.1.1";
 /// Objects of one report that are looked at; a batch of the outbox is smaller.
 const OBJECTS_MAX: usize = 100_000;
 

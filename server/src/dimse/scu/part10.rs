@@ -2,7 +2,7 @@
 
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
-use super::association::{IMPLEMENTATION_CLASS, implementation_version};
+use crate::dimse::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// The file: preamble, file meta information, the data set as it came.
 pub(crate) fn part10(class: &SopClassUid, instance: &SopInstanceUid, syntax: &str, data: &[u8]) -> Vec<u8> {
@@ -11,8 +11,8 @@ pub(crate) fn part10(class: &SopClassUid, instance: &SopInstanceUid, syntax: &st
     element(&mut meta, 0x02, b"UI", class.as_str());
     element(&mut meta, 0x03, b"UI", instance.as_str());
     element(&mut meta, 0x10, b"UI", syntax);
-    element(&mut meta, 0x12, b"UI", IMPLEMENTATION_CLASS);
-    element(&mut meta, 0x13, b"SH", &implementation_version());
+    element(&mut meta, 0x12, b"UI", IMPLEMENTATION_CLASS_UID);
+    element(&mut meta, 0x13, b"SH", IMPLEMENTATION_VERSION_NAME);
     let mut file = Vec::with_capacity(128 + 16 + meta.len() + data.len());
     file.resize(128, 0);
     file.extend(b"DICM\x02\x00\x00\x00UL\x04\x00");
@@ -49,6 +49,6 @@ mod tests {
         let meta = file.meta();
         assert_eq!(meta.transfer_syntax(), "1.2.840.10008.1.2");
         assert_eq!(meta.media_storage_sop_instance_uid(), "1.2.3");
-        assert_eq!(meta.implementation_version_name.as_deref(), Some(&*implementation_version()));
+        assert_eq!(meta.implementation_version_name.as_deref(), Some(IMPLEMENTATION_VERSION_NAME));
     }
 }

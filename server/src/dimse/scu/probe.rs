@@ -5,12 +5,11 @@ use std::time::{Duration, Instant};
 use super::association::{Association, Proposed};
 use super::connect::TlsFacts;
 use super::{Remote, ScuError, status_error};
+use crate::dimse::classes::{EXPLICIT_LITTLE, IMPLICIT_LITTLE, VERIFICATION};
 use crate::dimse::command::{Command, element, field};
 
-/// Verification SOP Class.
-pub(crate) const VERIFICATION: &str = "1.2.840.10008.1.1";
-/// Explicit and Implicit VR Little Endian: what our own objects come in.
-const PLAIN: &[&str] = &["1.2.840.10008.1.2.1", "1.2.840.10008.1.2"];
+/// What our own objects come in.
+const PLAIN: &[&str] = &[EXPLICIT_LITTLE, IMPLICIT_LITTLE];
 
 /// What a node said.
 #[derive(Debug, Clone)]

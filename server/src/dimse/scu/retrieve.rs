@@ -3,6 +3,7 @@
 //! Invariant: one object at a time is in memory; the response to it goes out when its taker has spoken.
 
 use dicom_dictionary_std::tags;
+use uvid_datasets::dicom::decoded_syntaxes;
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use super::association::{Association, CONTEXTS_MAX, IMPLICIT, Proposed};
@@ -11,6 +12,7 @@ use super::part10::part10;
 use super::query::cancel;
 use super::wire::Message;
 use super::{Remote, ScuError, place, status_error};
+use crate::dimse::classes::{EXPLICIT_BIG, EXPLICIT_LITTLE};
 use crate::dimse::command::{Command, element, field};
 
 /// Study Root Query/Retrieve Information Model – MOVE.
@@ -21,23 +23,11 @@ pub(crate) const GET: &str = "1.2.840.10008.5.1.4.1.2.2.3";
 const RESPONSE_BYTES_MAX: usize = 1 << 20;
 
 /// Transfer syntaxes of images that Uvid decodes, as the node should have them stored first.
-pub(crate) const SYNTAXES: &[&str] = &[
-    "1.2.840.10008.1.2.1",
-    "1.2.840.10008.1.2",
-    "1.2.840.10008.1.2.4.70",
-    "1.2.840.10008.1.2.4.90",
-    "1.2.840.10008.1.2.4.80",
-    "1.2.840.10008.1.2.4.57",
-    "1.2.840.10008.1.2.5",
-    "1.2.840.10008.1.2.4.91",
-    "1.2.840.10008.1.2.4.81",
-    "1.2.840.10008.1.2.4.50",
-    "1.2.840.10008.1.2.4.201",
-    "1.2.840.10008.1.2.4.202",
-    "1.2.840.10008.1.2.4.203",
-    "1.2.840.10008.1.2.1.99",
-    "1.2.840.10008.1.2.2",
-];
+fn syntaxes() -> Vec<&'static str> {
+    let mut syntaxes: Vec<_> = decoded_syntaxes().collect();
+    syntaxes.sort_by_key(|uid| (*uid != EXPLICIT_LITTLE, *uid == EXPLICIT_BIG));
+    syntaxes
+}
 
 /// As [`super::get`].
 pub(super) async fn get<F, Fut>(remote: &Remote, study: &str, classes: &[&str], take: F) -> Result<usize, ScuError>
@@ -63,13 +53,14 @@ where
 /// class.
 fn proposed(classes: &[&str]) -> Vec<Proposed> {
     let mut proposed = vec![Proposed::new(GET, &[IMPLICIT])];
-    if classes.len() * SYNTAXES.len() < CONTEXTS_MAX {
+    let syntaxes = syntaxes();
+    if classes.len() * syntaxes.len() < CONTEXTS_MAX {
         for class in classes {
             proposed
-                .extend(SYNTAXES.iter().map(|syntax| Proposed { reversed: true, ..Proposed::new(class, &[*syntax]) }));
+                .extend(syntaxes.iter().map(|syntax| Proposed { reversed: true, ..Proposed::new(class, &[*syntax]) }));
         }
     } else {
-        proposed.extend(classes.iter().map(|class| Proposed { reversed: true, ..Proposed::new(class, SYNTAXES) }));
+        proposed.extend(classes.iter().map(|class| Proposed { reversed: true, ..Proposed::new(class, &syntaxes) }));
     }
     proposed.truncate(CONTEXTS_MAX);
     proposed

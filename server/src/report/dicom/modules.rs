@@ -13,17 +13,10 @@ use uvid_datasets::dicom::{Code, Source, charset_for};
 use super::uids::uid;
 use super::{Context, ObjectError, ResultObject};
 use crate::config::ObjectKind;
-
-/// Implementation Class UID (0002,0012) of what this program writes.
-pub const IMPLEMENTATION_CLASS_UID: &str = "2.25.312572788246942085438800601864110992124";
+use crate::dimse::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
 /// Explicit VR Little Endian.
 const EXPLICIT_LITTLE: &str = "1.2.840.10008.1.2.1";
-
-/// Implementation Version Name (0002,0013): at most 16 characters.
-pub fn implementation_version() -> String {
-    format!("UVID_{}", env!("CARGO_PKG_VERSION")).chars().take(16).collect()
-}
 
 /// What an object is, apart from what it says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -111,7 +104,7 @@ pub fn finish(context: &Context<'_>, form: &Form, mut object: InMemDicomObject) 
         .media_storage_sop_instance_uid(&sop_instance)
         .transfer_syntax(EXPLICIT_LITTLE)
         .implementation_class_uid(IMPLEMENTATION_CLASS_UID)
-        .implementation_version_name(implementation_version())
+        .implementation_version_name(IMPLEMENTATION_VERSION_NAME)
         .build()
         .map_err(|error| failed(&error))?;
     let mut bytes = Vec::new();
