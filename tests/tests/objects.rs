@@ -544,14 +544,14 @@ fn pydicom_and_highdicom_read_the_same_numbers() {
 
 #[test]
 fn dcmjs_reads_the_same_numbers() {
-    let modules = std::env::var("TEST_PEERS_NODE_PATH").unwrap_or_default();
+    let modules = std::env::var("TEST_PEERS_NODE").unwrap_or_default();
     let node = |script: &str| {
         let mut command = Command::new("node");
         command.env("NODE_PATH", &modules).args(["-e", script]);
         command
     };
     if !node("require('dcmjs')").output().is_ok_and(|o| o.status.success()) {
-        return eprintln!("skipped: node has no dcmjs (npm install dcmjs; TEST_PEERS_NODE_PATH)");
+        return eprintln!("skipped: node has no dcmjs (npm install dcmjs; TEST_PEERS_NODE)");
     }
     holds(&read_by(|path| {
         let mut command = node(DCMJS);
