@@ -1,6 +1,6 @@
 //! DICOM nodes named on the command line: by their names in the configuration, or as HOST:PORT.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 
@@ -25,8 +25,9 @@ pub(super) struct Nodes {
     /// Of a node given as HOST:PORT: speak TLS to it.
     #[arg(long)]
     tls: bool,
-    /// With --tls: certificates of the authorities that its certificate must come from, PEM [default: the system's].
-    #[arg(long, value_name = "FILE", requires = "tls")]
+    /// With --tls, or a URL of https: certificates of the authorities that its certificate must come from, PEM [default:
+    /// the system's].
+    #[arg(long, value_name = "FILE")]
     ca: Option<PathBuf>,
     /// With --tls: the name on its certificate, if that is not HOST.
     #[arg(long, value_name = "NAME", requires = "tls")]
@@ -34,6 +35,11 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
+    /// Certificates of authorities, where they were given.
+    pub(super) fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
     /// The configuration that names nodes.
     pub(super) fn configuration(&self) -> anyhow::Result<Config> {
         let flags = Flags { config: self.config.clone(), set: self.set.clone(), ..Flags::default() };

@@ -67,9 +67,6 @@ pub struct Args {
     /// With a URL: the file whose first line is sent as the Authorization header.
     #[arg(long, value_name = "FILE")]
     authorization_file: Option<PathBuf>,
-    /// With a URL of https: certificates of the authorities that the server's must come from, PEM.
-    #[arg(long, value_name = "FILE")]
-    ca: Option<PathBuf>,
     #[command(flatten)]
     how: Nodes,
 }
@@ -107,7 +104,7 @@ struct Outcomes {
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let target = if args.to.starts_with("http://") || args.to.starts_with("https://") {
         anyhow::ensure!(!args.commit, "only a node commits (Storage Commitment); a URL does not");
-        Target::Web(Web::new(&args.to, args.authorization_file.as_deref(), args.ca.as_deref())?)
+        Target::Web(Web::new(&args.to, args.authorization_file.as_deref(), args.how.ca())?)
     } else {
         let config = args.how.configuration()?;
         Target::Node(Box::new(args.how.remote(&config, &args.to)?))

@@ -265,7 +265,9 @@ impl Taking<'_> {
         let header = &object.header;
         let digest: Digest = row.try_get::<String, _>("digest")?.parse()?;
         let bytes = u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0);
-        let there = self.store.objects().holds(&digest, bytes);
+        // What came before it in the same request gets its name when all of them are decided on.
+        let incoming = self.files.iter().any(|(_, kept)| *kept == digest);
+        let there = incoming || self.store.objects().holds(&digest, bytes);
         if digest == object.digest {
             // What the disk has lost since, a resend restores.
             if !there {

@@ -280,9 +280,9 @@ async fn text_is_read_by_the_rule_for_its_sender() {
     let [study, series, instance, _] = uids(&file);
     let name = json!({ "Alphabetic": "Ђорђевић^Џана" });
     let found = || async { values(&server.get("/dicom-web/studies").await, "00100010") };
-    assert_eq!(found().await, [name.clone()]);
+    assert_eq!(found().await, std::slice::from_ref(&name));
     let path = format!("/dicom-web/studies/{study}/series/{series}/instances/{instance}/metadata");
-    assert_eq!(values(&server.get(&path).await, "00100010"), [name.clone()]);
+    assert_eq!(values(&server.get(&path).await, "00100010"), std::slice::from_ref(&name));
     let database = SqliteConnectOptions::new().filename(server.folder.path().join("data/uvid.sqlite"));
     let pool = SqlitePool::connect_with(database).await.unwrap();
     for statement in ["DELETE FROM instance_index", "DELETE FROM series_index", "DELETE FROM study_index"] {

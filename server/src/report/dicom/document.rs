@@ -66,8 +66,8 @@ fn shortened(text: &str, characters: usize) -> Option<&str> {
         matches!(c, ',' | ';' | ':' | '.') && text.get(at + c.len_utf8()..).is_some_and(|rest| rest.starts_with(' '))
     });
     let ends = ends.map(|(at, _)| at).chain([text.len()]);
-    let prefixes = ends.filter_map(|end| text.get(..end));
-    prefixes.filter(|prefix| !prefix.is_empty() && prefix.chars().count() <= characters).last()
+    let mut prefixes = ends.filter_map(|end| text.get(..end));
+    prefixes.rfind(|prefix| !prefix.is_empty() && prefix.chars().count() <= characters)
 }
 
 /// Outputs that are numbers of the model, as NUM: no categories, and no ratios of the literature. No two have one
