@@ -185,7 +185,7 @@ fn what_goes_wrong_is_said_with_what_to_do() {
     check(&["echo", "pacs"], 1, "neither a node of the configuration");
     check(&["echo"], 1, "the configuration has no nodes");
     check(&["send", exam.to_str().unwrap(), "--to", &nobody], 1, "nothing listens there");
-    check(&["send", exam.to_str().unwrap(), "--to", "https://pacs/dicom-web"], 1, "not there yet");
+    check(&["send", exam.to_str().unwrap(), "--to", "https://pacs/dicom-web"], 1, "look at url, ca and the network");
     let refusing = Pacs::start(&["--refuse-rate", "1"]);
     check(&["send", exam.to_str().unwrap(), "--to", &refusing.address], 1, "status A700H");
     let flaky = Pacs::start(&["--drop-rate", "0.5", "--seed", "1"]);
