@@ -425,7 +425,7 @@ ae.start_server(("127.0.0.1", int(sys.argv[1])), evt_handlers=[(evt.EVT_C_STORE,
     assert_eq!(send.status.code(), Some(0), "{}{}", stdout(&send), stderr(&send));
     assert!(stdout(&send).contains("4 of 4 kept by commitment"), "{}", stdout(&send));
     let asked = [(sent[0].sop_class.clone(), "1.2.3.4".parse().expect("a UID"))];
-    let report = block_on(scu::request_commitment(&remote("KEEPER", port), "2.25.9", &asked));
+    let report = block_on(scu::request_commitment(&remote("KEEPER", port), "2.25.9", &asked, Duration::from_secs(30)));
     let failed = report.expect("asked").expect("a report").failed;
     assert_eq!(failed, [("1.2.3.4".parse().expect("a UID"), 0x0112)]);
 }

@@ -17,6 +17,7 @@ use walkdir::WalkDir;
 use super::Ended;
 use super::progress::bar;
 use super::remotes::Nodes;
+use crate::config::seconds;
 use crate::dicomweb::client::{self, Web};
 use crate::dimse::scu::storage::{Kind, Storing};
 use crate::dimse::scu::{Remote, ScuError, ToStore, request_commitment};
@@ -291,7 +292,8 @@ fn say(outcomes: &Outcomes, count: usize, took: Duration) -> anyhow::Result<bool
 /// Asks for commitment; whether everything is kept.
 async fn commit(remote: &Remote, taken: Vec<(SopClassUid, SopInstanceUid)>) -> anyhow::Result<bool> {
     let objects: Vec<_> = taken.into_iter().collect::<BTreeSet<_>>().into_iter().collect();
-    let asked = request_commitment(remote, &transaction(&objects), &objects).await;
+    let asked =
+        request_commitment(remote, &transaction(&objects), &objects, seconds(remote.node.answer_seconds_max)).await;
     let report = asked.map_err(|error| anyhow::anyhow!(error.explained()))?;
     let out = &mut std::io::stdout().lock();
     let Some(report) = report else {

@@ -21,7 +21,7 @@ settings! {
         ae_title: String = "UVID".to_owned();
         /// Whether an association must call this node by that name.
         check_called_ae_title: bool = true;
-        /// Whether senders that no entry of `senders` names may send.
+        /// Whether senders that no entry of `senders` names, nor any of `nodes`, may send.
         unknown_senders: bool = true;
         /// Transfer syntaxes in order of preference, by UID; those that are not named come last, and images may arrive in
         /// any that Uvid decodes. Empty: compressed as the sender has it, first come.
@@ -380,6 +380,13 @@ pub(super) fn check(config: &super::Config) -> Result<(), (&'static str, String)
         node_exists("destinations", &destination.node)?;
         if destination.node.is_some() == destination.url.is_some() {
             return Err(("destinations", format!("{:?} needs a node or a url, one of them", destination.name)));
+        }
+        let made = &config.results.objects;
+        if destination.objects.contains(&ObjectKind::Pdf) && !made.contains(&ObjectKind::Pdf) {
+            return Err((
+                "destinations",
+                format!("{:?} wants pdf, which results.objects does not make", destination.name),
+            ));
         }
         if destination.commitment && destination.node.is_none() {
             return Err(("destinations", format!("{:?}: only a node commits", destination.name)));

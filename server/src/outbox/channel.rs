@@ -1,12 +1,17 @@
 //! How objects get to a destination.
 
 use std::future::Future;
+use std::time::Duration;
 
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use crate::config::{Config, Destination};
 use crate::dicomweb::client::{self, StowFailure, Web, WebError};
 use crate::dimse::scu::{self, Commitment, Remote, ScuError, ToStore};
+
+/// How long the association of a request to commit stays open for its answer. Most nodes answer on one of their own, and
+/// nothing else goes to the destination meanwhile.
+const COMMITMENT_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How objects get to a destination.
 pub trait Deliver: Send + Sync + 'static {
@@ -80,7 +85,7 @@ impl Deliver for Channel {
         objects: &[(SopClassUid, SopInstanceUid)],
     ) -> Result<Option<Commitment>, ScuError> {
         match self {
-            Self::Node(remote) => scu::request_commitment(remote, transaction, objects).await,
+            Self::Node(remote) => scu::request_commitment(remote, transaction, objects, COMMITMENT_PATIENCE).await,
             // `config` refuses such a destination.
             Self::Web(_) => Err(ScuError::NoContext("Storage Commitment over the web".to_owned())),
         }

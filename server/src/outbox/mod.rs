@@ -23,7 +23,7 @@
 //! other. A task sleeps until something is due or has changed.
 //!
 //! ```text
-//! INFO uvid_server::outbox: sent destination="pacs" objects=4 refused=0 not_now=0
+//! INFO uvid_server::outbox: delivery destination="pacs" sent=4 refused=0 not_now=0
 //! WARN uvid_server::outbox: the destination cannot be reached destination="pacs" problem="..." seconds=5.0
 //! ```
 
@@ -267,7 +267,7 @@ impl<D: Deliver> Courier<D> {
             };
             counter!(names::SENT, "destination" => destination.clone(), "result" => result).increment(1);
         }
-        info!(destination, objects = said.len(), refused, not_now, "sent");
+        info!(destination, sent = said.len() - refused - not_now, refused, not_now, "delivery");
     }
 }
 

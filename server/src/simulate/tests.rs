@@ -81,11 +81,16 @@ async fn what_is_stored_is_committed_found_and_given_back() {
     let stored = scu::store(&remote, &objects).await.expect("an association");
     assert_eq!(stored, vec![Ok(0); 4]);
 
-    let report = scu::request_commitment(&remote, "2.25.1", &references(&objects)).await.expect("asked");
+    let report = scu::request_commitment(&remote, "2.25.1", &references(&objects), std::time::Duration::from_secs(20))
+        .await
+        .expect("asked");
     let report = report.expect("a report on the same association");
     assert_eq!((report.transaction.as_str(), report.committed.len(), report.failed.len()), ("2.25.1", 4, 0));
     let nobody = vec![(objects[0].sop_class.clone(), "1.2.3".parse().expect("a UID"))];
-    let report = scu::request_commitment(&remote, "2.25.2", &nobody).await.expect("asked").expect("a report");
+    let report = scu::request_commitment(&remote, "2.25.2", &nobody, std::time::Duration::from_secs(20))
+        .await
+        .expect("asked")
+        .expect("a report");
     assert_eq!(report.failed, [("1.2.3".parse().expect("a UID"), 0x0112)]);
 
     let study = study(&objects[0]);
@@ -222,12 +227,15 @@ async fn commitment_may_fail_or_never_come() {
     let objects = exam(6);
     let failing = start(Misbehaviour { commit_fail_rate: 1.0, ..Misbehaviour::default() }, Vec::new(), None).await;
     assert_eq!(scu::store(&failing, &objects).await.expect("an association"), vec![Ok(0); 4]);
-    let report = scu::request_commitment(&failing, "2.25.3", &references(&objects)).await.expect("asked");
+    let report = scu::request_commitment(&failing, "2.25.3", &references(&objects), std::time::Duration::from_secs(20))
+        .await
+        .expect("asked");
     assert_eq!(report.map(|report| (report.committed.len(), report.failed.len())), Some((0, 4)));
 
     let mut never = start(Misbehaviour { no_commit: true, ..Misbehaviour::default() }, Vec::new(), None).await;
     never.node.answer_seconds_max = 0.3;
-    let report = scu::request_commitment(&never, "2.25.4", &references(&objects)).await;
+    let report =
+        scu::request_commitment(&never, "2.25.4", &references(&objects), std::time::Duration::from_secs(20)).await;
     assert_eq!(report, Ok(None));
 }
 

@@ -13,6 +13,8 @@ use crate::config::{Charset, Config, Network, Sender, seconds};
 pub struct Rules {
     senders: Vec<(Sender, Vec<Network>)>,
     unknown_senders: bool,
+    /// AE titles of the nodes that we talk to: they may answer, as with storage commitment.
+    nodes: Vec<String>,
     everybody: Patience,
 }
 
@@ -38,6 +40,7 @@ impl Rules {
         Self {
             senders: config.senders.iter().map(|sender| (sender.clone(), networks(sender))).collect(),
             unknown_senders: config.dimse.unknown_senders,
+            nodes: config.nodes.iter().map(|node| node.ae_title.clone()).collect(),
             everybody: Patience {
                 four_views: config.jobs.four_views,
                 quiet: seconds(config.jobs.quiet_seconds),
@@ -50,7 +53,8 @@ impl Rules {
     pub fn rule(&self, origin: &Origin) -> Rule {
         let Some((sender, _)) = self.senders.iter().find(|(sender, networks)| matches(sender, networks, origin)) else {
             // `dimse.unknown_senders` is about AE titles; HTTP has none.
-            let accept = self.unknown_senders || origin.ae_title.is_none();
+            let known = |title: &String| self.nodes.contains(title);
+            let accept = self.unknown_senders || origin.ae_title.as_ref().is_none_or(known);
             return Rule { name: None, accept, charset: None, urgent: false, patience: self.everybody };
         };
         let everybody = self.everybody;
@@ -98,7 +102,8 @@ mod tests {
             Sender { quiet_seconds: Some(60.0), ..sender("MAMMO1 elsewhere", &["MAMMO1"], &[]) },
             Sender { accept: false, ..sender("cellar", &[], &["10.0.9.0/24"]) },
         ];
-        let mut config = Config { senders, ..Config::default() };
+        let nodes = vec![crate::config::Node { ae_title: "PACS".to_owned(), ..crate::config::Node::default() }];
+        let mut config = Config { senders, nodes, ..Config::default() };
         config.dimse.unknown_senders = false;
         let rules = Rules::of(&config);
         let check = |title: Option<&str>, address: Option<&str>, name: Option<&str>, accept: bool| {
@@ -113,6 +118,9 @@ mod tests {
         check(Some("OTHER"), Some("10.0.9.1"), Some("cellar"), false);
         check(None, Some("::ffff:10.0.9.1"), Some("cellar"), false);
         check(Some("OTHER"), Some("10.0.2.7"), None, false);
+        // A node of ours may answer, unless it sits where nobody may.
+        check(Some("PACS"), Some("10.0.2.7"), None, true);
+        check(Some("PACS"), Some("10.0.9.1"), Some("cellar"), false);
         check(None, Some("10.0.1.7"), None, true);
         check(None, None, None, true);
         assert_eq!(rules.quiet_max(), Duration::from_secs(60));

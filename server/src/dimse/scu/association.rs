@@ -117,11 +117,6 @@ impl Association {
         Ok(association)
     }
 
-    /// For the node to answer a request.
-    pub(crate) fn answer(&self) -> Duration {
-        self.answer
-    }
-
     /// The accepted contexts.
     pub(crate) fn contexts(&self) -> &[Context] {
         &self.contexts

@@ -2,6 +2,8 @@
 //!
 //! Invariant: a report counts only if it names the transaction; what it says nothing of is neither kept nor lost.
 
+use std::time::Duration;
+
 use dicom_dictionary_std::tags;
 use tokio::time::timeout;
 use uvid_datasets::dicom::{Limits, ReadError, read_attributes, read_items};
@@ -81,6 +83,7 @@ pub(super) async fn request(
     remote: &Remote,
     transaction: &str,
     objects: &[(SopClassUid, SopInstanceUid)],
+    patience: Duration,
 ) -> Result<Option<Commitment>, ScuError> {
     let proposed = [Proposed::new(SOP_CLASS, &[IMPLICIT])];
     let (mut association, context) = Association::service(remote, &proposed, "Storage Commitment").await?;
@@ -90,7 +93,7 @@ pub(super) async fn request(
             association.release().await;
             Ok(Some(commitment))
         }
-        Ok(None) => Ok(wait(association, transaction).await),
+        Ok(None) => Ok(wait(association, transaction, patience).await),
         Err(error) => {
             association.abort().await;
             Err(error)
@@ -128,8 +131,8 @@ async fn ask(
 }
 
 /// Waits for the report on the association that the request went over. Whatever ends it means: not here.
-async fn wait(mut association: Association, transaction: &str) -> Option<Commitment> {
-    let report = timeout(association.answer(), listen(&mut association, transaction)).await;
+async fn wait(mut association: Association, transaction: &str, patience: Duration) -> Option<Commitment> {
+    let report = timeout(patience, listen(&mut association, transaction)).await;
     association.release().await;
     report.ok()?.ok()
 }

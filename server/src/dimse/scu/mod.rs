@@ -26,6 +26,8 @@ pub use connect::TlsFacts;
 pub(crate) use connect::place;
 pub use probe::{Probe, probe};
 
+use std::time::Duration;
+
 use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use super::command::{Command, element};
@@ -151,8 +153,8 @@ pub struct Commitment {
     pub failed: Vec<(SopInstanceUid, u16)>,
 }
 
-/// Asks the node to commit to objects (PS3.4 annex J, N-ACTION). The answer may come on this association, and is then
-/// returned; else it comes on one that the node opens to us.
+/// Asks the node to commit to objects (PS3.4 annex J, N-ACTION). The answer may come on this association within
+/// `patience`, and is then returned; else it comes on one that the node opens to us.
 ///
 /// # Errors
 ///
@@ -161,8 +163,9 @@ pub async fn request_commitment(
     remote: &Remote,
     transaction: &str,
     objects: &[(SopClassUid, SopInstanceUid)],
+    patience: Duration,
 ) -> Result<Option<Commitment>, ScuError> {
-    commitment::request(remote, transaction, objects).await
+    commitment::request(remote, transaction, objects, patience).await
 }
 
 /// A query's key or an answer's value: an attribute with text, in Unicode.
@@ -241,7 +244,7 @@ mod tests {
         fn send<T: Send>(_: T) {}
         send(echo(remote));
         send(store(remote, &[]));
-        send(request_commitment(remote, "", &[]));
+        send(request_commitment(remote, "", &[], Duration::ZERO));
         send(find(remote, "STUDY", &[], 1));
         send(worklist_priorities(remote, ""));
         send(get(remote, "", &[], async |_| Some(0)));

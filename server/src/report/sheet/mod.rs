@@ -95,6 +95,15 @@ pub fn draw(context: &Context<'_>, images: &[(Slot, &Mammogram)]) -> Picture {
     Picture { width, height, rgb }
 }
 
+/// What the package says of itself, in two lines at most. A clause is there whole or not at all: cut off, "not a cancer
+/// detector" would say something else. The last ones, which limit, come before the first.
+fn summary_lines(summary: &str, room: usize) -> Vec<String> {
+    let clauses: Vec<&str> = summary.split("; ").collect();
+    let tails = (0..clauses.len()).filter_map(|from| clauses.get(from..)).map(|tail| tail.join("; "));
+    let mut lines = tails.map(|tail| canvas::wrapped(&tail, SMALL, room));
+    lines.find(|lines| lines.len() <= 2).unwrap_or_default()
+}
+
 struct Sheet<'a> {
     canvas: Canvas,
     report: &'a Report,
@@ -124,10 +133,13 @@ impl<'a> Sheet<'a> {
         self.canvas.frame(Rect { left, top: 16, width: wide, height: 40 }, AMBER);
         self.canvas.text((left + 16, 28), WIDTH, TEXT, AMBER, &notice);
         self.legend(74);
-        let above = format!("Uvid - {}: {}", self.say(Phrase::Result), self.manifest.summary);
+        let above = format!("Uvid - {}", self.say(Phrase::Result));
         let room = left - 2 * MARGIN;
-        self.canvas.text((MARGIN, 20), left, canvas::fitting(&above, SMALL, room), WHITE, &above);
-        self.canvas.text((MARGIN, 50), MARGIN + room, canvas::fitting(&title, TITLE, room), WHITE, &title);
+        self.canvas.text((MARGIN, 14), MARGIN + room, SMALL, GREY, &above);
+        self.canvas.text((MARGIN, 32), MARGIN + room, canvas::fitting(&title, TITLE, room), WHITE, &title);
+        for (row, line) in summary_lines(&self.manifest.summary, room).iter().enumerate() {
+            self.canvas.text((MARGIN, 68 + 17 * row), MARGIN + room, SMALL, WHITE, line);
+        }
         self.canvas.fill(Rect { left: 0, top: HEAD - 1, width: WIDTH, height: 1 }, RULE);
     }
 
@@ -273,4 +285,20 @@ impl<'a> Sheet<'a> {
 /// The heat map that the sheet shows of an image: the first that the package draws.
 fn map(scores: &ImageScores) -> Option<&Heatmap> {
     scores.heatmaps.first()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_clause_of_the_summary_is_there_whole_or_not_at_all() {
+        let summary = "Breast density, BI-RADS A to D, from any standard view; not a cancer detector";
+        assert_eq!(summary_lines(summary, 900).join(" "), summary);
+        for room in 0..1000 {
+            let shown = summary_lines(summary, room).join(" ");
+            let whole = ["", "not a cancer detector", summary].contains(&shown.as_str());
+            assert!(whole, "{room}: {shown}");
+        }
+    }
 }
