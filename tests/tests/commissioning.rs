@@ -15,7 +15,7 @@ use uvid_datasets::dicom::{self, Limits};
 use uvid_server::config::{DimseTls, Node};
 use uvid_server::dimse::scu::{self, Remote, ScuError, ToStore};
 
-use super::support::{installed, small_exam, stderr, stdout, uvid, write};
+use super::support::{installed, python_with, small_exam, stderr, stdout, uvid, write};
 
 /// A program that runs until the test is over.
 struct Running(Child);
@@ -372,12 +372,7 @@ fn dcmtks_worklist_says_how_urgent_an_order_is() {
 
 #[test]
 fn pynetdicom_commits() {
-    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import pynetdicom"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {python} has no pynetdicom (pip install pynetdicom; TEST_PEERS_PYTHON)");
-        return;
-    }
+    let Some(python) = python_with("pynetdicom") else { return };
     let script = r#"
 import sys, threading, time
 from pydicom.dataset import Dataset

@@ -9,7 +9,7 @@ use uvid_datasets::phantom::{self, PhantomFile, PhantomPatient, Spec, TransferSy
 use uvid_server::dicomweb::client::{StowFailure, Web, WebError, qido_studies, stow, wado_study};
 use uvid_server::dimse::scu::ToStore;
 
-use super::support::{Server, installed, write};
+use super::support::{Server, installed, python_with, write};
 
 /// An exam whose files are compressed and whose patient has a Serbian name.
 fn serbian_exam(seed: u64) -> Vec<PhantomFile> {
@@ -24,12 +24,7 @@ fn serbian_exam(seed: u64) -> Vec<PhantomFile> {
 
 #[test]
 fn dicomweb_client_searches_and_retrieves() {
-    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import dicomweb_client, pydicom"]).output();
-    if !has.is_ok_and(|o| o.status.success()) {
-        eprintln!("skipped: {python} has no dicomweb-client (pip install dicomweb-client; TEST_PEERS_PYTHON)");
-        return;
-    }
+    let Some(python) = python_with("dicomweb_client, pydicom") else { return };
     let folder = tempfile::tempdir().unwrap();
     let (exam, files) = (folder.path().join("exam"), serbian_exam(401));
     write(&exam, &files);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::support::{installed, score, small_exam, uvid, write};
+use super::support::{installed, python_with, score, small_exam, uvid, write};
 
 /// How long anything may take before a test gives up.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -164,20 +164,9 @@ fn storescu_sends_over_tls_with_certificates_on_both_sides() {
     assert!(!anonymous.expect("it starts").status.success());
 }
 
-/// The Python with pynetdicom, if there is one.
-fn python() -> Option<String> {
-    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import pynetdicom, pydicom"]).output();
-    if !has.is_ok_and(|output| output.status.success()) {
-        eprintln!("skipped: {python} has no pynetdicom (pip install pynetdicom; TEST_PEERS_PYTHON)");
-        return None;
-    }
-    Some(python)
-}
-
 #[test]
 fn pynetdicom_stores_and_is_told_what_is_kept() {
-    let Some(python) = python() else { return };
+    let Some(python) = python_with("pynetdicom, pydicom") else { return };
     let folder = tempfile::tempdir().expect("folder");
     // Free a moment ago; the node must know it before the peer listens on it.
     let free = std::net::TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a port");

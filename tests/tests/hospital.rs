@@ -9,7 +9,7 @@ use serde_json::Value;
 use uvid_datasets::phantom::{self, PhantomFile, Spec, TransferSyntax};
 
 use super::orthanc::{Orthanc, free_port};
-use super::support::{Server, installed, shared, small_exam, write};
+use super::support::{Server, installed, python_with, shared, small_exam, write};
 
 /// For all results to reach the PACS, kills and back-off included.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -132,13 +132,7 @@ fn sender(name: &str, port: u16, files: &[PathBuf]) -> Option<Command> {
             command
         }
         "pynetdicom" => {
-            let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-            let has = Command::new(&python).args(["-c", "import pynetdicom"]).output();
-            if !has.is_ok_and(|output| output.status.success()) {
-                eprintln!("skipped: {python} has no pynetdicom (pip install pynetdicom; TEST_PEERS_PYTHON)");
-                return None;
-            }
-            let mut command = Command::new(python);
+            let mut command = Command::new(python_with("pynetdicom")?);
             command.arg(scripts.join("pynetdicom_send.py")).args(["127.0.0.1", &port.to_string(), "UVID"]);
             command
         }

@@ -18,6 +18,8 @@ use uvid_server::pipeline::{Stages, Unreadable};
 use uvid_server::report::Report;
 use uvid_server::report::dicom::{Making, ResultObject, objects};
 
+use super::support::python_with;
+
 const PIXELMED: &str = "/usr/share/java/pixelmed.jar";
 
 fn package() -> PackageId {
@@ -530,11 +532,7 @@ fn code_of(name: &str) -> &str {
 
 #[test]
 fn pydicom_and_highdicom_read_the_same_numbers() {
-    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-    let there = Command::new(&python).args(["-c", "import pydicom, highdicom"]).output();
-    if !there.is_ok_and(|o| o.status.success()) {
-        return eprintln!("skipped: {python} has no highdicom (pip install highdicom; TEST_PEERS_PYTHON)");
-    }
+    let Some(python) = python_with("pydicom, highdicom") else { return };
     let all = read_by(|path| {
         let mut command = Command::new(&python);
         command.args(["-c", PYDICOM]).arg(path);

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::support::{Server, installed, output, small_exam, timeless, write};
+use super::support::{Server, installed, output, python_with, small_exam, timeless, write};
 
 #[test]
 fn curl_stores_an_exam_and_reads_the_score() {
@@ -47,12 +47,7 @@ fn curl_stores_an_exam_and_reads_the_score() {
 
 #[test]
 fn dicomweb_client_stores_an_exam() {
-    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
-    let has = Command::new(&python).args(["-c", "import dicomweb_client, pydicom"]).output();
-    if !has.is_ok_and(|o| o.status.success()) {
-        eprintln!("skipped: {python} has no dicomweb-client (pip install dicomweb-client; TEST_PEERS_PYTHON)");
-        return;
-    }
+    let Some(python) = python_with("dicomweb_client, pydicom") else { return };
     let folder = tempfile::tempdir().unwrap();
     let exam = folder.path().join("exam");
     write(&exam, &small_exam(22));

@@ -64,6 +64,17 @@ pub(crate) fn installed(program: &str) -> bool {
     found
 }
 
+/// The Python that has these modules (`TEST_PEERS_PYTHON`, else `python3`); says so if it has not.
+pub(crate) fn python_with(modules: &str) -> Option<String> {
+    let python = std::env::var("TEST_PEERS_PYTHON").unwrap_or_else(|_| "python3".into());
+    let has = Command::new(&python).args(["-c", &format!("import {modules}")]).output();
+    if !has.is_ok_and(|output| output.status.success()) {
+        eprintln!("skipped: {python} has not all of {modules} (pip install; TEST_PEERS_PYTHON)");
+        return None;
+    }
+    Some(python)
+}
+
 /// A small exam, quick to make and to score.
 pub(crate) fn small_exam(seed: u64) -> Vec<PhantomFile> {
     phantom::exam(&Spec::small(seed)).expect("phantom")

@@ -17,6 +17,7 @@ mod listen;
 mod message;
 mod negotiate;
 mod notice;
+pub(crate) mod part10;
 mod report;
 pub mod scu;
 mod storage;

@@ -21,7 +21,7 @@ use super::classes::Service;
 use super::command::{Command, element};
 use super::listen::Shared;
 use super::negotiate::Context;
-use super::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
+use super::part10::meta;
 use crate::config::Charset;
 use crate::metrics as names;
 use crate::store::{Accepted, Door, Kept, Origin, Refusal, Refused, StoreError, Upload, accept_all};
@@ -129,7 +129,7 @@ async fn open(command: &Command, context: &Context, peer: &Peer, shared: &Shared
         return Err(Answer::new(0xA700, "too many studies wait to be scored"));
     }
     let mut upload = shared.store.objects().begin().await.map_err(|error| failed(&error))?;
-    let meta = meta(&context.sop_class, instance.as_str(), &context.transfer_syntax, &peer.ae_title);
+    let meta = meta(&context.sop_class, instance.as_str(), &context.transfer_syntax, Some(&peer.ae_title));
     upload.write(&meta).await.map_err(|error| failed(&error))?;
     let pixels = match context.service {
         Service::Image => PixelsSeen::new(&context.transfer_syntax),
@@ -148,41 +148,6 @@ fn room(shared: &Shared) -> Result<(), Answer> {
         Ok(false) => Err(Answer::new(0xA700, "the disk is nearly full")),
         Err(error) => Err(failed(&error)),
     }
-}
-
-/// Preamble and file meta information (PS3.10 section 7.1).
-fn meta(sop_class: &str, sop_instance: &str, transfer_syntax: &str, ae_title: &str) -> Vec<u8> {
-    let element = |number: u16, vr: &[u8; 2], value: &[u8], pad: u8| {
-        let mut value = value.to_vec();
-        if value.len() % 2 == 1 {
-            value.push(pad);
-        }
-        let mut bytes = vec![2, 0];
-        bytes.extend(number.to_le_bytes());
-        bytes.extend(vr);
-        // All values here are shorter than 65536 bytes: UIDs and names.
-        let length = value.len() as u32;
-        if vr == b"OB" {
-            bytes.extend([0, 0]);
-            bytes.extend(length.to_le_bytes());
-        } else {
-            bytes.extend((length as u16).to_le_bytes());
-        }
-        bytes.extend(value);
-        bytes
-    };
-    let group = [
-        element(0x0001, b"OB", &[0, 1], 0),
-        element(0x0002, b"UI", sop_class.as_bytes(), 0),
-        element(0x0003, b"UI", sop_instance.as_bytes(), 0),
-        element(0x0010, b"UI", transfer_syntax.as_bytes(), 0),
-        element(0x0012, b"UI", IMPLEMENTATION_CLASS_UID.as_bytes(), 0),
-        element(0x0013, b"SH", IMPLEMENTATION_VERSION_NAME.as_bytes(), b' '),
-        element(0x0016, b"AE", ae_title.as_bytes(), b' '),
-    ]
-    .concat();
-    let length = element(0x0000, b"UL", &(group.len() as u32).to_le_bytes(), 0);
-    [&[0; 128], b"DICM".as_slice(), &length, &group].concat()
 }
 
 async fn store(
@@ -320,7 +285,7 @@ mod tests {
 
     #[test]
     fn file_meta_information_is_the_same_for_the_same() {
-        let meta = || meta("1.2.840.10008.5.1.4.1.1.1.2", "1.2.3", "1.2.840.10008.1.2.1", "MODALITY");
+        let meta = || meta("1.2.840.10008.5.1.4.1.1.1.2", "1.2.3", "1.2.840.10008.1.2.1", Some("MODALITY"));
         assert_eq!(meta(), meta());
         assert_eq!(meta().len() % 2, 0);
         let length = u32::from_le_bytes(meta()[140..144].try_into().unwrap()) as usize;

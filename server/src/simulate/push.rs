@@ -16,8 +16,8 @@ use uvid_datasets::dicom::{self, Limits};
 
 use super::event::{hex, tell};
 use super::mischief::Mischief;
+use crate::dimse::part10::part10;
 use crate::dimse::scu::association::IMPLICIT;
-use crate::dimse::scu::part10::part10;
 use crate::dimse::scu::storage::{Storing, kind};
 use crate::dimse::scu::{Remote, ScuError, ToStore};
 

@@ -13,7 +13,6 @@ mod certificate;
 pub(crate) mod commitment;
 mod connect;
 pub(crate) mod identifier;
-pub(crate) mod part10;
 mod probe;
 pub(crate) mod query;
 pub(crate) mod retrieve;

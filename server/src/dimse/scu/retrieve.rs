@@ -8,12 +8,12 @@ use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use super::association::{Association, CONTEXTS_MAX, IMPLICIT, Proposed};
 use super::identifier::Identifier;
-use super::part10::part10;
 use super::query::cancel;
 use super::wire::Message;
 use super::{Remote, ScuError, place, status_error};
 use crate::dimse::classes::{EXPLICIT_BIG, EXPLICIT_LITTLE};
 use crate::dimse::command::{Command, element, field};
+use crate::dimse::part10::part10;
 
 /// Study Root Query/Retrieve Information Model – MOVE.
 pub(crate) const MOVE: &str = "1.2.840.10008.5.1.4.1.2.2.2";

@@ -4,22 +4,28 @@ use uvid_exam::{SopClassUid, SopInstanceUid};
 
 use crate::dimse::{IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME};
 
-/// The file: preamble, file meta information, the data set as it came.
-pub(crate) fn part10(class: &SopClassUid, instance: &SopInstanceUid, syntax: &str, data: &[u8]) -> Vec<u8> {
+/// Preamble and file meta information. `source` is Source Application Entity Title (0002,0016), where it is said.
+pub(crate) fn meta(class: &str, instance: &str, syntax: &str, source: Option<&str>) -> Vec<u8> {
     let mut meta = Vec::new();
     meta.extend(b"\x02\x00\x01\x00OB\x00\x00\x02\x00\x00\x00\x00\x01");
-    element(&mut meta, 0x02, b"UI", class.as_str());
-    element(&mut meta, 0x03, b"UI", instance.as_str());
+    element(&mut meta, 0x02, b"UI", class);
+    element(&mut meta, 0x03, b"UI", instance);
     element(&mut meta, 0x10, b"UI", syntax);
     element(&mut meta, 0x12, b"UI", IMPLEMENTATION_CLASS_UID);
     element(&mut meta, 0x13, b"SH", IMPLEMENTATION_VERSION_NAME);
-    let mut file = Vec::with_capacity(128 + 16 + meta.len() + data.len());
-    file.resize(128, 0);
+    if let Some(source) = source {
+        element(&mut meta, 0x16, b"AE", source);
+    }
+    let mut file = vec![0; 128];
     file.extend(b"DICM\x02\x00\x00\x00UL\x04\x00");
     file.extend(u32::try_from(meta.len()).unwrap_or(0).to_le_bytes());
     file.extend(meta);
-    file.extend_from_slice(data);
     file
+}
+
+/// The file: preamble, file meta information, the data set as it came.
+pub(crate) fn part10(class: &SopClassUid, instance: &SopInstanceUid, syntax: &str, data: &[u8]) -> Vec<u8> {
+    [&meta(class.as_str(), instance.as_str(), syntax, None), data].concat()
 }
 
 /// An element of group 0002 in Explicit VR Little Endian.
@@ -40,7 +46,7 @@ mod tests {
 
     #[test]
     fn dicom_rs_reads_the_file() {
-        let data = super::super::identifier::Identifier::default()
+        let data = super::super::scu::identifier::Identifier::default()
             .with(dicom_dictionary_std::tags::SOP_INSTANCE_UID, "1.2.3")
             .encode();
         let uid = "1.2.3".parse().expect("a UID");
