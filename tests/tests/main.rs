@@ -1,6 +1,7 @@
 //! The binary from the outside: as a stranger at a terminal, as a PACS, as a researcher.
 //!
 //! - `cli`: every subcommand, its formats and exit codes.
+//! - `codecs`: frames that we encode for decoders that others wrote, and theirs for ours.
 //! - `dimse`: DICOM senders that others wrote.
 //! - `commissioning`: `uvid echo`, `send` and `simulate-pacs`, and our service class user, with nodes that others wrote.
 //! - `dicomweb`: QIDO-RS and WADO-RS for clients that others wrote; our own clients against Orthanc.
@@ -23,6 +24,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod cli;
+mod codecs;
 mod commissioning;
 mod dicomweb;
 mod dimse;

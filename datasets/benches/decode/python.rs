@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-/// `peers/decode.py`, running.
+/// `peers/frames.py`, running.
 pub(crate) struct Python {
     process: Child,
     to: ChildStdin,
@@ -22,7 +22,7 @@ impl Python {
         // Decoders print warnings; they are kept, not shown.
         let log = std::fs::File::create(folder.join("peers.log")).expect("a log");
         let spawned = Command::new(&python)
-            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/decode.py"))
+            .arg(concat!(env!("CARGO_MANIFEST_DIR"), "/benches/peers/frames.py"))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(log)

@@ -9,7 +9,7 @@ pub(crate) struct Syntax {
     /// The codec of ours; `None` where the frame is not compressed by itself.
     pub(crate) format: Option<Format>,
     pub(crate) encoding: Encoding,
-    /// The encoder of a peer (a function of `peers/decode.py`) where there is none of ours.
+    /// The encoder of a peer (a function of `peers/frames.py`) where there is none of ours.
     pub(crate) peer_encoder: Option<&'static str>,
     /// The most bits of a sample; of a frame with more, the lowest are dropped.
     pub(crate) bits_max: u16,

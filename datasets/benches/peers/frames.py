@@ -2,6 +2,7 @@
 
   {"do": "versions"}                                            the modules that are there
   {"do": "encode", "with": NAME, "samples": FILE, "rows", "columns", "bits", "out": FILE}
+  {"do": "transcode", "with": PLUGIN, "file": DICOM, "syntax": UID, "out": FILE}  by gdcm, or by an encoder of pydicom
   {"do": "frame", "with": FUNCTION, "file": FRAME, "count"}              imagecodecs, from memory to memory
   {"do": "file", "with": PLUGIN, "file": DICOM}                 pydicom, from disk to memory; "" is its own choice
   {"do": "batch", "with": FUNCTION, "files": [FRAME], "counts", "threads": N}
@@ -52,6 +53,7 @@ ENCODERS = {
     "jpeg2k": lambda a, bits: ic.jpeg2k_encode(a, bitspersample=bits, reversible=True, codecformat="j2k"),
     "jpeg2k_lossy": lambda a, bits: ic.jpeg2k_encode(a, level=70, bitspersample=bits, reversible=False, codecformat="j2k"),
     "htj2k": lambda a, bits: ic.htj2k_encode(a, reversible=True),
+    "htj2k_rpcl": lambda a, bits: ic.htj2k_encode(a, reversible=True, tlm=True),
     "htj2k_lossy": lambda a, bits: ic.htj2k_encode(a, level=0.001, reversible=False),
     "jpegxl": lambda a, bits: ic.jpegxl_encode(a, lossless=True, bitspersample=bits, usecontainer=False),
     "jpegxl_lossy": lambda a, bits: ic.jpegxl_encode(a, distance=1.0, bitspersample=bits, usecontainer=False),
@@ -65,6 +67,29 @@ for sv in range(1, 8):
 def encode(ask):
     samples = np.fromfile(ask["samples"], "<u2").reshape(ask["rows"], ask["columns"])
     return ENCODERS[ask["with"]](samples, ask["bits"])
+
+
+def transcode(plugin, path, syntax, out):
+    if plugin != "gdcm":
+        dataset = dcmread(path)
+        dataset.compress(syntax, encoding_plugin=plugin, generate_instance_uid=False)
+        dataset.save_as(out)
+        return
+    import gdcm
+
+    reader, change, writer = gdcm.ImageReader(), gdcm.ImageChangeTransferSyntax(), gdcm.ImageWriter()
+    reader.SetFileName(path)
+    if not reader.Read():
+        raise ValueError("gdcm does not read it")
+    change.SetTransferSyntax(gdcm.TransferSyntax(gdcm.TransferSyntax.GetTSType(syntax)))
+    change.SetInput(reader.GetImage())
+    if not change.Change():
+        raise ValueError("gdcm does not encode it")
+    writer.SetFile(reader.GetFile())
+    writer.SetImage(change.GetOutput())
+    writer.SetFileName(out)
+    if not writer.Write():
+        raise ValueError("gdcm does not write it")
 
 
 def decode(function, frame, count):
@@ -99,6 +124,9 @@ def answer(ask):
             return versions()
         case "encode":
             Path(ask["out"]).write_bytes(encode(ask))
+            return {}
+        case "transcode":
+            transcode(ask["with"], ask["file"], ask["syntax"], ask["out"])
             return {}
         case "frame":
             argument = Path(ask["file"]).read_bytes()
