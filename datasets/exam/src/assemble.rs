@@ -106,10 +106,13 @@ struct Area(f64);
 
 impl Area {
     fn of(image: &Mammogram, in_mm: bool) -> Self {
-        let pixels = image.file_size.0 as f64 * image.file_size.1 as f64;
+        let (rows, columns) = image.file_size;
         match image.spacing {
-            Some(s) if in_mm => Self((pixels * s.row_mm * s.column_mm).round()),
-            Some(_) | None => Self(pixels),
+            Some(s) if in_mm => {
+                let pixels = image.pixels.rows() as f64 * image.pixels.columns() as f64;
+                Self((pixels * s.row_mm * s.column_mm).round())
+            }
+            Some(_) | None => Self(rows as f64 * columns as f64),
         }
     }
 }

@@ -21,6 +21,11 @@ fn rules() -> Rules {
 }
 
 /// A plain standard view; `number` makes its UID.
+fn resize(m: &mut Mammogram, rows: usize) {
+    m.pixels = Pixels::new(rows, 2, 0..=4095, false, vec![0; rows * 2]).expect("pixels");
+    m.file_size = (rows, 2);
+}
+
 fn image(slot: Slot, number: u32) -> Mammogram {
     let place = ("1.2.3".parse().expect("uid"), "1.2.3.1".parse().expect("uid"));
     let class = "1.2.840.10008.5.1.4.1.1.1.2".parse().expect("uid");
@@ -70,7 +75,7 @@ fn check_first_wins(first: Mammogram, second: Mammogram, because: Because) {
 #[test]
 fn preferences_decide_in_their_order() {
     let at = |number, change: fn(&mut Mammogram)| with(Slot::LeftCc, number, change);
-    let larger = |m: &mut Mammogram| m.file_size = (3, 2);
+    let larger = |m: &mut Mammogram| resize(m, 3);
     let later = |m: &mut Mammogram| m.acquired = Some(datetime!(2024-05-01 10:00));
     let earlier = |m: &mut Mammogram| m.acquired = Some(datetime!(2024-05-01 09:59));
 
@@ -80,7 +85,7 @@ fn preferences_decide_in_their_order() {
     check_first_wins(with(Slot::LeftCc, 1, later), at(2, |_| ()), Because::Later);
     // More pixels, but smaller ones: what counts is the area where both say how large a pixel is.
     let fine = |m: &mut Mammogram| {
-        m.file_size = (3, 2);
+        resize(m, 3);
         m.spacing = Some(Spacing { row_mm: 10.0, column_mm: 10.0 });
     };
     let coarse = |m: &mut Mammogram| m.spacing = Some(Spacing { row_mm: 20.0, column_mm: 20.0 });
@@ -293,7 +298,7 @@ proptest! {
         let files = picks.iter().map(|(slot, number, rows, kind)| {
             let rows_of = usize::from(*rows);
             let image = with(Slot::ALL[usize::from(*slot)], u32::from(*number), |m| {
-                m.file_size = (rows_of, 2);
+                resize(m, rows_of);
                 m.acquisition =
                     [Acquisition::Ffdm, Acquisition::Synthetic2d, Acquisition::ScreenFilm][usize::from(*kind)];
             });
