@@ -129,8 +129,8 @@ impl Lookup {
         Self { entries, zeros, zero_bits, table: table.clone() }
     }
 
-    /// Decodes differences to `out` from `*at`, which goes along, until `until` at least are there; up to
-    /// [`AT_ONCE_MAX`] more may be. What is not written to stays 0, as it has to be before.
+    /// Decodes differences to `out` from `*at`, which goes along, until `until` at least are there; up to [`PLACES`]
+    /// more may be. What is behind them stays 0, as it has to be before: a run of zeros is not written.
     pub(super) fn differences(
         &self,
         bits: &mut Bits<'_>,
@@ -140,7 +140,7 @@ impl Lookup {
     ) -> Result<(), CodecError> {
         while *at < until {
             self.many(bits, out, at, until);
-            // A code that is too long for the table, the last samples, the last bytes.
+            // What the look-ups leave.
             for _ in 0..2 * AT_ONCE_MAX {
                 if let Some(place) = out.get_mut(*at).filter(|_| *at < until) {
                     *place = bits.difference(&self.table)?;
@@ -151,7 +151,8 @@ impl Lookup {
         Ok(())
     }
 
-    /// The same, as far as two look-ups can be made without asking whether there are bits for them and places in `out`.
+    /// The same, as far as look-ups can be made without asking whether there are bits for them and places in `out`: not
+    /// in the last bytes, not for the last samples, and up to a code that is too long for the table.
     fn many(&self, bits: &mut Bits<'_>, out: &mut [u16], at: &mut usize, until: usize) {
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("bmi2") {
