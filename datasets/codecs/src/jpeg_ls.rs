@@ -1,21 +1,311 @@
-//! ISO 14495-1.
+//! ISO 14495-1, by CharLS.
+//!
+//! Invariant: CharLS sees only streams whose frame and scan headers were read here and found to be of a kind that it
+//! handles, and every one of them ends in a marker. CharLS 2.4 reads beyond a stream that does not, and may then count
+//! bits for ever.
 
-use crate::{Codec, CodecError, Decoding, Extent, Header, Shape};
+#![allow(unsafe_code)]
+
+use std::borrow::Cow;
+use std::ffi::{CStr, c_void};
+
+use charls_sys as charls;
+
+use crate::agreement::{decodes, encodes};
+use crate::markers::{EOI, FrameHeader, SOS, Walk, frame_header};
+use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
 
 /// ISO 14495-1.
+///
+/// Lossless and near-lossless, 2 to 16 bits, one or three components in any interleave mode, preset parameters.
+/// [`Encoding::Lossy`] is NEAR, the largest difference of a sample.
 #[derive(Debug, Clone, Copy)]
 pub struct JpegLs;
+
+const SOF55: u8 = 0xF7;
+const LSE: u8 = 0xF8;
 
 impl Codec for JpegLs {
     fn name(&self) -> &'static str {
         "JPEG-LS"
     }
 
-    fn inspect(&self, _: &[u8], _: &Shape) -> Result<Header, CodecError> {
-        Err(CodecError::Unsupported("JPEG-LS"))
+    fn inspect(&self, stream: &[u8], declared: &Shape) -> Result<Header, CodecError> {
+        Ok(read(stream, declared)?.0)
     }
 
-    fn decode(&self, _: &[u8], _: &Shape, _: &Decoding, _: &mut [u16]) -> Result<Extent, CodecError> {
-        Err(CodecError::Unsupported("JPEG-LS"))
+    fn decode(&self, stream: &[u8], shape: &Shape, how: &Decoding, samples: &mut [u16]) -> Result<Extent, CodecError> {
+        let (header, planes) = read(stream, shape)?;
+        decodes(&header.shape, shape, samples)?;
+        let end = stream.windows(2).rposition(|w| w == [0xFF, EOI]);
+        let source = match (end, how.missing) {
+            (Some(end), _) => Cow::Borrowed(&stream[..end + 2]),
+            (None, Missing::Refuse) => return Err(CodecError::BreaksOff("before its end marker")),
+            (None, Missing::Keep) => Cow::Owned([stream, &[0xFF, EOI]].concat()),
+        };
+        let result = decode(&source, shape, planes, samples);
+        match (result, end) {
+            (Ok(()), Some(_)) => Ok(Extent::Whole),
+            (Err(errc), Some(end)) if end > 0 && stream[end - 1] == 0 => {
+                // CharLS wants a marker right behind the last bit; some encoders (that of NEMA's file MR1_JLSL) leave
+                // a zero byte between.
+                let without = [&stream[..end - 1], &[0xFF, EOI]].concat();
+                let again = decode(&without, shape, planes, samples);
+                again.map(|()| Extent::Whole).map_err(|_| failed(errc))
+            }
+            (Err(errc), Some(_)) => Err(failed(errc)),
+            // An end that was put there proves nothing: it may have been taken for the last bits.
+            (Ok(()), None) => Ok(Extent::Part),
+            (Err(errc), None) if BROKEN_OFF.contains(&errc) => Ok(Extent::Part),
+            (Err(errc), None) => Err(failed(errc)),
+        }
     }
+
+    fn encode(&self, frame: &Frame<'_>, how: &Encoding) -> Result<Vec<u8>, CodecError> {
+        encodes(frame)?;
+        let Frame { shape, samples } = frame;
+        let sides = [shape.columns, shape.rows].map(u16::try_from);
+        let ([Ok(columns), Ok(rows)], 2..) = (sides, shape.precision) else {
+            return Err(CodecError::Unsupported("JPEG-LS of more than 65535 rows or columns, or of a single bit"));
+        };
+        let near = match *how {
+            Encoding::Lossless => 0,
+            Encoding::Lossy(near) => i32::from(near),
+        };
+        // ISO 14495-1 C.2.3. CharLS writes more and then refuses to read it.
+        if near > (i32::from(u16::MAX >> (16 - shape.precision)) / 2).min(255) {
+            return Err(CodecError::Unsupported("JPEG-LS of that NEAR"));
+        }
+        let info = charls::charls_frame_info {
+            width: columns.into(),
+            height: rows.into(),
+            bits_per_sample: shape.precision.into(),
+            component_count: shape.components as i32,
+        };
+        if shape.precision > 8 {
+            return encode(info, near, samples);
+        }
+        let bytes: Vec<u8> = samples.iter().map(|sample| *sample as u8).collect();
+        encode(info, near, &bytes)
+    }
+}
+
+/// What CharLS says where a stream ends too early.
+const BROKEN_OFF: [charls::charls_jpegls_errc; 3] = [
+    charls::charls_jpegls_errc_source_buffer_too_small,
+    charls::charls_jpegls_errc_invalid_encoded_data,
+    charls::charls_jpegls_errc_unexpected_end_of_image_marker,
+];
+
+/// How CharLS gives the samples of several components.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Planes {
+    /// A plane after the other: each component has its own scan.
+    Apart,
+    /// The samples of a pixel side by side.
+    Together,
+}
+
+/// Reads the headers of the frame (ISO 14495-1 C.2.2) and of its scans (C.2.3).
+fn read(stream: &[u8], declared: &Shape) -> Result<(Header, Planes), CodecError> {
+    const CUT: CodecError = CodecError::BreaksOff("in a scan header");
+    let mut walk = Walk::new(stream, "JPEG-LS")?;
+    let mut frame: Option<FrameHeader> = None;
+    let (mut scans, mut lossy) = (0, false);
+    while let Some(segment) = walk.next()? {
+        match (segment.marker, &frame) {
+            (SOF55, None) => frame = Some(checked(frame_header(segment.body)?)?),
+            (SOF55, Some(_)) => return Err(CodecError::Invalid("the JPEG-LS stream has several frame headers")),
+            // DHT and JPG apart, these are the frames of T.81.
+            (0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCF, _) => return Err(CodecError::Other("JPEG-LS")),
+            (LSE, _) if segment.body.first() == Some(&4) => {
+                return Err(CodecError::Unsupported("JPEG-LS of more than 65535 rows or columns"));
+            }
+            (SOS, None) => return Err(CodecError::Invalid("the JPEG-LS stream has a scan before its frame header")),
+            (SOS, Some(frame)) => {
+                let count = usize::from(*segment.body.first().ok_or(CUT)?);
+                let &[near, interleave, _] =
+                    segment.body.get(1 + 2 * count..).and_then(<[u8]>::first_chunk::<3>).ok_or(CUT)?;
+                lossy |= near > 0;
+                scans += 1;
+                let shape = Shape {
+                    rows: frame.rows,
+                    columns: frame.columns,
+                    components: frame.components.len(),
+                    precision: frame.precision,
+                    signed: declared.signed,
+                };
+                let header = Header { format: Format::JpegLs, shape, lossy, reductions: 0 };
+                match (count == frame.components.len(), count, interleave) {
+                    (true, 1, 0) => return Ok((header, Planes::Together)),
+                    (true, 3, 1 | 2) if scans == 1 => return Ok((header, Planes::Together)),
+                    (false, 1, 0) if scans == frame.components.len() => return Ok((header, Planes::Apart)),
+                    (false, 1, 0) => walk.at = behind_scan(stream, walk.at).ok_or(CUT)?,
+                    _ => return Err(CodecError::Unsupported("JPEG-LS with scans of different kinds")),
+                }
+            }
+            _ => {}
+        }
+    }
+    Err(CodecError::BreaksOff("before its scan"))
+}
+
+fn checked(frame: FrameHeader) -> Result<FrameHeader, CodecError> {
+    if frame.columns == 0 {
+        return Err(CodecError::Invalid("the JPEG-LS stream has no columns"));
+    }
+    if frame.rows == 0 {
+        return Err(CodecError::Unsupported("JPEG-LS that tells its rows behind a scan"));
+    }
+    if !matches!(frame.precision, 2..=16) {
+        return Err(CodecError::Invalid("the JPEG-LS stream is of fewer than 2 or more than 16 bits"));
+    }
+    if !matches!(frame.components.len(), 1 | 3) || frame.components.iter().any(|(_, sampling)| *sampling != 0x11) {
+        return Err(CodecError::Unsupported("JPEG-LS of two or four components, or subsampled,"));
+    }
+    Ok(frame)
+}
+
+/// The next marker behind entropy-coded bits, in which a bit 0 follows FF (ISO 14495-1 A.1), that is no RSTm.
+fn behind_scan(stream: &[u8], from: usize) -> Option<usize> {
+    let marker = |w: &[u8]| w[0] == 0xFF && w[1] >= 0x80 && !matches!(w[1], 0xD0..=0xD7);
+    Some(from + stream.get(from..)?.windows(2).position(marker)?)
+}
+
+fn decode(source: &[u8], shape: &Shape, planes: Planes, samples: &mut [u16]) -> Result<(), Errc> {
+    if planes == Planes::Apart {
+        return if shape.precision > 8 {
+            decode_apart(source, shape, 0_u16, samples)
+        } else {
+            decode_apart(source, shape, 0_u8, samples)
+        };
+    }
+    if shape.precision > 8 {
+        return decode_into(source, shape, samples);
+    }
+    let mut bytes = vec![0_u8; samples.len()];
+    let result = decode_into(source, shape, &mut bytes);
+    samples.iter_mut().zip(bytes).for_each(|(sample, byte)| *sample = byte.into());
+    result
+}
+
+/// Decodes planes and puts the samples of a pixel side by side. Where the last plane breaks off, so do they.
+fn decode_apart<T>(source: &[u8], shape: &Shape, zero: T, samples: &mut [u16]) -> Result<(), Errc>
+where
+    T: Word + Copy + Into<u16>,
+{
+    let pixels = shape.rows * shape.columns;
+    // A later scan may name another interleave mode, and CharLS 2.4 does not look whether its lines, then as long as
+    // three, still fit: the two lines that it may write too much find room.
+    let mut words = vec![zero; pixels * shape.components + 2 * shape.columns];
+    let result = decode_into(source, shape, &mut words);
+    for (component, plane) in words.chunks_exact(pixels).take(shape.components).enumerate() {
+        let places = samples.iter_mut().skip(component).step_by(shape.components);
+        places.zip(plane).for_each(|(place, word)| *place = (*word).into());
+    }
+    result
+}
+
+/// The words that CharLS writes: 1 byte up to 8 bits, 2 above.
+trait Word {}
+impl Word for u8 {}
+impl Word for u16 {}
+
+type Errc = charls::charls_jpegls_errc;
+
+fn done(errc: Errc) -> Result<(), Errc> {
+    if errc == charls::charls_jpegls_errc_success { Ok(()) } else { Err(errc) }
+}
+
+fn failed(errc: Errc) -> CodecError {
+    // SAFETY: CharLS gives a static text that ends in 0 for any number.
+    let text = unsafe { CStr::from_ptr(charls::charls_get_error_message(errc)) };
+    CodecError::Library(format!("CharLS: {}", text.to_string_lossy()))
+}
+
+struct Decoder(*mut charls::charls_jpegls_decoder);
+
+impl Drop for Decoder {
+    fn drop(&mut self) {
+        // SAFETY: made by `charls_jpegls_decoder_create`, destroyed once; null is allowed.
+        unsafe { charls::charls_jpegls_decoder_destroy(self.0) };
+    }
+}
+
+/// `words` has at least the samples of `shape`, words of the size that its precision asks for.
+fn decode_into<T: Word>(source: &[u8], shape: &Shape, words: &mut [T]) -> Result<(), Errc> {
+    let mut info = charls::charls_frame_info { width: 0, height: 0, bits_per_sample: 0, component_count: 0 };
+    // SAFETY: `source` outlives the decoder, and ends in a marker. The size of `words` is given in bytes; CharLS holds
+    // its own claim against it. No exception leaves these functions: each is `noexcept` and catches all.
+    unsafe {
+        let decoder = Decoder(charls::charls_jpegls_decoder_create());
+        done(charls::charls_jpegls_decoder_set_source_buffer(decoder.0, source.as_ptr().cast(), source.len()))?;
+        done(charls::charls_jpegls_decoder_read_header(decoder.0))?;
+        done(charls::charls_jpegls_decoder_get_frame_info(decoder.0, &raw mut info))?;
+        let same = info.width as usize == shape.columns
+            && info.height as usize == shape.rows
+            && info.component_count as usize == shape.components
+            && info.bits_per_sample == i32::from(shape.precision)
+            && size_of::<T>() == usize::from(shape.precision.div_ceil(8));
+        if !same {
+            return Err(charls::charls_jpegls_errc_invalid_argument);
+        }
+        let to: *mut c_void = words.as_mut_ptr().cast();
+        done(charls::charls_jpegls_decoder_decode_to_buffer(decoder.0, to, size_of_val(words), 0))
+    }
+}
+
+struct Encoder(*mut charls::charls_jpegls_encoder);
+
+impl Drop for Encoder {
+    fn drop(&mut self) {
+        // SAFETY: made by `charls_jpegls_encoder_create`, destroyed once; null is allowed.
+        unsafe { charls::charls_jpegls_encoder_destroy(self.0) };
+    }
+}
+
+/// Encodes into a buffer that grows until it holds the stream.
+fn encode<T: Word>(info: charls::charls_frame_info, near: i32, words: &[T]) -> Result<Vec<u8>, CodecError> {
+    const MARKERS_BYTES_MAX: usize = 1024;
+    /// No code is longer than 4 times the bits of a sample (ISO 14495-1 A.5.3: LIMIT), of which there are 2 bytes.
+    const TIMES_MAX: usize = 8;
+    for times in [1, TIMES_MAX] {
+        let mut out = vec![0; size_of_val(words) * times + MARKERS_BYTES_MAX];
+        match encode_into(info, near, words, &mut out) {
+            Ok(written) => {
+                out.truncate(written);
+                return Ok(out);
+            }
+            Err(charls::charls_jpegls_errc_destination_buffer_too_small) if times < TIMES_MAX => {}
+            Err(errc) => return Err(failed(errc)),
+        }
+    }
+    Err(failed(charls::charls_jpegls_errc_destination_buffer_too_small))
+}
+
+fn encode_into<T: Word>(
+    info: charls::charls_frame_info,
+    near: i32,
+    words: &[T],
+    out: &mut [u8],
+) -> Result<usize, Errc> {
+    let interleave = if info.component_count == 1 {
+        charls::charls_interleave_mode_none
+    } else {
+        charls::charls_interleave_mode_sample
+    };
+    let mut written = 0;
+    // SAFETY: `words`, `out` and `info` outlive the encoder, and their sizes are given in bytes. No exception leaves
+    // these functions: each is `noexcept` and catches all.
+    unsafe {
+        let encoder = Encoder(charls::charls_jpegls_encoder_create());
+        done(charls::charls_jpegls_encoder_set_frame_info(encoder.0, &raw const info))?;
+        done(charls::charls_jpegls_encoder_set_near_lossless(encoder.0, near))?;
+        done(charls::charls_jpegls_encoder_set_interleave_mode(encoder.0, interleave))?;
+        done(charls::charls_jpegls_encoder_set_destination_buffer(encoder.0, out.as_mut_ptr().cast(), out.len()))?;
+        let from: *const c_void = words.as_ptr().cast();
+        done(charls::charls_jpegls_encoder_encode_from_buffer(encoder.0, from, size_of_val(words), 0))?;
+        done(charls::charls_jpegls_encoder_get_bytes_written(encoder.0, &raw mut written))?;
+    }
+    Ok(written)
 }

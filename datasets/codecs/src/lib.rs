@@ -11,6 +11,7 @@
 //! - A lossless code stream gives the samples that were encoded, bit for bit; nothing is stretched, scaled or windowed.
 //! - The same bytes give the same samples for any number of threads.
 
+mod agreement;
 mod error;
 mod frame;
 mod markers;
