@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use uvid_exam::{Acquisition, Intent, Rules, Slot};
+use uvid_exam::{Acquisition, Intent, Reduced, Rules, Slot};
 
 use crate::density;
 use crate::gmic;
@@ -91,6 +91,10 @@ pub struct Input {
     /// Makers of equipment whose images are taken: a part of Manufacturer (0008,0070), whatever the case. Absent: any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manufacturers: Option<Vec<String>>,
+    /// Leave to decode images in JPEG 2000 and HTJ2K at half, a quarter … of their resolution, as long as both sides keep
+    /// so many pixels. A model must be made for it: the wavelet's small image is not that of a resampling. Absent: no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reduced_side_min: Option<usize>,
 }
 
 /// A slot's name in a manifest.
@@ -176,6 +180,7 @@ impl Input {
             burned_in_annotation: self.burned_in_annotation,
             magnification_max: self.magnification_max,
             manufacturers: self.manufacturers.clone(),
+            reduced: self.reduced_side_min.map(|side_min| Reduced { side_min }),
         }
     }
 }

@@ -19,6 +19,7 @@ pub(crate) struct Segment<'a> {
 }
 
 /// From marker to marker.
+#[derive(Clone)]
 pub(crate) struct Walk<'a> {
     stream: &'a [u8],
     /// Behind the last segment.

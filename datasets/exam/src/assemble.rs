@@ -37,6 +37,30 @@ pub struct Rules {
     pub magnification_max: f64,
     /// The makers of equipment taken: Manufacturer (0008,0070) holds one of these, whatever the case. `None`: any.
     pub manufacturers: Option<Vec<String>>,
+    /// How far images may be reduced while they are decoded. `None`: not at all.
+    pub reduced: Option<Reduced>,
+}
+
+/// Leave to decode an image at half its resolution, a quarter and so on, where its code stream (wavelets) offers that.
+///
+/// It is another image than one that is decoded whole and resampled, so a model's package says whether it was made for
+/// that; nobody else may.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reduced {
+    /// The fewest pixels that each side may be left with.
+    pub side_min: usize,
+}
+
+impl Reduced {
+    /// How many times to halve an image of so many rows and columns, its stream offering `offered` times. Only what
+    /// halves without a remainder is halved, so that every pixel covers the same area.
+    pub fn halvings(self, rows: usize, columns: usize, offered: u8) -> u8 {
+        let allowed = |times: &u8| {
+            let enough = |side: usize| side % (1 << times) == 0 && side >> times >= self.side_min.max(1);
+            enough(rows) && enough(columns)
+        };
+        (1..=offered.min(16)).take_while(allowed).last().unwrap_or(0)
+    }
 }
 
 /// The images that a model looks at: one study, one patient, at most one image a view, at least one in all.
@@ -82,10 +106,13 @@ struct Area(f64);
 
 impl Area {
     fn of(image: &Mammogram, in_mm: bool) -> Self {
-        let pixels = image.pixels.rows() as f64 * image.pixels.columns() as f64;
+        let (rows, columns) = image.file_size;
         match image.spacing {
-            Some(s) if in_mm => Self((pixels * s.row_mm * s.column_mm).round()),
-            Some(_) | None => Self(pixels),
+            Some(s) if in_mm => {
+                let pixels = image.pixels.rows() as f64 * image.pixels.columns() as f64;
+                Self((pixels * s.row_mm * s.column_mm).round())
+            }
+            Some(_) | None => Self(rows as f64 * columns as f64),
         }
     }
 }

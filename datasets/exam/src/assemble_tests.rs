@@ -16,10 +16,16 @@ fn rules() -> Rules {
         burned_in_annotation: false,
         magnification_max: 1.1,
         manufacturers: None,
+        reduced: None,
     }
 }
 
 /// A plain standard view; `number` makes its UID.
+fn resize(m: &mut Mammogram, rows: usize) {
+    m.pixels = Pixels::new(rows, 2, 0..=4095, false, vec![0; rows * 2]).expect("pixels");
+    m.file_size = (rows, 2);
+}
+
 fn image(slot: Slot, number: u32) -> Mammogram {
     let place = ("1.2.3".parse().expect("uid"), "1.2.3.1".parse().expect("uid"));
     let class = "1.2.840.10008.5.1.4.1.1.1.2".parse().expect("uid");
@@ -69,7 +75,7 @@ fn check_first_wins(first: Mammogram, second: Mammogram, because: Because) {
 #[test]
 fn preferences_decide_in_their_order() {
     let at = |number, change: fn(&mut Mammogram)| with(Slot::LeftCc, number, change);
-    let larger = |m: &mut Mammogram| m.pixels = Pixels::new(3, 2, 0..=4095, false, vec![0; 6]).expect("pixels");
+    let larger = |m: &mut Mammogram| resize(m, 3);
     let later = |m: &mut Mammogram| m.acquired = Some(datetime!(2024-05-01 10:00));
     let earlier = |m: &mut Mammogram| m.acquired = Some(datetime!(2024-05-01 09:59));
 
@@ -79,7 +85,7 @@ fn preferences_decide_in_their_order() {
     check_first_wins(with(Slot::LeftCc, 1, later), at(2, |_| ()), Because::Later);
     // More pixels, but smaller ones: what counts is the area where both say how large a pixel is.
     let fine = |m: &mut Mammogram| {
-        m.pixels = Pixels::new(3, 2, 0..=4095, false, vec![0; 6]).expect("pixels");
+        resize(m, 3);
         m.spacing = Some(Spacing { row_mm: 10.0, column_mm: 10.0 });
     };
     let coarse = |m: &mut Mammogram| m.spacing = Some(Spacing { row_mm: 20.0, column_mm: 20.0 });
@@ -292,7 +298,7 @@ proptest! {
         let files = picks.iter().map(|(slot, number, rows, kind)| {
             let rows_of = usize::from(*rows);
             let image = with(Slot::ALL[usize::from(*slot)], u32::from(*number), |m| {
-                m.pixels = Pixels::new(rows_of, 2, 0..=4095, false, vec![0; rows_of * 2]).expect("pixels");
+                resize(m, rows_of);
                 m.acquisition =
                     [Acquisition::Ffdm, Acquisition::Synthetic2d, Acquisition::ScreenFilm][usize::from(*kind)];
             });
@@ -316,4 +322,24 @@ proptest! {
         prop_assert_eq!(forwards.fates.len(), files.len());
         prop_assert_eq!(&forwards.missing, &backwards.missing);
     }
+}
+
+#[test]
+fn halvings() {
+    let check = |side_min, rows, columns, offered, expected| {
+        assert_eq!(
+            Reduced { side_min }.halvings(rows, columns, offered),
+            expected,
+            "{side_min} {rows} {columns} {offered}"
+        );
+    };
+    check(800, 3328, 2560, 5, 1);
+    check(640, 3328, 2560, 5, 2);
+    check(1, 3328, 2560, 5, 5);
+    check(1, 3328, 2560, 1, 1);
+    check(1, 3328, 2560, 0, 0);
+    // No remainder.
+    check(100, 3062, 2394, 5, 1);
+    check(100, 3061, 2394, 5, 0);
+    check(0, 4, 4, 200, 2);
 }

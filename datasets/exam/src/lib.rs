@@ -21,7 +21,7 @@ mod uid;
 mod view;
 mod window;
 
-pub use assemble::{Assembly, Exam, Rules};
+pub use assemble::{Assembly, Exam, Reduced, Rules};
 pub use fate::{Because, Fate};
 pub use fold::fold;
 pub use kind::{Acquisition, Implant, Intent};

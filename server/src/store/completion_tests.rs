@@ -16,6 +16,7 @@ fn rules() -> Rules {
         burned_in_annotation: false,
         magnification_max: 1.2,
         manufacturers: None,
+        reduced: None,
     }
 }
 

@@ -1,0 +1,195 @@
+//! The fast path against the reference, and both against what was encoded.
+
+use std::num::NonZeroUsize;
+
+use proptest::prelude::*;
+
+use super::scan::Stream;
+use super::*;
+use crate::{Missing, decode};
+
+const SAMPLES_MAX: usize = 1 << 24;
+
+/// Values that look like parts of a mammogram: black, a ramp, tissue with a little noise, pure noise.
+fn samples(kind: u8, shape: &Shape, seed: u64) -> Vec<u16> {
+    let mask = u16::MAX >> (16 - shape.precision);
+    let mut state = seed | 1;
+    let mut random = move || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 40) as u16
+    };
+    let count = shape.samples().expect("small");
+    (0..count)
+        .map(|i| match kind {
+            0 => 0,
+            1 => i as u16,
+            2 => {
+                let column = i % (shape.columns * shape.components);
+                if column * 2 < shape.columns { 0 } else { (column as u16) * 3 + random() % 9 }
+            }
+            3 => if random() % 50 == 0 { random() } else { 7 },
+            _ => random(),
+        } & mask)
+        .collect()
+}
+
+fn by_reference(stream: &[u8], shape: &Shape) -> Vec<u16> {
+    let mut out = vec![0; shape.samples().expect("small")];
+    let mut opened = Stream::open(stream).expect("opens");
+    let scan = opened.scan(Missing::Refuse).expect("a scan").expect("a scan");
+    assert_eq!(reference::decode(&scan, shape, &Decoding::default(), &mut out), Ok(Extent::Whole));
+    out
+}
+
+proptest! {
+    #[test]
+    fn what_is_encoded_comes_back(
+        rows in 1_usize..40, columns in 1_usize..300, precision in 1_u16..=16, selection in 1_u8..=7, transform in 0_u8..3,
+        restart_rows in 0_usize..9, threads in 1_usize..4, kind in 0_u8..5, seed: u64,
+    ) {
+        let shape = Shape::grey(rows, columns, precision);
+        let transform = transform.min(precision as u8 - 1);
+        let original = samples(kind, &shape, seed);
+        let options = Options { selection, transform, restart_rows };
+        let stream = encode(&Frame { shape, samples: &original }, &options).expect("encodes");
+        let how = Decoding { threads: NonZeroUsize::new(threads).expect("not 0"), ..Decoding::default() };
+        let (header, decoded, extent) = decode(Format::JpegLossless, &stream, &shape, &how, SAMPLES_MAX).expect("decodes");
+        prop_assert_eq!(extent, Extent::Whole);
+        prop_assert_eq!(header.shape, Shape::grey(rows, columns, precision.max(2)));
+        prop_assert_eq!(header.lossy, transform > 0);
+        let expected: Vec<u16> = original.iter().map(|v| v >> transform << transform).collect();
+        prop_assert_eq!(&decoded, &expected);
+        prop_assert_eq!(by_reference(&stream, &header.shape), expected);
+    }
+
+    #[test]
+    fn colour_comes_back(
+        rows in 1_usize..20, columns in 1_usize..40, precision in 2_u16..=16, selection in 1_u8..=7, components in 2_usize..=4,
+        seed: u64,
+    ) {
+        let shape = Shape { rows, columns, components, precision, signed: false };
+        let original = samples(4, &shape, seed);
+        let options = Options { selection, ..Options::default() };
+        let stream = encode(&Frame { shape, samples: &original }, &options).expect("encodes");
+        let decoded = decode(Format::JpegLossless, &stream, &shape, &Decoding::default(), SAMPLES_MAX).expect("decodes");
+        prop_assert_eq!(decoded.1, original);
+    }
+
+    /// Any damage gives the same from both decoders: the same samples, or an error.
+    #[test]
+    fn damage_is_seen_alike(
+        columns in 1_usize..80, selection in 1_u8..=7, restart_rows in 0_usize..4, kind in 0_u8..5, seed: u64,
+        damage in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..4), keep: bool,
+    ) {
+        let shape = Shape::grey(12, columns, 12);
+        let options = Options { selection, restart_rows, ..Options::default() };
+        let mut stream = encode(&Frame { shape, samples: &samples(kind, &shape, seed) }, &options).expect("encodes");
+        for (at, byte) in damage {
+            let at = at.index(stream.len());
+            stream[at] = byte;
+        }
+        let missing = if keep { Missing::Keep } else { Missing::Refuse };
+        let how = Decoding { missing, ..Decoding::default() };
+        let fast = decode(Format::JpegLossless, &stream, &shape, &how, 1 << 20);
+        let Ok(header) = JpegLossless.inspect(&stream, &shape) else {
+            prop_assert!(fast.is_err());
+            return Ok(());
+        };
+        let Some(count) = header.shape.samples().filter(|count| *count <= 1 << 20 && header.shape.components == 1) else {
+            return Ok(());
+        };
+        let mut out = vec![0; count];
+        let slow = match Stream::open(&stream).expect("inspected").scan(missing) {
+            Ok(Some(scan)) => reference::decode(&scan, &header.shape, &how, &mut out),
+            Ok(None) => Ok(Extent::Part),
+            Err(error) => Err(error),
+        };
+        prop_assert_eq!(fast.map(|(_, samples, extent)| (samples, extent)), slow.map(|extent| (out, extent)));
+    }
+
+    #[test]
+    fn any_bytes_are_an_error_or_samples(mut bytes in prop::collection::vec(any::<u8>(), 0..200), start: bool) {
+        if start {
+            bytes.splice(0..0, [0xFF, 0xD8, 0xFF, 0xC3, 0, 11, 8, 0, 4, 0, 4, 1, 1, 0x11, 0]);
+        }
+        let _ = decode(Format::JpegLossless, &bytes, &Shape::grey(4, 4, 8), &Decoding::default(), 1 << 20);
+    }
+}
+
+#[test]
+fn truncated_streams() {
+    let shape = Shape::grey(30, 50, 12);
+    for restart_rows in [0, 7] {
+        let original = samples(2, &shape, 5);
+        let options = Options { restart_rows, ..Options::default() };
+        let stream = encode(&Frame { shape, samples: &original }, &options).expect("encodes");
+        let mut parts = 0;
+        for length in 0..stream.len() - 2 {
+            let cut = &stream[..length];
+            let refused = decode(Format::JpegLossless, cut, &shape, &Decoding::default(), SAMPLES_MAX);
+            // Of the last byte, all bits may be fill.
+            assert!(refused.is_err() || length + 3 > stream.len(), "{length}");
+            let keep = Decoding { missing: Missing::Keep, ..Decoding::default() };
+            let Ok((_, kept, extent)) = decode(Format::JpegLossless, cut, &shape, &keep, SAMPLES_MAX) else { continue };
+            if extent == Extent::Part {
+                parts += 1;
+                let agree = kept.iter().zip(&original).take_while(|(a, b)| a == b).count();
+                assert!(kept[agree..].iter().all(|&v| v == 0), "{length}: {agree}");
+            }
+        }
+        assert!(parts > stream.len() / 2, "{parts}");
+    }
+}
+
+#[test]
+fn odd_layouts_of_markers() {
+    let shape = Shape::grey(5, 9, 12);
+    let original = samples(4, &shape, 3);
+    let plain = encode(&Frame { shape, samples: &original }, &Options::default()).expect("encodes");
+    let check = |stream: &[u8], what: &str| {
+        let decoded = decode(Format::JpegLossless, stream, &shape, &Decoding::default(), SAMPLES_MAX);
+        assert_eq!(decoded.map(|d| d.1), Ok(original.clone()), "{what}");
+    };
+    let spliced = |at: usize, bytes: &[u8]| [&plain[..at], bytes, &plain[at..]].concat();
+    check(&plain, "as it is");
+    check(&plain[..plain.len() - 2], "no EOI");
+    check(&spliced(plain.len(), &[0]), "padding behind EOI");
+    check(&spliced(plain.len() - 2, &[0xFF, 0xFF]), "fill before EOI");
+    check(&spliced(2, &[0xFF, 0xE0, 0, 4, 0xFF, 0xD8]), "an APP0 with a marker in it");
+    check(&spliced(2, &[0xFF, 0xFF, 0xFF, 0xFE, 0, 2]), "fill before an empty comment");
+    check(&spliced(2, &[0, 0]), "zeros between segments");
+    // Rows by DNL, behind the scan.
+    let mut later = plain.clone();
+    let frame = later.windows(2).position(|w| w == [0xFF, 0xC3]).expect("SOF3");
+    later[frame + 5..frame + 7].fill(0);
+    later.splice(later.len() - 2..later.len() - 2, [0xFF, 0xDC, 0, 4, 0, 5]);
+    check(&later, "DNL");
+}
+
+#[test]
+fn what_is_no_lossless_stream() {
+    let shape = Shape::grey(2, 2, 8);
+    let plain = encode(&Frame { shape, samples: &[1, 2, 3, 4] }, &Options::default()).expect("encodes");
+    let frame = plain.windows(2).position(|w| w == [0xFF, 0xC3]).expect("SOF3");
+    let scan = plain.windows(2).position(|w| w == [0xFF, 0xDA]).expect("SOS");
+    let check = |at: usize, byte: u8, expected: &str| {
+        let mut stream = plain.clone();
+        stream[at] = byte;
+        let error =
+            decode(Format::JpegLossless, &stream, &shape, &Decoding::default(), SAMPLES_MAX).expect_err(expected);
+        assert_eq!(error.to_string(), expected);
+    };
+    check(1, 0, "the frame is no JPEG lossless stream");
+    check(frame + 1, 0xC0, "the frame is no JPEG lossless stream");
+    check(frame + 4, 17, "the precision is none of 2 to 16 bits");
+    check(frame + 8, 0, "the code stream has no columns");
+    check(frame + 9, 0, "the code stream has no component");
+    check(scan + 5, 0x30, "a scan names a component that the frame does not have");
+    check(scan + 6, 0x30, "a scan names a Huffman table that is not defined");
+    check(scan + 7, 8, "the prediction is none of the seven");
+    check(scan + 9, 9, "the point transform leaves no bits");
+    check(frame + 5, 0xFF, "the code stream breaks off in its samples");
+    let huge = [&plain[..frame + 5], &[0xFF; 4], &plain[frame + 9..]].concat();
+    let error = decode(Format::JpegLossless, &huge, &shape, &Decoding::default(), SAMPLES_MAX).expect_err("a bomb");
+    assert_eq!(error, CodecError::Limit { samples_max: SAMPLES_MAX });
+}
