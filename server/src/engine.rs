@@ -11,6 +11,7 @@ use std::sync::{Arc, OnceLock};
 
 use tokio::sync::{mpsc, oneshot};
 use tracing::{Span, error};
+use uvid_datasets::dicom::{Limits as FileLimits, Object, ReadError};
 use uvid_exam::{PackageId, SopInstanceUid};
 use uvid_model::{Predictor, Site};
 
@@ -274,8 +275,18 @@ impl Source for Stored<'_> {
         self.uid.to_string()
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
-        self.store.read(self.digest).map_err(|error| NoBytes::Lost(Lost(error.to_string())))
+    fn open(&self, limits: &FileLimits) -> Result<Object<'_>, NoBytes> {
+        let file = self.store.open_whole(self.digest).map_err(|error| NoBytes::Lost(Lost(error.to_string())))?;
+        let object = Object::open(file, limits).map_err(|error| self.unread(&error))?;
+        Ok(object.with_digest(*self.digest.as_bytes()))
+    }
+
+    fn unread(&self, error: &ReadError) -> NoBytes {
+        match error {
+            // The disk that accepted it does not give it back.
+            ReadError::Io(_) => NoBytes::Lost(Lost(error.to_string())),
+            other => NoBytes::Unreadable(other.to_string()),
+        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
-use uvid_datasets::dicom;
+use uvid_datasets::dicom::{self, ReadError};
 use uvid_exam::{Assembly, Exam, Reason, Received, Rules, Scores, StudyInstanceUid};
 use uvid_model::Predictor;
 use uvid_model::mirai::RiskFactors;
@@ -56,11 +56,16 @@ pub trait Source: Sync {
     /// What to call it in errors: a path on the command line, a UID in the server.
     fn name(&self) -> String;
 
-    /// Its bytes, or why there are none.
-    fn bytes(&self) -> Result<Vec<u8>, NoBytes>;
+    /// Opens it, or says why that cannot be.
+    fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes>;
+
+    /// Whose fault it is that it was opened and cannot be read.
+    fn unread(&self, error: &ReadError) -> NoBytes {
+        NoBytes::Unreadable(error.to_string())
+    }
 }
 
-/// Why a file's bytes cannot be had.
+/// Why a file cannot be had.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum NoBytes {
     /// The file is at fault: the report says so, and the others are scored.
@@ -169,29 +174,29 @@ pub fn objects(scored: &Scored, predictor: &Predictor, making: &Making) -> Made 
 
 /// What objects repeat of the files of a study, without scoring it; files that cannot be had or read are left out.
 pub fn describe<S: Source>(sources: &[S], limits: &Limits, making: &Making) -> Vec<dicom::Source> {
-    sources.iter().filter_map(|source| described(&source.bytes().ok()?, limits, making)).collect()
+    sources.iter().filter_map(|source| described(&source.open(&limits.dicom).ok()?, making)).collect()
 }
 
 /// What objects repeat of a file, its text read by the rule for its sender; `None` if it cannot be read.
-fn described(bytes: &[u8], limits: &Limits, making: &Making) -> Option<dicom::Source> {
+fn described(object: &dicom::Object<'_>, making: &Making) -> Option<dicom::Source> {
     let repair = match making.charsets.as_slice() {
         [] => None,
         rules => {
-            let sop_instance = dicom::read_header(bytes, &limits.dicom).ok()?.sop_instance;
+            let sop_instance = object.header(None).ok()?.sop_instance;
             rules.iter().find(|(of, ..)| *of == sop_instance).map(|(_, charset, _)| dicom::Repair::from(*charset))
         }
     };
-    dicom::read_source(bytes, &limits.dicom, repair).ok()
+    object.describe(repair).ok()
 }
 
-/// Bytes to mammograms, file by file on all cores. A file's bytes are dropped when it is decoded, the pixels of an image
-/// that can fill no view when that is known.
+/// Files to mammograms, file by file on all cores. A file is read where it lies; the pixels of an image that can fill no
+/// view are dropped when that is known.
 fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits, making: Option<&Making>) -> Result<Read, Lost> {
     let held = AtomicUsize::new(0);
     let one = |source: &S| {
-        let bytes = source.bytes()?;
-        let description = making.and_then(|making| described(&bytes, limits, making));
-        let received = dicom::read(&bytes, &limits.dicom).map_err(|e| NoBytes::Unreadable(e.to_string()))?;
+        let mut object = source.open(&limits.dicom)?;
+        let description = making.and_then(|making| described(&object, making));
+        let received = object.read().map_err(|error| source.unread(&error))?;
         let received = received.named(&source.name()).without_idle_pixels(rules);
         let pixels = received.content.pixels();
         if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {

@@ -10,6 +10,7 @@ use dicom_core::VR;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry};
 use dicom_dictionary_std::StandardDataDictionary;
 
+use super::bytes::Sparse;
 use super::element::DataSet;
 use super::{Attribute, Limits, Offset, ReadError, part10};
 
@@ -52,8 +53,8 @@ pub fn read_items(
 ///
 /// [`ReadError::NotDicom`], [`ReadError::TooLarge`], [`ReadError::TransferSyntax`], or no data set.
 pub fn split_file<'a>(bytes: &'a [u8], limits: &Limits) -> Result<(&'static str, &'a [u8]), ReadError> {
-    let (syntax, data) = part10::split(bytes, limits, &mut Vec::new())?;
-    Ok((syntax.uid, data))
+    let (syntax, start) = part10::split(&mut Sparse::all(bytes), limits, &mut Vec::new())?;
+    Ok((syntax.uid, bytes.get(start..).unwrap_or_default()))
 }
 
 fn with_data_set<T>(
@@ -68,7 +69,7 @@ fn with_data_set<T>(
     } else {
         (Cow::Borrowed(bytes), Offset::File(0))
     };
-    let data = DataSet::parse(&bytes, origin, part10::actual(&bytes, syntax.encoding), limits);
+    let data = DataSet::parse(&bytes, origin, part10::actual(bytes.first_chunk().copied(), syntax.encoding), limits);
     if let Some(at) = data.broken {
         return Err(at.into());
     }

@@ -1,14 +1,16 @@
 //! A data set as slices of the file (PS3.5 section 7).
 //!
-//! Invariants: every value is a sub-slice of the input, so a length field costs nothing; nesting is followed to
+//! Invariants: every value is a sub-slice of the input, or was left on disk, so a length field costs nothing; nesting is followed to
 //! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break and
 //! says where it broke; [`DataSet::repeated`] names an element that occurs twice.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 
+use super::bytes::{Apart, Bytes, Sparse};
 use super::charset::Charset;
 use super::{Limits, Offset, Place, ReadError};
 
@@ -40,6 +42,10 @@ impl Encoding {
 
     pub(super) fn u16(self, bytes: [u8; 2]) -> u16 {
         if self.big() { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }
+    }
+
+    pub(super) fn u64(self, bytes: [u8; 8]) -> u64 {
+        if self.big() { u64::from_be_bytes(bytes) } else { u64::from_le_bytes(bytes) }
     }
 
     fn u32(self, bytes: [u8; 4]) -> u32 {
@@ -75,12 +81,31 @@ pub(super) fn is_vr(bytes: [u8; 2]) -> bool {
 pub(super) struct Element<'a> {
     /// As the file states it; `None` in implicit VR.
     pub(super) vr: Option<[u8; 2]>,
-    /// The value. For an element of undefined length: its items up to the delimiter.
+    /// The value. For an element of undefined length: its items up to the delimiter. Empty if it was left on disk.
     pub(super) bytes: &'a [u8],
     /// Where the value starts.
-    offset: Offset,
+    pub(super) offset: Offset,
+    /// Bytes of the value, wherever it is.
+    pub(super) len: usize,
     /// Whether the length was undefined.
     pub(super) undefined: bool,
+    /// That it was left on disk.
+    pub(super) apart: Option<&'a Apart>,
+}
+
+impl Element<'_> {
+    /// Whether it has the value of the one of its tag before it.
+    fn repeats(&self, before: &Self) -> bool {
+        self.apart.map_or(self.bytes == before.bytes, |apart| apart.same)
+    }
+}
+
+/// Where an element is.
+pub(super) struct Span {
+    vr: Option<[u8; 2]>,
+    /// The value, as in [`Element::bytes`].
+    pub(super) value: Range<usize>,
+    undefined: bool,
 }
 
 /// Where a data set ends that should not.
@@ -98,8 +123,8 @@ impl From<Break> for ReadError {
 }
 
 /// Walks elements; never past the end of its bytes.
-pub(super) struct Walk<'a> {
-    bytes: &'a [u8],
+pub(super) struct Walk<B> {
+    pub(super) bytes: B,
     pub(super) at: usize,
     /// Where the bytes start.
     origin: Offset,
@@ -109,14 +134,15 @@ pub(super) struct Walk<'a> {
     depth_max: usize,
 }
 
-impl<'a> Walk<'a> {
-    pub(super) fn new(bytes: &'a [u8], origin: Offset, encoding: Encoding, depth_max: usize) -> Self {
+impl<B: Bytes> Walk<B> {
+    pub(super) fn new(bytes: B, origin: Offset, encoding: Encoding, depth_max: usize) -> Self {
         Self { bytes, at: 0, origin, place: Place::Start, encoding, depth_max }
     }
 
-    /// A walk through part of the bytes.
-    fn part(&self, from: usize, to: usize) -> Self {
-        Self { bytes: &self.bytes[from..to], at: 0, origin: self.origin.plus(from), ..*self }
+    /// A walk through the items that an element of this tag holds.
+    pub(super) fn inside(bytes: B, tag: Tag, element: &Element<'_>, around: Encoding, depth_max: usize) -> Self {
+        let encoding = if element.vr == Some(*b"UN") { Encoding::ImplicitLittle } else { around };
+        Self { place: Place::In(tag), ..Self::new(bytes, element.offset, encoding, depth_max) }
     }
 
     fn break_here(&self, problem: &'static str) -> Break {
@@ -131,28 +157,30 @@ impl<'a> Walk<'a> {
         self.bytes.len() - self.at
     }
 
-    fn take(&mut self, n: usize) -> Result<&'a [u8], Break> {
-        match self.at.checked_add(n).and_then(|end| self.bytes.get(self.at..end)) {
-            Some(slice) => {
-                self.at += n;
-                Ok(slice)
+    fn take<const N: usize>(&mut self) -> Result<[u8; N], Break> {
+        match self.bytes.chunk(self.at) {
+            Some(chunk) => {
+                self.at += N;
+                Ok(chunk)
             }
             None => self.broken("a length runs past the end"),
         }
     }
 
-    fn u16(&mut self) -> Result<u16, Break> {
-        match *self.take(2)? {
-            [a, b] => Ok(self.encoding.u16([a, b])),
-            _ => self.broken("a length runs past the end"),
+    fn skip(&mut self, n: usize) -> Result<(), Break> {
+        if n > self.left() {
+            return self.broken("a length runs past the end");
         }
+        self.at += n;
+        Ok(())
+    }
+
+    fn u16(&mut self) -> Result<u16, Break> {
+        Ok(self.encoding.u16(self.take()?))
     }
 
     fn u32(&mut self) -> Result<u32, Break> {
-        match *self.take(4)? {
-            [a, b, c, d] => Ok(self.encoding.u32([a, b, c, d])),
-            _ => self.broken("a length runs past the end"),
-        }
+        Ok(self.encoding.u32(self.take()?))
     }
 
     fn tag(&mut self) -> Result<Tag, Break> {
@@ -160,26 +188,26 @@ impl<'a> Walk<'a> {
     }
 
     /// Tag, VR and length (PS3.5 section 7.1). Items and delimiters have no VR in any encoding (section 7.5).
-    fn head(&mut self) -> Result<(Tag, Option<[u8; 2]>, u32), Break> {
+    pub(super) fn head(&mut self) -> Result<(Tag, Option<[u8; 2]>, u32), Break> {
         let tag = self.tag()?;
         if tag.0 == 0xFFFE || !self.encoding.explicit() {
             return Ok((tag, None, self.u32()?));
         }
-        let vr = match *self.take(2)? {
-            [a, b] if a.is_ascii_uppercase() && b.is_ascii_uppercase() => [a, b],
-            _ => return self.broken("an element has no value representation"),
-        };
+        let vr = self.take::<2>()?;
+        if !vr.iter().all(u8::is_ascii_uppercase) {
+            return self.broken("an element has no value representation");
+        }
         if SHORT.iter().any(|short| **short == vr) {
             return Ok((tag, Some(vr), u32::from(self.u16()?)));
         }
-        self.take(2)?;
+        self.take::<2>()?;
         Ok((tag, Some(vr), self.u32()?))
     }
 
     /// The next element, or `None` at the end. `depth` counts the sequences around it.
-    pub(super) fn element(&mut self, depth: usize) -> Result<Option<(Tag, Element<'a>)>, Break> {
+    pub(super) fn span(&mut self, depth: usize) -> Result<Option<(Tag, Span)>, Break> {
         // Fewer than eight bytes, or zeros, are padding behind the data set, not an element.
-        if self.left() < 8 || self.bytes[self.at..].iter().take(8).all(|&b| b == 0) {
+        if self.bytes.chunk::<8>(self.at).is_none_or(|next| next == [0; 8]) {
             self.at = self.bytes.len();
             return Ok(None);
         }
@@ -189,7 +217,15 @@ impl<'a> Walk<'a> {
         }
         self.place = Place::In(tag);
         let (start, undefined) = (self.at, length == UNDEFINED);
-        let end = if undefined {
+        let apart = self.bytes.apart(start).filter(|_| tag == tags::PIXEL_DATA && depth == 0);
+        let end = if let Some(Apart { value, next, broken, .. }) = apart {
+            let (end, next) = (value.end, *next);
+            if let Some(at) = broken {
+                return Err(*at);
+            }
+            self.at = next;
+            end
+        } else if undefined {
             // PS3.5 section 6.2.2: what an UN of undefined length holds is in implicit VR little endian.
             let outside = self.encoding;
             if vr == Some(*b"UN") {
@@ -199,12 +235,11 @@ impl<'a> Walk<'a> {
             self.encoding = outside;
             end?
         } else {
-            self.take(length as usize)?;
+            self.skip(length as usize)?;
             self.at
         };
         self.place = Place::After(tag);
-        let (bytes, offset) = (&self.bytes[start..end], self.origin.plus(start));
-        Ok(Some((tag, Element { vr, bytes, offset, undefined })))
+        Ok(Some((tag, Span { vr, value: start..end, undefined })))
     }
 
     /// Goes behind the delimiter of a sequence of undefined length and says where its items end.
@@ -228,7 +263,7 @@ impl<'a> Walk<'a> {
             if length == UNDEFINED {
                 self.skip_item(depth)?;
             } else {
-                self.take(length as usize)?;
+                self.skip(length as usize)?;
             }
         }
     }
@@ -238,18 +273,18 @@ impl<'a> Walk<'a> {
         loop {
             let end = self.at;
             if self.tag()? == ITEM_END {
-                self.take(4)?;
+                self.skip(4)?;
                 return Ok(end);
             }
             self.at = end;
-            if self.element(depth)?.is_none() {
+            if self.span(depth)?.is_none() {
                 return self.broken("an item has no end");
             }
         }
     }
 
-    /// A walk through the next item, or `None` behind the last.
-    pub(super) fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
+    /// Where the next item is, without its head; `None` behind the last.
+    pub(super) fn item_span(&mut self, depth: usize) -> Result<Option<Range<usize>>, Break> {
         if self.left() < 8 {
             return Ok(None);
         }
@@ -264,10 +299,29 @@ impl<'a> Walk<'a> {
         let end = if length == UNDEFINED {
             self.skip_item(depth)?
         } else {
-            self.take(length as usize)?;
+            self.skip(length as usize)?;
             self.at
         };
-        Ok(Some(self.part(start, end)))
+        Ok(Some(start..end))
+    }
+}
+
+impl<'a> Walk<Sparse<'a>> {
+    /// The next element, or `None` at the end. `depth` counts the sequences around it.
+    pub(super) fn element(&mut self, depth: usize) -> Result<Option<(Tag, Element<'a>)>, Break> {
+        let Some((tag, Span { vr, value, undefined })) = self.span(depth)? else { return Ok(None) };
+        let (offset, len) = (self.origin.plus(value.start), value.len());
+        let apart = self.bytes.apart_at(value.start).filter(|_| tag == tags::PIXEL_DATA && depth == 0);
+        let bytes = if apart.is_some() { &[] } else { self.bytes.slice(value).unwrap_or_default() };
+        Ok(Some((tag, Element { vr, bytes, offset, len, undefined, apart })))
+    }
+
+    /// A walk through the next item, or `None` behind the last.
+    pub(super) fn item(&mut self, depth: usize) -> Result<Option<Self>, Break> {
+        let Some(range) = self.item_span(depth)? else { return Ok(None) };
+        let origin = self.origin.plus(range.start);
+        let bytes = Sparse::all(self.bytes.slice(range).unwrap_or_default());
+        Ok(Some(Self { bytes, at: 0, origin, ..*self }))
     }
 }
 
@@ -317,11 +371,16 @@ pub(super) struct DataSet<'a> {
 impl<'a> DataSet<'a> {
     /// Parses as far as the bytes are a data set.
     pub(super) fn parse(bytes: &'a [u8], origin: Offset, encoding: Encoding, limits: &Limits) -> Self {
+        Self::parse_sparse(Sparse::all(bytes), origin, encoding, limits)
+    }
+
+    /// The same of bytes some of which were left on disk.
+    pub(super) fn parse_sparse(bytes: Sparse<'a>, origin: Offset, encoding: Encoding, limits: &Limits) -> Self {
         let walk = Walk::new(bytes, origin, encoding, limits.sequence_depth_max);
         Self::parse_at(walk, limits, Charset::default(), 0)
     }
 
-    fn parse_at(mut walk: Walk<'a>, limits: &Limits, around: Charset, depth: usize) -> Self {
+    fn parse_at(mut walk: Walk<Sparse<'a>>, limits: &Limits, around: Charset, depth: usize) -> Self {
         let encoding = walk.encoding;
         let mut elements = BTreeMap::<Tag, Element<'a>>::new();
         let mut repeated = Repeated::default();
@@ -335,8 +394,7 @@ impl<'a> DataSet<'a> {
                 Err(at) => break Some(at),
             };
             if let Some(before) = elements.insert(tag, element) {
-                let alike = before.bytes == element.bytes;
-                let kind = if alike { &mut repeated.alike } else { &mut repeated.different };
+                let kind = if element.repeats(&before) { &mut repeated.alike } else { &mut repeated.different };
                 kind.get_or_insert(tag);
             }
         };
@@ -368,12 +426,11 @@ impl<'a> DataSet<'a> {
         items.fold(self.repeated, |repeated, item| repeated.or(item.repeated()))
     }
 
-    /// A walk through the items of a sequence, or through fragments.
-    fn inside(&self, tag: Tag) -> Option<Walk<'a>> {
+    /// A walk through the items of a sequence.
+    fn inside(&self, tag: Tag) -> Option<Walk<Sparse<'a>>> {
         let element = self.get(tag)?;
-        let encoding = if element.vr == Some(*b"UN") { Encoding::ImplicitLittle } else { self.encoding };
-        let walk = Walk::new(element.bytes, element.offset, encoding, self.limits.sequence_depth_max);
-        Some(Walk { place: Place::In(tag), ..walk })
+        let bytes = Sparse::all(element.bytes);
+        Some(Walk::inside(bytes, tag, element, self.encoding, self.limits.sequence_depth_max))
     }
 
     /// The items of a sequence; none if it is absent, empty, too deep or no sequence.
@@ -415,19 +472,6 @@ impl<'a> DataSet<'a> {
             return walk.broken("a length runs past the end");
         }
         Ok(items)
-    }
-
-    /// The fragments of encapsulated pixels without the Basic Offset Table (PS3.5 section A.4).
-    pub(super) fn fragments(&self, tag: Tag) -> Result<Vec<&'a [u8]>, Break> {
-        let Some(mut walk) = self.inside(tag) else { return Ok(Vec::new()) };
-        let mut fragments = Vec::new();
-        let mut first = true;
-        while let Some(fragment) = walk.item(self.depth + 1)? {
-            if !std::mem::take(&mut first) {
-                fragments.push(fragment.bytes);
-            }
-        }
-        Ok(fragments)
     }
 
     fn short_bytes(&self, tag: Tag) -> Option<&'a [u8]> {

@@ -87,6 +87,17 @@ pub enum ReadError {
         /// The limit.
         bytes_max: usize,
     },
+    /// A data set has more bytes beside its pixels than [`super::Limits`] allows.
+    #[error("the data set has {bytes} bytes beside its pixels, {bytes_max} are allowed")]
+    LongHeader {
+        /// Bytes of the data set without Pixel Data.
+        bytes: usize,
+        /// The limit.
+        bytes_max: usize,
+    },
+    /// What the file is read from failed: nothing is said about the file.
+    #[error("the file cannot be read: {0}")]
+    Io(std::io::ErrorKind),
     /// Neither a PS3.10 file nor a data set without a preamble.
     #[error("the file is not DICOM")]
     NotDicom,
@@ -146,7 +157,8 @@ impl ReadError {
     /// A stable machine-readable code.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::TooLarge { .. } => "file-too-large",
+            Self::TooLarge { .. } | Self::LongHeader { .. } => "file-too-large",
+            Self::Io(_) => "file-not-readable",
             Self::NotDicom => "not-dicom",
             Self::TransferSyntax(_) => "transfer-syntax-unknown",
             Self::Missing(_) => "attribute-missing",

@@ -1,15 +1,18 @@
 //! Single frames of any object that has pixels: as the file has them, uncompressed, or to be looked at.
 //!
-//! Invariant: a frame costs its own size and no more; what cannot be given exactly is refused with the reason.
+//! Invariant: a frame costs its own size and no more, however many there are; what cannot be given exactly is refused
+//! with the reason.
 
 use dicom_dictionary_std::tags;
 use uvid_exam::{SopInstanceUid, Window};
 
 use super::element::DataSet;
-use super::part10::{self, File, Packing};
+use super::fragments::Frames;
+use super::object::Place;
+use super::part10::{File, Packing};
 use super::pixels::{Layout, decode_stream};
 use super::record::Record;
-use super::{Limits, ReadError, voi};
+use super::{Limits, Object, ReadError, voi};
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -62,62 +65,63 @@ pub fn is_compressed(syntax: &str) -> bool {
     .contains(&syntax)
 }
 
-/// How many frames an object has: 0 without pixels.
-///
-/// # Errors
-///
-/// It is no DICOM file.
-pub fn frames(bytes: &[u8], limits: &Limits) -> Result<usize, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let data = file.data_set(limits);
-    Ok(if data.get(tags::PIXEL_DATA).is_some() { count(&data) } else { 0 })
-}
+impl Object<'_> {
+    /// How many frames it has: 0 without pixels.
+    pub fn frames(&self) -> usize {
+        let data = self.file.data_set(&self.limits);
+        if data.get(tags::PIXEL_DATA).is_some() { count(&data) } else { 0 }
+    }
 
-/// Frame `number`, from 1.
-///
-/// # Errors
-///
-/// There is none, or it cannot be given in this form.
-pub fn frame(bytes: &[u8], limits: &Limits, number: usize, form: Form) -> Result<Vec<u8>, FrameError> {
-    let file = part10::open(bytes, limits)?;
-    let data = file.data_set(limits);
-    let stored = stored(&file, &data, number)?;
-    match (file.syntax.packing, form) {
-        (Packing::Native | Packing::Encapsulated, _) => Ok(little_endian(&file, &data, stored)),
-        (_, Form::Stored) => Ok(stored),
-        (_, Form::Native) => {
-            let layout = Layout::new(&data, limits)?;
-            let lowest = *layout.range().start();
-            let values = decode_stream(stored, &data, &file.syntax, &layout)?;
-            // The low bits of a two's complement, as many as are allocated.
-            let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
-            Ok(match layout.allocated {
-                8 => words.map(|word| word as u8).collect(),
-                _ => words.flat_map(u16::to_le_bytes).collect(),
-            })
+    /// Frame `number`, from 1.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or it cannot be given in this form.
+    pub fn frame(&mut self, number: usize, form: Form) -> Result<Vec<u8>, FrameError> {
+        let Self { file, place, limits } = self;
+        let data = file.data_set(limits);
+        let stored = stored(file, &data, place, limits, number)?;
+        match (file.syntax.packing, form) {
+            (Packing::Native | Packing::Encapsulated, _) => Ok(little_endian(file, &data, stored)),
+            (_, Form::Stored) => Ok(stored),
+            (_, Form::Native) => {
+                let layout = Layout::new(&data, limits)?;
+                let lowest = *layout.range().start();
+                let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+                // The low bits of a two's complement, as many as are allocated.
+                let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
+                Ok(match layout.allocated {
+                    8 => words.map(|word| word as u8).collect(),
+                    _ => words.flat_map(u16::to_le_bytes).collect(),
+                })
+            }
         }
     }
+
+    /// Frame `number`, from 1, for a display: rescaled and seen through `window`, else through the first window of the
+    /// file, else from the smallest to the largest value. Colour is taken as it is.
+    ///
+    /// # Errors
+    ///
+    /// There is no such frame, or it has a form that is not shown.
+    pub fn picture(&mut self, number: usize, window: Option<&Window>) -> Result<Picture, FrameError> {
+        let Self { file, place, limits } = self;
+        let data = file.data_set(limits);
+        let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+        if photometric == "RGB" {
+            return colour(file, &data, place, number, limits);
+        }
+        if !photometric.starts_with("MONOCHROME") {
+            return Err(FrameError::Unsupported("pictures are made of MONOCHROME1, MONOCHROME2 and RGB"));
+        }
+        let layout = Layout::new(&data, limits)?;
+        let stored = stored(file, &data, place, limits, number)?;
+        let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+        Ok(grey(&data, &layout, &values, photometric == "MONOCHROME1", window))
+    }
 }
 
-/// Frame `number`, from 1, for a display: rescaled and seen through `window`, else through the first window of the
-/// file, else from the smallest to the largest value. Colour is taken as it is.
-///
-/// # Errors
-///
-/// There is no such frame, or it has a form that is not shown.
-pub fn picture(bytes: &[u8], limits: &Limits, number: usize, window: Option<&Window>) -> Result<Picture, FrameError> {
-    let file = part10::open(bytes, limits)?;
-    let data = file.data_set(limits);
-    let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-    if photometric == "RGB" {
-        return colour(&file, &data, number, limits);
-    }
-    if !photometric.starts_with("MONOCHROME") {
-        return Err(FrameError::Unsupported("pictures are made of MONOCHROME1, MONOCHROME2 and RGB"));
-    }
-    let layout = Layout::new(&data, limits)?;
-    let stored = stored(&file, &data, number)?;
-    let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, window: Option<&Window>) -> Picture {
     let slope = data.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
     let intercept = data.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
     let (lo, hi) = layout.range().into_inner();
@@ -129,7 +133,7 @@ pub fn picture(bytes: &[u8], limits: &Limits, number: usize, window: Option<&Win
             let uid = data.code(tags::SOP_INSTANCE_UID).and_then(|uid| uid.parse::<SopInstanceUid>().ok());
             let mut record = uid.map(Record::new);
             let negative = lo < 0 || intercept < 0.0;
-            record.as_mut().and_then(|record| voi::windows(&data, negative, record).into_iter().next())
+            record.as_mut().and_then(|record| voi::windows(data, negative, record).into_iter().next())
         }
     };
     let (least, most) = values.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
@@ -138,14 +142,19 @@ pub fn picture(bytes: &[u8], limits: &Limits, number: usize, window: Option<&Win
         Some(window) => window.apply(rescaled(value)),
         None => f64::from(value.saturating_sub(least)) / span,
     };
-    let inverted = photometric == "MONOCHROME1";
     let byte = |y: f64| ((if inverted { 1.0 - y } else { y }) * 255.0).round() as u8;
     let table: Vec<u8> = (0..=u16::try_from(hi - lo).unwrap_or(u16::MAX)).map(|value| byte(shown(value))).collect();
     let bytes = values.iter().map(|value| table.get(usize::from(*value)).copied().unwrap_or(255)).collect();
-    Ok(Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes })
+    Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes }
 }
 
-fn colour(file: &File<'_>, data: &DataSet<'_>, number: usize, limits: &Limits) -> Result<Picture, FrameError> {
+fn colour(
+    file: &File,
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    number: usize,
+    limits: &Limits,
+) -> Result<Picture, FrameError> {
     let (rows, columns) = (usize::from(word(data, tags::ROWS)?), usize::from(word(data, tags::COLUMNS)?));
     let pixels = rows * columns;
     if pixels == 0 || pixels > limits.frame_pixels_max {
@@ -155,7 +164,7 @@ fn colour(file: &File<'_>, data: &DataSet<'_>, number: usize, limits: &Limits) -
     if !native || data.word(tags::BITS_ALLOCATED) != Some(8) || data.word(tags::SAMPLES_PER_PIXEL) != Some(3) {
         return Err(FrameError::Unsupported("colour is shown where it is uncompressed with 8 bits a sample"));
     }
-    let stored = stored(file, data, number)?;
+    let stored = stored(file, data, place, limits, number)?;
     let stored = little_endian(file, data, stored);
     let bytes = if data.word(tags::PLANAR_CONFIGURATION) == Some(1) {
         (0..pixels * 3).map(|i| stored.get(i % 3 * pixels + i / 3).copied().unwrap_or_default()).collect()
@@ -169,51 +178,32 @@ fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {
     data.word(tag).ok_or(ReadError::Missing(super::Attribute(tag)))
 }
 
-/// Number of Frames (0028,0008); absent: 1.
+/// Number of Frames (0028,0008); 1 where it is no number above 0.
 fn count(data: &DataSet<'_>) -> usize {
-    data.code(tags::NUMBER_OF_FRAMES).and_then(|text| text.parse().ok()).unwrap_or(1)
+    data.code(tags::NUMBER_OF_FRAMES).and_then(|text| text.parse().ok()).filter(|count| *count > 0).unwrap_or(1)
 }
 
 /// The bytes of a frame as the file has them.
-fn stored(file: &File<'_>, data: &DataSet<'_>, number: usize) -> Result<Vec<u8>, FrameError> {
+fn stored(
+    file: &File,
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    limits: &Limits,
+    number: usize,
+) -> Result<Vec<u8>, FrameError> {
     let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
-    if file.syntax.packing == Packing::Native {
-        let size = native_bytes(data)?;
-        let place = index.checked_mul(size).and_then(|at| Some(at..at.checked_add(size)?));
-        let frame = place.and_then(|place| element.bytes.get(place));
-        return frame.map(<[u8]>::to_vec).ok_or(FrameError::Unsupported("Pixel Data is shorter than it should be"));
+    if file.syntax.packing != Packing::Native {
+        return Ok(Frames::new(data, element, count, place, limits)?.stream(index, element, place, limits)?);
     }
-    let broken = |at| FrameError::Read(ReadError::from(at));
-    let fragments = data.fragments(tags::PIXEL_DATA).map_err(broken)?;
-    if count == 1 {
-        return Ok(fragments.concat());
+    let size = native_bytes(data)?;
+    if size > limits.frame_bytes_max {
+        return Err(FrameError::Unsupported("the frame is larger than allowed"));
     }
-    if fragments.len() == count {
-        return Ok(fragments[index].to_vec());
-    }
-    // PS3.5 section A.4: the Basic Offset Table, the first item, says where frames begin.
-    let starts = offsets(element.bytes, count)
-        .ok_or(FrameError::Unsupported("frames of several fragments need a Basic Offset Table"))?;
-    let (from, to) = (starts[index], starts.get(index + 1).copied().unwrap_or(u64::MAX));
-    let mut at = 0_u64;
-    let mut frame = Vec::new();
-    for fragment in fragments {
-        if (from..to).contains(&at) {
-            frame.extend_from_slice(fragment);
-        }
-        at += fragment.len() as u64 + 8;
-    }
-    Ok(frame)
-}
-
-/// The Basic Offset Table, if it has an entry for each frame.
-fn offsets(pixel_data: &[u8], count: usize) -> Option<Vec<u64>> {
-    let [0xFE, 0xFF, 0x00, 0xE0, length @ ..] = pixel_data.first_chunk::<8>()? else { return None };
-    let table = pixel_data.get(8..8 + u32::from_le_bytes(*length) as usize)?;
-    let table: Vec<u64> = table.as_chunks::<4>().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))).collect();
-    (table.len() == count && table.is_sorted()).then_some(table)
+    let from = index.checked_mul(size).filter(|at| at.checked_add(size).is_some_and(|end| end <= element.len));
+    let from = from.ok_or(FrameError::Unsupported("Pixel Data is shorter than it should be"))?;
+    Ok(place.value(element, from, size)?)
 }
 
 /// Bytes of one uncompressed frame.
@@ -228,7 +218,7 @@ fn native_bytes(data: &DataSet<'_>) -> Result<usize, FrameError> {
 }
 
 /// Uncompressed pixels in little endian, whatever the file is in (PS3.5 annex D).
-fn little_endian(file: &File<'_>, data: &DataSet<'_>, mut stored: Vec<u8>) -> Vec<u8> {
+fn little_endian(file: &File, data: &DataSet<'_>, mut stored: Vec<u8>) -> Vec<u8> {
     let wide = data.word(tags::BITS_ALLOCATED).is_some_and(|bits| bits > 8);
     let in_words = data.get(tags::PIXEL_DATA).is_some_and(|element| element.vr == Some(*b"OW"));
     if file.syntax.packing == Packing::Native && data.encoding.big() && (wide || in_words) {

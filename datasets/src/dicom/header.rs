@@ -41,7 +41,7 @@ pub struct Header {
     pub intake: Intake,
 }
 
-pub(super) fn header(file: &File<'_>, data: &DataSet<'_>) -> Result<Header, ReadError> {
+pub(super) fn header(file: &File, data: &DataSet<'_>) -> Result<Header, ReadError> {
     if let Some(tag) = data.repeated().different {
         return Err(ReadError::Invalid { attribute: Attribute(tag), problem: "occurs twice with different values" });
     }

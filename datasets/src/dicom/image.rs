@@ -14,6 +14,7 @@ use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, SeriesDescription, Spacing, W
 
 use super::element::DataSet;
 use super::kind::About;
+use super::object::Place;
 use super::orientation::{Grid, Turn, Upright, seen_chest_wall, turn, upright, verify};
 use super::part10::{Loss, Syntax};
 use super::pixels::{Layout, decode};
@@ -24,6 +25,7 @@ use super::{Attribute, Header, Limits, ReadError, view, voi};
 pub(super) fn mammogram(
     header: &Header,
     data: &DataSet<'_>,
+    place: &mut Place<'_>,
     about: About,
     syntax: &Syntax,
     limits: &Limits,
@@ -43,7 +45,7 @@ pub(super) fn mammogram(
     let lossy = lossy(data, syntax, record);
     let Look { layout, rescale, inverted, windows, padding } = look(data, limits, record)?;
 
-    let values = bright(decode(data, syntax, &layout)?, &layout, inverted);
+    let values = bright(decode(data, place, syntax, &layout, limits, record)?, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
         record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");
     }

@@ -2,8 +2,11 @@
 //!
 //! Invariant: values stay byte for byte; nesting is followed to [`Limits::sequence_depth_max`] and no further.
 
+use std::borrow::Cow;
+
 use dicom_core::Tag;
 
+use super::bytes::Sparse;
 use super::element::{Encoding, Walk};
 use super::{Attribute, Limits, Offset, ReadError, part10};
 
@@ -20,26 +23,33 @@ const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 /// [`ReadError::NotDicom`], [`ReadError::TooLarge`], [`ReadError::TransferSyntax`], a data set that breaks off or is
 /// nested too deep.
 pub fn to_implicit(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    if file.syntax.packing != part10::Packing::Native || file.encoding.big() {
+    let (syntax, start) = part10::split(&mut Sparse::all(bytes), limits, &mut Vec::new())?;
+    let deflated = bytes.get(start..).unwrap_or_default();
+    let (data, origin) = if syntax.uid == part10::DEFLATED {
+        (Cow::Owned(part10::inflate(deflated, limits)?.0), Offset::Inflated(0))
+    } else {
+        (Cow::Borrowed(deflated), Offset::File(start))
+    };
+    let encoding = part10::actual(data.first_chunk().copied(), syntax.encoding);
+    if syntax.packing != part10::Packing::Native || encoding.big() {
         return Ok(None);
     }
-    let mut out = Vec::with_capacity(file.data.len());
-    let walk = Walk::new(&file.data, file.origin, file.encoding, limits.sequence_depth_max);
-    elements(walk, 0, &file, limits, &mut out)?;
+    let mut out = Vec::with_capacity(data.len());
+    let walk = Walk::new(Sparse::all(&data), origin, encoding, limits.sequence_depth_max);
+    elements(walk, 0, encoding, limits, &mut out)?;
     Ok(Some(out))
 }
 
 fn elements(
-    mut walk: Walk<'_>,
+    mut walk: Walk<Sparse<'_>>,
     depth: usize,
-    file: &part10::File<'_>,
+    encoding: Encoding,
     limits: &Limits,
     out: &mut Vec<u8>,
 ) -> Result<(), ReadError> {
     while let Some((tag, element)) = walk.element(depth)? {
         // What an UN of undefined length holds is in implicit VR already (PS3.5 section 6.2.2).
-        let sequence = element.vr == Some(*b"SQ") && file.encoding == Encoding::ExplicitLittle;
+        let sequence = element.vr == Some(*b"SQ") && encoding == Encoding::ExplicitLittle;
         if tag.1 == 0 {
             continue;
         }
@@ -56,10 +66,10 @@ fn elements(
             return Err(ReadError::Invalid { attribute: Attribute(tag), problem: "is nested too deep" });
         }
         head(out, tag, UNDEFINED);
-        let mut inside = Walk::new(element.bytes, Offset::File(0), file.encoding, limits.sequence_depth_max);
+        let mut inside = Walk::new(Sparse::all(element.bytes), Offset::File(0), encoding, limits.sequence_depth_max);
         while let Some(item) = inside.item(depth + 1)? {
             head(out, ITEM, UNDEFINED);
-            elements(item, depth + 1, file, limits, out)?;
+            elements(item, depth + 1, encoding, limits, out)?;
             head(out, ITEM_END, 0);
         }
         head(out, SEQUENCE_END, 0);

@@ -8,9 +8,8 @@ use dicom_core::Tag;
 use dicom_core::dictionary::{DataDictionary, DataDictionaryEntry, VirtualVr};
 use dicom_dictionary_std::{StandardDataDictionary, tags};
 
-use super::charset::Charset;
 use super::element::{DataSet, Element, is_vr};
-use super::{Attribute, Limits, Place, ReadError, Repair, part10};
+use super::{Attribute, Place, ReadError};
 
 /// Elements, items and values of one listing. An object of 500 frames with functional groups has some 50 000.
 const NODES_MAX: usize = 500_000;
@@ -37,7 +36,7 @@ pub enum Value {
     Tags(Vec<Tag>),
     /// SQ.
     Items(Vec<Vec<Node>>),
-    /// Bytes; [`bulk`] gives them.
+    /// Bytes; [`super::Object::bulk`] gives them.
     Bulk,
 }
 
@@ -49,48 +48,16 @@ pub struct Listing {
     pub broken: bool,
 }
 
-/// The elements of a file, without file meta information and group lengths. The bytes may end in Pixel Data (7FE0,0010).
-///
-/// # Errors
-///
-/// The bytes are no DICOM file, or have too many elements.
-pub fn listing(bytes: &[u8], limits: &Limits) -> Result<Listing, ReadError> {
-    listing_as(bytes, limits, None)
-}
-
-/// The same, its text in the set that it really is in, if that is known: by a rule about its sender.
-///
-/// # Errors
-///
-/// Those of [`listing`].
-pub fn listing_as(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Result<Listing, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let mut data = file.data_set(limits);
-    if let Some(repair) = repair {
-        data.charset = Charset::repaired(repair);
-    }
+/// The elements of a data set, without group lengths. It may end in Pixel Data (7FE0,0010).
+pub(super) fn listing(data: &DataSet<'_>) -> Result<Listing, ReadError> {
     let mut left = NODES_MAX;
-    let mut nodes = nodes(&data, &mut left)?;
+    let mut nodes = nodes(data, &mut left)?;
     let stopped = data.broken.map(ReadError::from);
     let in_pixels = matches!(&stopped, Some(ReadError::Broken { place: Place::In(tags::PIXEL_DATA), .. }));
     if in_pixels && data.get(tags::PIXEL_DATA).is_none() {
         nodes.push(Node { tag: tags::PIXEL_DATA, vr: *b"OW", value: Value::Bulk });
     }
     Ok(Listing { nodes, broken: stopped.is_some() && !in_pixels })
-}
-
-/// The bytes of an element as the file has them: `path` is its tag, behind the sequences and the items, from 0, that
-/// it is in.
-pub fn bulk(bytes: &[u8], limits: &Limits, path: &[(Tag, usize)], tag: Tag) -> Result<Option<Vec<u8>>, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let mut data = file.data_set(limits);
-    for (sequence, item) in path {
-        match data.items(*sequence).into_iter().nth(*item) {
-            Some(inside) => data = inside,
-            None => return Ok(None),
-        }
-    }
-    Ok(data.get(tag).map(|element| element.bytes.to_vec()))
 }
 
 fn nodes(data: &DataSet<'_>, left: &mut usize) -> Result<Vec<Node>, ReadError> {
@@ -146,6 +113,7 @@ fn value(
         Value::Integers(element.bytes.chunks_exact(size).map(|chunk| integer(chunk, big, signed)).collect())
     };
     Ok(match &vr {
+        _ if element.apart.is_some() => Value::Bulk,
         b"SQ" => {
             let items = data.items(tag);
             Value::Items(items.iter().map(|item| nodes(item, left)).collect::<Result<_, _>>()?)

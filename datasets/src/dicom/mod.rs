@@ -24,11 +24,13 @@
 //! writer makes the files of the tests.
 
 mod attributes;
+mod bytes;
 mod catalog;
 mod charset;
 mod codestream;
 mod element;
 mod error;
+mod fragments;
 pub mod frame;
 mod header;
 mod image;
@@ -36,6 +38,7 @@ mod implicit;
 mod intake;
 mod kind;
 pub mod listing;
+mod object;
 mod orientation;
 mod part10;
 mod pixels;
@@ -46,22 +49,20 @@ mod source;
 mod view;
 pub mod voi;
 
-use sha2::{Digest, Sha256};
-use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
+use uvid_exam::Received;
 
 pub use attributes::{read_attributes, read_items, split_file};
+pub use bytes::ReadSeek;
 pub use catalog::Catalog;
 pub use charset::charset_for;
 pub use error::{Attribute, Offset, Place, ReadError};
 pub use header::Header;
 pub use implicit::to_implicit;
 pub use intake::{AccessionNumber, HeaderView, Intake};
+pub use object::Object;
 pub use part10::decoded_syntaxes;
 pub use reference::{Bare, PixelsSeen, declared_charset};
-pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable, read_source};
-
-use kind::Kind;
-use record::Record;
+pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable};
 
 /// What one file may cost. A file or a frame beyond is refused; of nesting, items, elements and text, what is beyond
 /// is not looked at.
@@ -71,6 +72,13 @@ pub struct Limits {
     pub file_bytes_max: usize,
     /// Bytes of a deflated data set (PS3.5 A.5) once inflated. Default 1 GiB.
     pub inflated_bytes_max: usize,
+    /// Bytes of a data set without the values of its Pixel Data, which are held in memory. Default 1 GiB: secondary
+    /// captures may keep images in private attributes.
+    pub header_bytes_max: usize,
+    /// Fragments of encapsulated pixels; each is 16 bytes of memory. Default 1 048 576.
+    pub fragments_max: usize,
+    /// Bytes of one frame as it is stored. Default 1 GiB.
+    pub frame_bytes_max: usize,
     /// Rows times Columns. Default 100 million; the largest mammograms have 30.
     pub frame_pixels_max: usize,
     /// Sequences within sequences. Default 16.
@@ -88,6 +96,9 @@ impl Default for Limits {
         Self {
             file_bytes_max: 4 << 30,
             inflated_bytes_max: 1 << 30,
+            header_bytes_max: 1 << 30,
+            fragments_max: 1 << 20,
+            frame_bytes_max: 1 << 30,
             frame_pixels_max: 100_000_000,
             sequence_depth_max: 16,
             sequence_items_max: 64,
@@ -105,8 +116,7 @@ impl Default for Limits {
 /// [`ReadError::Uid`] for one of the four UIDs; [`ReadError::Invalid`] for an attribute that occurs twice with
 /// different values. A data set that breaks off after the UIDs is no error here.
 pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    header::header(&file, &file.data_set(limits))
+    Object::of(bytes, limits)?.header(None)
 }
 
 /// The same, its text in the set that it really is in, whatever it declares: by a rule about its sender.
@@ -115,41 +125,25 @@ pub fn read_header(bytes: &[u8], limits: &Limits) -> Result<Header, ReadError> {
 ///
 /// Those of [`read_header`].
 pub fn read_header_as(bytes: &[u8], limits: &Limits, repair: Repair) -> Result<Header, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let mut data = file.data_set(limits);
-    data.charset = charset::Charset::repaired(repair);
-    header::header(&file, &data)
+    Object::of(bytes, limits)?.header(Some(repair))
 }
 
-/// Reads a file whole: a mammogram of one frame with its pixels, anything else as [`Content::Listed`].
+/// Reads what objects made from a file repeat of it. No pixel is decoded.
 ///
-/// A mammogram whose pixels cannot be decoded is listed with [`Fate::Unreadable`], so that the study knows of it.
+/// # Errors
+///
+/// Those of [`read_header`].
+pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Result<Source, ReadError> {
+    Object::of(bytes, limits)?.describe(repair)
+}
+
+/// Reads a file whole: [`Object::read`].
 ///
 /// # Errors
 ///
 /// Those of [`read_header`].
 pub fn read(bytes: &[u8], limits: &Limits) -> Result<Received, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let data = file.data_set(limits);
-    let header = header::header(&file, &data)?;
-    let mut record = Record::new(header.sop_instance.clone());
-    record.notes.extend(file.notes.iter().cloned());
-    image::oddities(&data, &mut record);
-
-    let outcome = match kind::kind(&header, &data, &mut record) {
-        Kind::Listed { what, why } => Err((what, Fate::NotAnalysed(why))),
-        Kind::Mammogram(about) => image::mammogram(&header, &data, about, &file.syntax, limits, &mut record)
-            .map_err(|error| ("mammogram".to_owned(), Fate::Unreadable(error.to_string()))),
-    };
-    let Record { contradictions, notes, .. } = record;
-    let content = match outcome {
-        Ok(image) => Content::Mammogram(Box::new(Mammogram { contradictions, notes, ..image })),
-        Err((what, fate)) => {
-            let Header { study, sop_instance, patient, .. } = header;
-            Content::Listed(Listed { study, sop_instance, patient, what, fate, contradictions, notes })
-        }
-    };
-    Ok(Received { digest: Sha256::digest(bytes).into(), content })
+    Object::of(bytes, limits)?.read()
 }
 
 #[cfg(test)]

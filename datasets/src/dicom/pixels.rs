@@ -21,7 +21,10 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::codestream::{Coded, Process, jpeg, jpeg2000};
 use super::element::{DataSet, Element};
+use super::fragments::Frames;
+use super::object::Place;
 use super::part10::{Loss, Packing, Syntax};
+use super::record::Record;
 use super::{Attribute, Limits, ReadError, rle};
 
 /// How a pixel is stored.
@@ -96,15 +99,21 @@ impl Layout {
     }
 }
 
-/// Decodes the only frame of a data set to `stored - lo`.
-pub(super) fn decode(data: &DataSet<'_>, syntax: &Syntax, layout: &Layout) -> Result<Vec<u16>, ReadError> {
+/// Decodes the only frame of a data set to `stored - lo`; what is odd about its fragments is noted.
+pub(super) fn decode(
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    syntax: &Syntax,
+    layout: &Layout,
+    limits: &Limits,
+    record: &mut Record,
+) -> Result<Vec<u16>, ReadError> {
     let Some(element) = data.get(tags::PIXEL_DATA) else {
         return Err(data.broken.map_or(ReadError::Missing(Attribute(tags::PIXEL_DATA)), ReadError::from));
     };
     let invalid = |problem| ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
-    let codec = |why: &str| ReadError::Codec { syntax: syntax.uid, why: why.to_owned() };
     if let Packing::Refused(why) = syntax.packing {
-        return Err(codec(why));
+        return Err(ReadError::Codec { syntax: syntax.uid, why: why.to_owned() });
     }
     match (syntax.packing == Packing::Native, element.undefined) {
         (true, true) => return Err(invalid("is encapsulated although the transfer syntax is uncompressed")),
@@ -112,9 +121,14 @@ pub(super) fn decode(data: &DataSet<'_>, syntax: &Syntax, layout: &Layout) -> Re
         (true, false) | (false, true) => {}
     }
     if syntax.packing == Packing::Native {
-        return native(element.bytes, Some(element), data, layout).map_err(invalid);
+        // A pixel of 8 bits may lie behind the one that it is swapped with.
+        let bytes = place.value(element, 0, element.len.min(layout.pixels() * layout.bytes() + 1))?;
+        return native(&bytes, Some(element), data, layout).map_err(invalid);
     }
-    decode_stream(joined(data)?, data, syntax, layout)
+    let frames = Frames::new(data, element, 1, place, limits)?;
+    frames.notes.iter().for_each(|note| record.note(*note));
+    let stream = frames.stream(0, element, place, limits)?;
+    decode_stream(stream, data, syntax, layout)
 }
 
 /// Decodes one frame of encapsulated pixels from its fragments, put together, to `stored - lo`.
@@ -137,11 +151,6 @@ pub(super) fn decode_stream(
             coded(stream, syntax, layout)
         }
     }
-}
-
-/// All fragments as one; the frame is the only one.
-fn joined(data: &DataSet<'_>) -> Result<Vec<u8>, ReadError> {
-    Ok(data.fragments(tags::PIXEL_DATA)?.concat())
 }
 
 /// PS3.5 section 8.1.1 and annex D: in big endian, pixels of 8 bits in an OW are swapped in pairs.

@@ -11,10 +11,10 @@ use uvid_exam::{
     Laterality, Lossy, SeriesInstanceUid, SopClassUid, SopInstanceUid, StudyInstanceUid, View, ViewModifier,
 };
 
-use super::charset::Charset;
 use super::element::DataSet;
+use super::part10::File;
 use super::record::Record;
-use super::{Limits, ReadError, header, image, part10, view};
+use super::{ReadError, header, image, view};
 
 /// What text really is, whatever Specific Character Set (0008,0005) says: a rule about a sender.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -232,22 +232,13 @@ impl fmt::Debug for Code {
     }
 }
 
-/// Reads what objects made from a file repeat of it. No pixel is decoded.
-///
-/// # Errors
-///
-/// Those of [`super::read_header`].
-pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Result<Source, ReadError> {
-    let file = part10::open(bytes, limits)?;
-    let mut data = file.data_set(limits);
+/// What objects made from a file repeat of it, its text in the character set of `data`.
+pub(super) fn source(file: &File, data: &DataSet<'_>, repair: Option<Repair>) -> Result<Source, ReadError> {
     let charset = data.codes(tags::SPECIFIC_CHARACTER_SET).into_iter().filter(|v| v.len() <= 16).collect();
-    if let Some(repair) = repair {
-        data.charset = Charset::repaired(repair);
-    }
-    let header = header::header(&file, &data)?;
+    let header = header::header(file, data)?;
     let mut record = Record::new(header.sop_instance.clone());
-    let laterality = view::laterality(&data, &mut record);
-    let seen = view::view(&data, &mut record);
+    let laterality = view::laterality(data, &mut record);
+    let seen = view::view(data, &mut record);
     let windows = data.numbers(tags::WINDOW_CENTER).into_iter().zip(data.numbers(tags::WINDOW_WIDTH));
     let explanations = data.text(tags::WINDOW_CENTER_WIDTH_EXPLANATION).unwrap_or_default();
     let slope = data.number(tags::RESCALE_SLOPE).zip(data.number(tags::RESCALE_INTERCEPT));
@@ -258,19 +249,19 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
         sop_class: header.sop_class,
         sop_instance: header.sop_instance,
         modality: header.modality,
-        patient: patient(&data),
-        study: study(&data),
+        patient: patient(data),
+        study: study(data),
         charset,
         repaired: repair,
         misdeclared: COPIED.iter().any(|tag| data.text(*tag).is_some_and(|text| text.contains(is_strange))),
         timezone: data.code(tags::TIMEZONE_OFFSET_FROM_UTC).filter(|text| is_offset(text)),
-        series_number: digits(&data, tags::SERIES_NUMBER, 1..=12),
-        series_date: date(&data, tags::SERIES_DATE),
-        series_time: time(&data, tags::SERIES_TIME),
-        content_date: date(&data, tags::CONTENT_DATE),
-        content_time: time(&data, tags::CONTENT_TIME),
-        acquisition_date: date(&data, tags::ACQUISITION_DATE),
-        acquisition_time: time(&data, tags::ACQUISITION_TIME),
+        series_number: digits(data, tags::SERIES_NUMBER, 1..=12),
+        series_date: date(data, tags::SERIES_DATE),
+        series_time: time(data, tags::SERIES_TIME),
+        content_date: date(data, tags::CONTENT_DATE),
+        content_time: time(data, tags::CONTENT_TIME),
+        acquisition_date: date(data, tags::ACQUISITION_DATE),
+        acquisition_time: time(data, tags::ACQUISITION_TIME),
         laterality,
         view: seen.view,
         modifiers: seen.modifiers,
@@ -282,8 +273,8 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
             [row, column] if is_direction(row) && is_direction(column) => Some((row.clone(), column.clone())),
             _ => None,
         },
-        imager_spacing: pair(&data, tags::IMAGER_PIXEL_SPACING),
-        pixel_spacing: pair(&data, tags::PIXEL_SPACING),
+        imager_spacing: pair(data, tags::IMAGER_PIXEL_SPACING),
+        pixel_spacing: pair(data, tags::PIXEL_SPACING),
         primary_angle: data.number(tags::POSITIONER_PRIMARY_ANGLE),
         secondary_angle: data.number(tags::POSITIONER_SECONDARY_ANGLE),
         photometric: data.upper(tags::PHOTOMETRIC_INTERPRETATION),
@@ -297,7 +288,7 @@ pub fn read_source(bytes: &[u8], limits: &Limits, repair: Option<Repair>) -> Res
         window_explanations: explanations.split('\\').map(|text| text.trim().to_owned()).collect(),
         voi_function: data.upper(tags::VOILUT_FUNCTION),
         voi_tables: data.items(tags::VOILUT_SEQUENCE).iter().filter_map(table).collect(),
-        lossy: image::lossy(&data, &file.syntax, &mut record) == Lossy::Yes,
+        lossy: image::lossy(data, &file.syntax, &mut record) == Lossy::Yes,
         lossy_ratio: data.number(tags::LOSSY_IMAGE_COMPRESSION_RATIO).filter(|ratio| *ratio > 0.0),
         lossy_method: data.upper(tags::LOSSY_IMAGE_COMPRESSION_METHOD).filter(|method| is_code_string(method)),
         burned_in: data.upper(tags::BURNED_IN_ANNOTATION),

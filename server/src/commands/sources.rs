@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::Read;
+use std::io::{Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use uvid_datasets::dicom::{self, ReadError};
@@ -55,11 +55,18 @@ impl Source {
         Ok(bytes)
     }
 
-    /// All bytes, up to the limit; beyond it an error.
-    fn whole(&self) -> Result<Vec<u8>, String> {
+    /// Opens it. An entry of an archive, which cannot be entered in the middle, is held in memory, up to the limit.
+    fn whole(&self, limits: &dicom::Limits) -> Result<dicom::Object<'static>, String> {
+        if self.entry.is_none() {
+            let file = File::open(&self.path).map_err(|e| e.to_string())?;
+            return dicom::Object::open(file, limits).map_err(|e| e.to_string());
+        }
         let max = self.bytes_max as u64;
         let bytes = self.read(max.saturating_add(1)).map_err(|e| e.to_string())?;
-        if bytes.len() as u64 > max { Err(format!("the file has more than {max} bytes")) } else { Ok(bytes) }
+        if bytes.len() as u64 > max {
+            return Err(format!("the file has more than {max} bytes"));
+        }
+        dicom::Object::open(Cursor::new(bytes), limits).map_err(|e| e.to_string())
     }
 
     /// A name like that of a DICOM file, or none that speaks against it.
@@ -75,8 +82,8 @@ impl pipeline::Source for Source {
         printable(&self.entry.as_ref().map_or_else(|| path.to_string(), |(_, entry)| format!("{path}:{entry}")))
     }
 
-    fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
-        self.whole().map_err(NoBytes::Unreadable)
+    fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes> {
+        self.whole(limits).map_err(NoBytes::Unreadable)
     }
 }
 
@@ -168,10 +175,9 @@ fn identify(source: &Source, expected: bool, limits: &dicom::Limits) -> Result<O
         // The identifiers may lie further in.
         Err(_) => {}
     }
-    let bytes = source.whole()?;
-    match dicom::read_header(&bytes, limits) {
+    match source.whole(limits).and_then(|object| object.header(None).map_err(|error| error.to_string())) {
         Ok(header) => Ok(Some(header.study)),
-        Err(error) if expected || has_prefix(&head) => Err(error.to_string()),
+        Err(error) if expected || has_prefix(&head) => Err(error),
         Err(_) => Ok(None),
     }
 }

@@ -13,7 +13,9 @@ fn failure_reason(because: &Refused) -> u16 {
     match because {
         // "Refused: Out of Resources"
         Refused::TooLarge(_) | Refused::StudyFull(_) => 0xA700,
-        Refused::Unreadable(ReadError::TooLarge { .. } | ReadError::Limit { .. }) => 0xA700,
+        Refused::Unreadable(
+            ReadError::TooLarge { .. } | ReadError::LongHeader { .. } | ReadError::Limit { .. } | ReadError::Io(_),
+        ) => 0xA700,
         // "Error: Data Set does not match SOP Class"; also used where the study is not the one in the URL.
         Refused::OtherStudy => 0xA900,
         // "Referenced Transfer Syntax not supported"

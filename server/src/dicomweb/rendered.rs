@@ -14,12 +14,11 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage};
-use uvid_datasets::dicom;
-use uvid_datasets::dicom::frame;
+use uvid_datasets::dicom::Object;
 use uvid_exam::{Content, Window, WindowFunction};
 
 use super::media::{Packing, wanted};
-use super::wado::{first_image, frame_problem, not_acceptable, one, read, whole};
+use super::wado::{first_image, frame_problem, not_acceptable, one, read};
 use crate::http::{App, Path, Problem};
 use crate::report::overlay;
 use crate::store::index::Located;
@@ -165,14 +164,13 @@ async fn picture(app: &App, headers: &HeaderMap, object: Located, number: usize,
         MEDIA.into_iter().find(fits)
     });
     let media = media.ok_or_else(|| not_acceptable(&MEDIA))?;
-    let limits = whole(app);
-    let draw = move |bytes: &[u8]| draw(bytes, &limits, number, &view, media);
+    let draw = move |object: &mut Object<'_>| draw(object, number, &view, media);
     let picture = read(app, object, draw).await??;
     Ok(([(CONTENT_TYPE, media)], picture).into_response())
 }
 
-fn draw(bytes: &[u8], limits: &dicom::Limits, number: usize, view: &View, media: &str) -> Result<Vec<u8>, Problem> {
-    let mut picture = displayed(bytes, limits, number, view.window.as_ref())?;
+fn draw(object: &mut Object<'_>, number: usize, view: &View, media: &str) -> Result<Vec<u8>, Problem> {
+    let mut picture = displayed(object, number, view.window.as_ref())?;
     if let Some([left, top, width, height]) = view.part {
         if left >= picture.width() || top >= picture.height() {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "query-invalid", "that part is outside the image"));
@@ -212,14 +210,9 @@ fn fitted(picture: DynamicImage, width: u32, height: u32) -> Result<DynamicImage
     Ok(picture.resize(width, height, FilterType::Triangle))
 }
 
-fn displayed(
-    bytes: &[u8],
-    limits: &dicom::Limits,
-    number: usize,
-    window: Option<&Window>,
-) -> Result<DynamicImage, Problem> {
+fn displayed(object: &mut Object<'_>, number: usize, window: Option<&Window>) -> Result<DynamicImage, Problem> {
     if number == 1
-        && let Ok(received) = dicom::read(bytes, limits)
+        && let Ok(received) = object.read()
         && let Content::Mammogram(mut image) = received.content
     {
         if let Some(window) = window {
@@ -228,7 +221,7 @@ fn displayed(
         let (rows, columns) = image.file_size;
         return picture_of(rows, columns, 1, overlay::in_file_coordinates(&image));
     }
-    let picture = frame::picture(bytes, limits, number, window).map_err(frame_problem)?;
+    let picture = object.picture(number, window).map_err(frame_problem)?;
     picture_of(picture.rows, picture.columns, picture.samples, picture.bytes)
 }
 

@@ -12,13 +12,15 @@
 //! A client that names no transfer syntax is given the stored one, as it would be for `transfer-syntax=*`; a frame is
 //! uncompressed for one that wants `application/octet-stream`.
 //!
-//! Memory: objects are streamed from disk. For metadata an object's first `store.header_bytes_max` bytes are read, and
-//! for frames the whole of it, `http.heatmaps_max` at a time. Who reads slowly holds none of these turns: the object is
-//! opened again for the frames after those that were decoded, [`AHEAD_BYTES`] of them at once.
+//! Memory: objects are streamed from disk. For metadata and frames all of an object but its pixels is held, and of
+//! these one frame, `http.heatmaps_max` at a time. Who reads slowly holds none of these turns: the object is opened
+//! again for the frames after those that were decoded, [`AHEAD_BYTES`] of them at once.
+//!
+//! Bytes that pixels are decoded from are those that were stored: they are compared with their digest, once for each
+//! request.
 
 use std::collections::VecDeque;
 use std::io;
-use std::io::Read as _;
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -31,7 +33,7 @@ use dicom_dictionary_std::tags;
 use futures_util::stream;
 use tokio::sync::Mutex;
 use uvid_datasets::dicom::frame::{self, Form, FrameError};
-use uvid_datasets::dicom::{Limits, listing};
+use uvid_datasets::dicom::{Limits, Object, ReadError};
 use uvid_exam::StudyInstanceUid;
 
 use super::answer::instance_url;
@@ -40,7 +42,7 @@ use super::outgoing::{Content, Part, respond};
 use super::{base, json};
 use crate::http::{App, Path, Problem};
 use crate::store::index::Located;
-use crate::store::{ObjectStore, StoreError};
+use crate::store::{Digest, ObjectStore, StoreError};
 
 /// Frames of one request.
 const FRAMES_MAX: usize = 1_000;
@@ -190,19 +192,16 @@ async fn describe(app: &App, study: &str, base: &str, object: Located) -> io::Re
     let permit = app.heatmaps().acquire_owned().await.map_err(io::Error::other)?;
     let bulk = format!("{}/bulkdata", instance_url(base, study, &object.series, object.sop_instance.as_str()));
     let (objects, limits) = (app.store().objects().clone(), whole(app));
-    let header_bytes_max = app.store().policy().header_bytes_max;
     let describe = move || {
         let _permit = permit;
-        let mut first = Vec::new();
         let file = std::fs::File::open(objects.path(&object.digest))?;
-        file.take(header_bytes_max).read_to_end(&mut first)?;
-        // If the beginning does not do, all of it.
-        let listing = |bytes: &[u8]| listing::listing_as(bytes, &limits, object.repair);
-        let list = match listing(&first) {
-            Ok(list) if !list.broken || first.len() as u64 == object.bytes => list,
+        let listing = |file| Object::open(file, &limits).and_then(|opened| opened.listing(object.repair));
+        let list = match listing(file) {
+            Ok(list) if !list.broken => list,
+            // If that is how it came, it is listed as it is.
             Ok(_) | Err(_) => {
-                let bytes = objects.read(&object.digest).map_err(io::Error::other)?;
-                listing(&bytes).map_err(io::Error::other)?
+                let file = objects.open_whole(&object.digest).map_err(io::Error::other)?;
+                listing(file).map_err(io::Error::other)?
             }
         };
         Ok(json::data_set(&list.nodes, &bulk).to_string())
@@ -239,9 +238,8 @@ pub(super) async fn bulkdata(
     }
     let packing = wanted(&headers).iter().find_map(|range| range.takes(OCTETS, &object.transfer_syntax, true));
     let packing = packing.ok_or_else(|| not_acceptable(&[OCTETS]))?;
-    let (limits, syntax) = (whole(&app), object.transfer_syntax.clone());
-    let find =
-        move |bytes: &[u8]| listing::bulk(bytes, &limits, &within, tag).map_err(|error| Problem::internal(&error));
+    let syntax = object.transfer_syntax.clone();
+    let find = move |object: &mut Object<'_>| object.bulk(&within, tag).map_err(|error| Problem::internal(&error));
     let bytes = read(&app, object, find).await??.ok_or_else(missing)?;
     let content_type = format!("{OCTETS}; transfer-syntax={syntax}");
     let part = Part { content_type, location: None, content: Content::Here(bytes.into()) };
@@ -264,9 +262,8 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
     let Some((media, syntax, form, packing)) = choice else {
         return Err(not_acceptable(&forms.iter().map(|(media, ..)| *media).collect::<Vec<_>>()));
     };
-    let limits = whole(app);
-    let first = move |bytes: &[u8]| {
-        let count = frame::frames(bytes, &limits).map_err(|error| frame_problem(error.into()))?;
+    let first = move |object: &mut Object<'_>| {
+        let count = object.frames();
         let numbers: VecDeque<usize> = numbers.map_or_else(|| (1..=count.min(FRAMES_MAX)).collect(), VecDeque::from);
         if let Some(wrong) = numbers.iter().find(|number| **number > count) {
             tracing::debug!(wrong, count, "no such frame");
@@ -274,10 +271,12 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
         }
         let parts = numbers.len();
         // The first one now: what cannot be given at all has a status of its own.
-        decode(bytes, &limits, form, numbers).map(|(ready, left)| (parts, ready, left)).map_err(frame_problem)
+        decode(object, form, numbers).map(|(ready, left)| (parts, ready, left)).map_err(frame_problem)
     };
-    let (count, ready, left) = read(app, object.clone(), first).await??;
-    let frames = Arc::new(Mutex::new(Frames { app: app.clone(), object, form, ready, left }));
+    let file = open(app, object).await?;
+    let (file, given) = read_file(app, file, first).await?;
+    let (count, ready, left) = given?;
+    let frames = Arc::new(Mutex::new(Frames { app: app.clone(), file: Some(file), form, ready, left }));
     let content_type = format!("{media}; transfer-syntax={syntax}");
     let part = |_| {
         let frames = Arc::clone(&frames);
@@ -290,7 +289,8 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
 /// The frames of one answer.
 struct Frames {
     app: App,
-    object: Located,
+    /// Its bytes are those that were stored. `None` while frames are decoded.
+    file: Option<(std::fs::File, Digest)>,
     form: Form,
     /// Decoded, not sent yet.
     ready: VecDeque<Bytes>,
@@ -302,10 +302,13 @@ impl Frames {
     /// The next one; the object is opened again if none is ready.
     async fn next(&mut self) -> io::Result<Bytes> {
         if self.ready.is_empty() {
-            let (limits, form, left) = (whole(&self.app), self.form, std::mem::take(&mut self.left));
-            let more = move |bytes: &[u8]| decode(bytes, &limits, form, left).map_err(io::Error::other);
-            let read = read(&self.app, self.object.clone(), more).await;
-            (self.ready, self.left) = read.map_err(|_| io::Error::other("the object cannot be read any more"))??;
+            let lost = || io::Error::other("the object cannot be read any more");
+            let (form, left) = (self.form, std::mem::take(&mut self.left));
+            let more = move |object: &mut Object<'_>| decode(object, form, left).map_err(io::Error::other);
+            let file = self.file.take().ok_or_else(lost)?;
+            let (file, read) = read_file(&self.app, file, more).await.map_err(|_| lost())?;
+            self.file = Some(file);
+            (self.ready, self.left) = read?;
         }
         self.ready.pop_front().ok_or_else(|| io::Error::other("there are fewer frames than were promised"))
     }
@@ -313,8 +316,7 @@ impl Frames {
 
 /// Decodes the first of some frames, and those behind it while they are few bytes; returns the numbers of the others.
 fn decode(
-    bytes: &[u8],
-    limits: &Limits,
+    object: &mut Object<'_>,
     form: Form,
     mut numbers: VecDeque<usize>,
 ) -> Result<(VecDeque<Bytes>, VecDeque<usize>), FrameError> {
@@ -323,7 +325,7 @@ fn decode(
         if size >= AHEAD_BYTES {
             break;
         }
-        let decoded = frame::frame(bytes, limits, *number, form)?;
+        let decoded = object.frame(*number, form)?;
         size += decoded.len();
         ready.push_back(Bytes::from(decoded));
         numbers.pop_front();
@@ -351,18 +353,44 @@ pub(super) async fn one(app: &App, study: &str, series: &str, instance: &str) ->
     objects.into_iter().next().ok_or_else(|| Problem::not_found("instance"))
 }
 
-/// Does something with an object's bytes, on a thread for that, `http.heatmaps_max` at a time.
+/// Does something with an object, on a thread for that, `http.heatmaps_max` at a time.
 pub(super) async fn read<T: Send + 'static>(
     app: &App,
     object: Located,
-    work: impl FnOnce(&[u8]) -> T + Send + 'static,
+    work: impl FnOnce(&mut Object<'_>) -> T + Send + 'static,
 ) -> Result<T, Problem> {
+    let file = open(app, object).await?;
+    read_file(app, file, work).await.map(|(_, done)| done)
+}
+
+/// An object's file, its bytes compared with their digest.
+async fn open(app: &App, object: Located) -> Result<(std::fs::File, Digest), Problem> {
     let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
     let objects: ObjectStore = app.store().objects().clone();
     let work = move || {
         // Held for as long as it takes, even if the client has gone.
         let _permit = permit;
-        objects.read(&object.digest).map(|bytes| work(&bytes)).map_err(lost)
+        Ok((objects.open_whole(&object.digest).map_err(|error| lost(&error))?, object.digest))
+    };
+    tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Interrupted)?
+}
+
+/// The same with a file that is open, which it gives back.
+async fn read_file<T: Send + 'static>(
+    app: &App,
+    (file, digest): (std::fs::File, Digest),
+    work: impl FnOnce(&mut Object<'_>) -> T + Send + 'static,
+) -> Result<((std::fs::File, Digest), T), Problem> {
+    let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
+    let limits = whole(app);
+    let work = move || {
+        let _permit = permit;
+        let object = Object::open(&file, &limits).map_err(|error| match error {
+            ReadError::Io(_) => lost(&error),
+            other => frame_problem(other.into()),
+        })?;
+        let done = work(&mut object.with_digest(*digest.as_bytes()));
+        Ok(((file, digest), done))
     };
     tokio::task::spawn_blocking(work).await.map_err(|_| StoreError::Interrupted)?
 }
@@ -372,7 +400,7 @@ pub(super) fn whole(app: &App) -> Limits {
     Limits { sequence_items_max: 4_096, ..app.config().limits().dicom }
 }
 
-fn lost(error: StoreError) -> Problem {
+fn lost(error: &dyn std::error::Error) -> Problem {
     tracing::error!(%error, "a stored object cannot be read");
     gone()
 }

@@ -219,7 +219,9 @@ fn counted(because: &Refused) -> Answer {
 fn refused(because: &Refused) -> Answer {
     let (status, offending) = match because {
         Refused::Unreadable(error) => match error {
-            ReadError::TooLarge { .. } | ReadError::Limit { .. } => (0xA700, attribute(error)),
+            ReadError::TooLarge { .. } | ReadError::LongHeader { .. } | ReadError::Limit { .. } | ReadError::Io(_) => {
+                (0xA700, attribute(error))
+            }
             ReadError::NotDicom
             | ReadError::TransferSyntax(_)
             | ReadError::Missing(_)
@@ -247,7 +249,12 @@ fn attribute(error: &ReadError) -> Option<Tag> {
         | ReadError::Invalid { attribute, .. }
         | ReadError::Limit { attribute, .. } => Some(attribute.0),
         ReadError::TransferSyntax(_) => Some(tags::TRANSFER_SYNTAX_UID),
-        ReadError::TooLarge { .. } | ReadError::NotDicom | ReadError::Broken { .. } | ReadError::Codec { .. } => None,
+        ReadError::TooLarge { .. }
+        | ReadError::LongHeader { .. }
+        | ReadError::Io(_)
+        | ReadError::NotDicom
+        | ReadError::Broken { .. }
+        | ReadError::Codec { .. } => None,
     }
 }
 

@@ -3,6 +3,7 @@
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
+use uvid_datasets::dicom::Object;
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 
 use super::problem::{Common, Path};
@@ -42,8 +43,8 @@ pub(super) async fn png(
     let draw = move || {
         // Held for as long as it takes, even if the client has gone.
         let _permit = permit;
-        let bytes = objects.read(&digest)?;
-        overlay::png(&bytes, &limits, &heatmap).map_err(|error| Problem::internal(&error))
+        let object = Object::open(objects.open_whole(&digest)?, &limits).map_err(|error| Problem::internal(&error))?;
+        overlay::png(object.with_digest(*digest.as_bytes()), &heatmap).map_err(|error| Problem::internal(&error))
     };
     let png = tokio::task::spawn_blocking(draw).await.map_err(|_| StoreError::Interrupted)??;
     Ok(([(CONTENT_TYPE, "image/png")], png).into_response())

@@ -45,8 +45,8 @@ impl From<&HeatmapJson> for Heatmap {
 }
 
 /// The overlay of a stored file and a stored heat map.
-pub fn png(file: &[u8], limits: &dicom::Limits, map: &HeatmapJson) -> Result<Vec<u8>, OverlayError> {
-    match dicom::read(file, limits)?.content {
+pub fn png(mut file: dicom::Object<'_>, map: &HeatmapJson) -> Result<Vec<u8>, OverlayError> {
+    match file.read()?.content {
         Content::Mammogram(image) => draw(&image, &Heatmap::from(map)),
         Content::Listed(_) => Err(OverlayError::NoMammogram),
     }

@@ -338,8 +338,8 @@ impl Store {
         }
     }
 
-    /// What a stored object says of itself, by its first `store.header_bytes_max` bytes, or by all of them if those do
-    /// not do. Its text is read by the rule for its sender, if there is one.
+    /// What a stored object says of itself, by its first `store.header_bytes_max` bytes, or by its whole data set if
+    /// those do not do. Its text is read by the rule for its sender, if there is one.
     pub(crate) async fn header_of(&self, digest: Digest, repair: Option<Repair>) -> Result<Header, StoreError> {
         let (path, policy) = (self.objects.path(&digest), std::sync::Arc::clone(&self.policy));
         let objects = self.objects.clone();
@@ -353,7 +353,10 @@ impl Store {
             };
             match header(&first) {
                 Ok(header) => Ok(header),
-                Err(_) => header(&objects.read(&digest)?).map_err(|_| StoreError::Invalid("object")),
+                Err(_) => {
+                    let object = dicom::Object::open(objects.open_whole(&digest)?, &policy.dicom);
+                    object.and_then(|object| object.header(repair)).map_err(|_| StoreError::Invalid("object"))
+                }
             }
         };
         tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Interrupted)?

@@ -7,7 +7,7 @@
 //! two) is harmless: the same bytes sent again land on the same name.
 
 use std::fmt;
-use std::io::Read;
+use std::io::{Read, Seek};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::sync::Arc;
@@ -72,7 +72,7 @@ pub struct ObjectStore {
     root: Arc<Path>,
     incoming: Arc<Path>,
     next: Arc<AtomicU64>,
-    /// Whole files are read to identify them one at a time, so that memory stays bounded.
+    /// Whole data sets are read to identify files one at a time, so that memory stays bounded.
     whole: Arc<tokio::sync::Mutex<()>>,
 }
 
@@ -151,6 +151,33 @@ impl ObjectStore {
         let path = self.path(digest);
         let bytes = std::fs::read(&path).map_err(StoreError::io(&path))?;
         if Digest::of(&bytes) == *digest { Ok(bytes) } else { Err(StoreError::Damaged(*digest)) }
+    }
+
+    /// Opens an object, and makes sure that its bytes are those that were stored: they are read once through, and what
+    /// is read from the file afterwards is read from the same one. Blocks.
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or has changed.
+    pub fn open_whole(&self, digest: &Digest) -> Result<std::fs::File, StoreError> {
+        const PIECE_BYTES: usize = 256 << 10;
+        let path = self.path(digest);
+        let mut file = std::fs::File::open(&path).map_err(StoreError::io(&path))?;
+        let mut hash = Sha256::new();
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => break,
+                Ok(read) => hash.update(piece.get(..read).unwrap_or_default()),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(StoreError::io(&path)(error)),
+            }
+        }
+        if Digest(hash.finalize().into()) != *digest {
+            return Err(StoreError::Damaged(*digest));
+        }
+        file.rewind().map_err(StoreError::io(&path))?;
+        Ok(file)
     }
 
     /// Gives staged files their final names and syncs the folders. Blocks.
@@ -243,37 +270,40 @@ impl Upload {
     }
 }
 
-/// Identifies a file by its first bytes, or by all of them if those do not do and it is not too large for that.
+/// Identifies a file by its first bytes, or by its whole data set if those do not do and it is not too large for that.
 async fn header(
     path: &Path,
     bytes: u64,
     objects: &ObjectStore,
     policy: &Policy,
 ) -> Result<Result<Header, ReadError>, StoreError> {
-    let first = read_header(path, policy.header_bytes_max, policy.dicom, ()).await?;
+    let limits = policy.dicom;
+    let bytes_max = policy.header_bytes_max;
+    let first = move |file: std::fs::File| {
+        let mut bytes = Vec::new();
+        file.take(bytes_max).read_to_end(&mut bytes)?;
+        Ok(dicom::read_header(&bytes, &limits))
+    };
+    let first = read_header(path, first).await?;
     // `policy.dicom` is what identifying a file may cost: its limit is `store.identify_bytes_max`.
     if first.is_ok() || bytes <= policy.header_bytes_max || bytes > policy.dicom.file_bytes_max as u64 {
         return Ok(first);
     }
     let one_at_a_time = Arc::clone(&objects.whole).lock_owned().await;
-    read_header(path, bytes, policy.dicom, one_at_a_time).await
+    let whole = move |file: std::fs::File| {
+        // Held until the reading ends, even if nobody waits for it any more.
+        let _permit = one_at_a_time;
+        Ok(dicom::Object::open(file, &limits).and_then(|object| object.header(None)))
+    };
+    read_header(path, whole).await
 }
 
-/// Holds `permit` until the reading ends, even if nobody waits for it any more.
 async fn read_header(
     path: &Path,
-    bytes_max: u64,
-    limits: dicom::Limits,
-    permit: impl Send + 'static,
+    read: impl FnOnce(std::fs::File) -> std::io::Result<Result<Header, ReadError>> + Send + 'static,
 ) -> Result<Result<Header, ReadError>, StoreError> {
     let path = path.to_owned();
-    let read = move || {
-        let _permit = permit;
-        let mut bytes = Vec::new();
-        let file = std::fs::File::open(&path).map_err(StoreError::io(&path))?;
-        file.take(bytes_max).read_to_end(&mut bytes).map_err(StoreError::io(&path))?;
-        Ok(dicom::read_header(&bytes, &limits))
-    };
+    let read = move || std::fs::File::open(&path).and_then(read).map_err(StoreError::io(&path));
     tokio::task::spawn_blocking(read).await.map_err(|_| StoreError::Interrupted)?
 }
 

@@ -8,7 +8,7 @@ use dicom_dictionary_std::tags;
 use dicom_object::InMemDicomObject;
 use tempfile::TempDir;
 use time::macros::datetime;
-use uvid_datasets::dicom::{Limits, Source, read_source};
+use uvid_datasets::dicom::{Limits, Object, Source, read_source};
 use uvid_datasets::phantom::{self, Edit, PhantomPatient, Photometric, Spec, Style};
 use uvid_exam::{Affine, Content, Exam, Heatmap, Laterality, RawScore, Reason, Region, Rescale, Slot, View};
 use uvid_model::Manifest;
@@ -25,8 +25,8 @@ impl pipeline::Source for Bytes<'_> {
     fn name(&self) -> String {
         self.0.to_string()
     }
-    fn bytes(&self) -> Result<Vec<u8>, NoBytes> {
-        Ok(self.1.to_vec())
+    fn open(&self, limits: &Limits) -> Result<Object<'_>, NoBytes> {
+        Object::of(self.1, limits).map_err(|error| self.unread(&error))
     }
 }
 

@@ -14,7 +14,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 use tower::ServiceExt;
-use uvid_datasets::dicom::Limits;
+use uvid_datasets::dicom::{Limits, Object};
 use uvid_datasets::phantom::{self, PhantomFile, Spec};
 use uvid_model::{Package, Predictor};
 use uvid_server::config::Config;
@@ -54,8 +54,8 @@ fn expected(files: &[PhantomFile]) -> Value {
         fn name(&self) -> String {
             self.0.file_name.clone()
         }
-        fn bytes(&self) -> Result<Vec<u8>, pipeline::NoBytes> {
-            Ok(self.0.bytes.clone())
+        fn open(&self, limits: &Limits) -> Result<Object<'_>, pipeline::NoBytes> {
+            Object::of(&self.0.bytes, limits).map_err(|error| self.unread(&error))
         }
     }
     let files: Vec<_> = files.iter().map(InMemory).collect();

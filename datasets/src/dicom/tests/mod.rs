@@ -13,10 +13,12 @@ use dicom_dictionary_std::{tags, uids};
 use dicom_object::{FileMetaTableBuilder, InMemDicomObject};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
-use super::{Limits, ReadError, read, read_header};
+use super::{Limits, Object, ReadError, read, read_header};
 
 mod container;
+mod frames;
 mod fuzz;
+mod large;
 mod real;
 mod traps;
 mod values;

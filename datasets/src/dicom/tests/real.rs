@@ -7,8 +7,9 @@ use std::time::Instant;
 use dicom_pixeldata::PixelDecoder;
 use uvid_exam::{Acquisition, Implant, Intent, Laterality, Lossy, Side, View, Window, WindowFunction};
 
-use super::super::part10::{Packing, open};
+use super::super::part10::Packing;
 use super::super::pixels::{Layout, decode};
+use super::super::record::Record;
 use super::super::voi::display;
 use super::*;
 
@@ -30,13 +31,14 @@ pub(super) fn bytes(path: &str) -> Option<Vec<u8>> {
 }
 
 /// The stored values of a single-frame file of any modality.
-fn stored(bytes: &[u8]) -> Result<Vec<i32>, ReadError> {
-    let limits = Limits::default();
-    let file = open(bytes, &limits)?;
-    let data = file.data_set(&limits);
-    let layout = Layout::new(&data, &limits)?;
+pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<Vec<i32>, ReadError> {
+    let Object { file, mut place, .. } = Object::of(bytes, limits)?;
+    let data = file.data_set(limits);
+    let layout = Layout::new(&data, limits)?;
     let lo = *layout.range().start();
-    Ok(decode(&data, &file.syntax, &layout)?.into_iter().map(|v| i32::from(v) + lo).collect())
+    let mut record = Record::new("1.2".parse().expect("a UID"));
+    let values = decode(&data, &mut place, &file.syntax, &layout, limits, &mut record)?;
+    Ok(values.into_iter().map(|v| i32::from(v) + lo).collect())
 }
 
 #[test]
@@ -93,7 +95,7 @@ fn siemens_stereo_is_listed() {
     // Its pixels can be decoded all the same, the overlay outside the image notwithstanding.
     let object = dicom_object::from_reader(&bytes[..]).expect("readable");
     let theirs = object.decode_pixel_data().expect("decoded");
-    let ours: Vec<u8> = stored(&bytes)
+    let ours: Vec<u8> = stored(&bytes, &Limits::default())
         .expect("decoded")
         .iter()
         .flat_map(|&v| u16::try_from(v).expect("unsigned").to_le_bytes())
@@ -124,7 +126,7 @@ fn codecs_against_their_references() {
         files.sort();
         for path in files {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            let decoded = stored(&fs::read(&path).expect("readable"));
+            let decoded = stored(&fs::read(&path).expect("readable"), &Limits::default());
             let reference = folder.join("REF").join(format!("{}_UNC.zst", &name[..3]));
             let packed = fs::File::open(reference).expect("readable");
             let mut unpacked = ruzstd::decoding::StreamingDecoder::new(packed).expect("zstd");
@@ -138,7 +140,7 @@ fn codecs_against_their_references() {
                 assert_eq!(decoded.expect_err("12 bits").code(), "pixels-not-decodable");
                 continue;
             }
-            let reference = stored(&reference).expect("the reference");
+            let reference = stored(&reference, &Limits::default()).expect("the reference");
             let decoded = decoded.unwrap_or_else(|e| panic!("{name}: {e}"));
             assert_eq!(decoded.len(), reference.len(), "{name}");
             let furthest = decoded.iter().zip(&reference).map(|(a, b)| a.abs_diff(*b)).max();
@@ -195,7 +197,7 @@ fn elements_are_where_dicom_rs_finds_them() {
     for path in ["data/dicom/GH133.dcm", "data/dicom/OutOfBoundsOverlay.dcm", "data/dicom/dbt_j2k_4frames.dcm"] {
         let Some(bytes) = bytes(path) else { continue };
         let limits = Limits::default();
-        let file = open(&bytes, &limits).expect("readable");
+        let Object { file, .. } = Object::of(&bytes, &limits).expect("readable");
         let data = file.data_set(&limits);
         assert_eq!(data.broken, None);
         assert_ne!(file.syntax.packing, Packing::Native);
