@@ -218,7 +218,7 @@ impl Handle {
 
 fn decode(stream: &[u8], shape: &Shape, samples: Samples<'_>) -> Result<(), Stop> {
     // libjpeg keeps the coefficients of a frame of several scans, 2 bytes each, in whole blocks.
-    let coefficients_mib = 4 * (shape.rows + 64) * (shape.columns + 64) * shape.components >> 20;
+    let coefficients_mib = (4 * (shape.rows + 64) * (shape.columns + 64) * shape.components) >> 20;
     let parameters = [
         (turbo::TJPARAM_TJPARAM_STOPONWARNING, 1),
         (turbo::TJPARAM_TJPARAM_SCANLIMIT, SCANS_MAX),

@@ -51,7 +51,12 @@ impl Codec for JpegXl {
                 return Err(CodecError::Unsupported("JPEG XL of several frames"));
             }
             let picture = image.render_frame(0).map_err(|why| library(&*why))?;
-            write(&picture, shape, header.lossy, samples)
+            if header.lossy {
+                rounded(&picture, shape, samples)?;
+            } else {
+                integers(&picture, shape, samples)?;
+            }
+            Ok(Extent::Whole)
         })
     }
 }
@@ -145,13 +150,16 @@ fn exact(header: &ImageHeader, frame: &FrameHeader) -> bool {
         && !frame.restoration_filter.epf.enabled()
 }
 
-fn write(picture: &Render, shape: &Shape, lossy: bool, samples: &mut [u16]) -> Result<Extent, CodecError> {
-    const OTHER: CodecError = CodecError::Invalid("the JPEG XL picture is not of the shape that its header tells");
+const OTHER: CodecError = CodecError::Invalid("the JPEG XL picture is not of the shape that its header tells");
+const UNFIT: CodecError = CodecError::Invalid("a JPEG XL sample does not fit its bits");
+
+/// Takes the coded integers.
+fn integers(picture: &Render, shape: &Shape, samples: &mut [u16]) -> Result<(), CodecError> {
+    let most = most(shape);
     let channels = picture.color_channels();
     if channels.len() != shape.components {
         return Err(OTHER);
     }
-    let most = u16::MAX >> (16 - shape.precision);
     for (component, channel) in channels.iter().enumerate() {
         if (channel.width(), channel.height()) != (shape.columns, shape.rows) {
             return Err(OTHER);
@@ -161,15 +169,37 @@ fn write(picture: &Render, shape: &Shape, lossy: bool, samples: &mut [u16]) -> R
             let fits = match channel {
                 ImageBuffer::I16(grid) => put(places, grid.get_row(y), |v| within(i32::from(v), most)),
                 ImageBuffer::I32(grid) => put(places, grid.get_row(y), |v| within(v, most)),
-                ImageBuffer::F32(grid) if lossy => put(places, grid.get_row(y), |v| rounded(v, most)),
-                ImageBuffer::F32(_) => false,
+                ImageBuffer::F32(_) => return Err(OTHER),
             };
             if !fits {
-                return Err(CodecError::Invalid("a JPEG XL sample does not fit its bits"));
+                return Err(UNFIT);
             }
         }
     }
-    Ok(Extent::Whole)
+    Ok(())
+}
+
+/// Rounds the picture's real numbers.
+fn rounded(picture: &Render, shape: &Shape, samples: &mut [u16]) -> Result<(), CodecError> {
+    let most = f32::from(most(shape));
+    let mut stream = picture.stream_no_alpha();
+    let told = (stream.width() as usize, stream.height() as usize, stream.channels() as usize);
+    if told != (shape.columns, shape.rows, shape.components) {
+        return Err(OTHER);
+    }
+    let mut reals = vec![0_f32; shape.columns * shape.components];
+    for row in samples.chunks_exact_mut(reals.len()) {
+        stream.write_to_buffer(&mut reals);
+        let fits = put(row.iter_mut(), &reals, |v| (!v.is_nan()).then(|| (v.clamp(0.0, 1.0) * most).round() as u16));
+        if !fits {
+            return Err(UNFIT);
+        }
+    }
+    Ok(())
+}
+
+fn most(shape: &Shape) -> u16 {
+    u16::MAX >> (16 - shape.precision)
 }
 
 fn put<'a, T: Copy>(places: impl Iterator<Item = &'a mut u16>, row: &[T], sample: impl Fn(T) -> Option<u16>) -> bool {
@@ -184,9 +214,4 @@ fn put<'a, T: Copy>(places: impl Iterator<Item = &'a mut u16>, row: &[T], sample
 
 fn within(value: i32, most: u16) -> Option<u16> {
     u16::try_from(value).ok().filter(|value| *value <= most)
-}
-
-/// None for what is not a number.
-fn rounded(value: f32, most: u16) -> Option<u16> {
-    (!value.is_nan()).then(|| (value.clamp(0.0, 1.0) * f32::from(most)).round() as u16)
 }
