@@ -1,6 +1,23 @@
-//! ISO 15444-1.
+//! ISO 15444-1, by OpenJPEG 2.5.3 (crate `openjpeg-sys`, compiled in).
+//!
+//! Invariants:
+//! - A stream reaches the library only as a bare code stream whose headers this module has read and held to limits.
+//! - With [`Missing::Refuse`] a stream that is cut anywhere before the end of EOC is an error: the library alone takes
+//!   many such streams for whole ones.
+//! - The samples do not depend on the number of threads: each code-block and each line of the transform is computed by one
+//!   thread, in integers or in the same order of floats.
+//!
+//! With [`Missing::Keep`] the wavelet coefficients that are missing are 0, so that what a tile lacks shows as blur, or as
+//! the middle of the range; a tile of which nothing came stays 0.
 
-use crate::{Codec, CodecError, Decoding, Extent, Header, Shape};
+pub(crate) mod coding;
+mod grid;
+pub(crate) mod header;
+pub(crate) mod openjpeg;
+#[cfg(test)]
+pub(crate) mod tests;
+
+use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
 
 /// ISO 15444-1.
 #[derive(Debug, Clone, Copy)]
@@ -11,11 +28,114 @@ impl Codec for Jpeg2000 {
         "JPEG 2000"
     }
 
-    fn inspect(&self, _: &[u8], _: &Shape) -> Result<Header, CodecError> {
-        Err(CodecError::Unsupported("JPEG 2000"))
+    fn inspect(&self, stream: &[u8], _: &Shape) -> Result<Header, CodecError> {
+        inspect(stream, Format::Jpeg2000)
     }
 
-    fn decode(&self, _: &[u8], _: &Shape, _: &Decoding, _: &mut [u16]) -> Result<Extent, CodecError> {
-        Err(CodecError::Unsupported("JPEG 2000"))
+    fn decode(&self, stream: &[u8], shape: &Shape, how: &Decoding, samples: &mut [u16]) -> Result<Extent, CodecError> {
+        decode(stream, Format::Jpeg2000, shape, how, samples)
     }
+
+    /// With [`Encoding::Lossy`] the ratio is that of the frame's size, at its precision, to the stream's.
+    fn encode(&self, frame: &Frame<'_>, how: &Encoding) -> Result<Vec<u8>, CodecError> {
+        check(frame)?;
+        if *how == Encoding::Lossy(0) {
+            return Err(CodecError::Invalid("a ratio of sizes is at least 1"));
+        }
+        let stream = openjpeg::encode(frame, how)?;
+        if *how == Encoding::Lossless && frame.shape.precision < VERIFIED_BELOW {
+            verify(&stream, frame)?;
+        }
+        Ok(stream)
+    }
+}
+
+/// OpenJPEG leaves two guard bits. The 5-3 transform stays within them but for its rounding, which counts where samples
+/// have so few bits: one-bit noise comes back changed.
+const VERIFIED_BELOW: u16 = 8;
+
+/// Refuses a stream that does not give the frame back.
+fn verify(stream: &[u8], frame: &Frame<'_>) -> Result<(), CodecError> {
+    let mut back = vec![0; frame.samples.len()];
+    match Jpeg2000.decode(stream, &frame.shape, &Decoding::default(), &mut back)? {
+        Extent::Whole if back == frame.samples => Ok(()),
+        Extent::Whole | Extent::Part => Err(CodecError::Library("OpenJPEG does not give the frame back".to_owned())),
+    }
+}
+
+/// The headers of a stream of one of the two formats.
+fn read(stream: &[u8], format: Format) -> Result<header::Codestream<'_>, CodecError> {
+    let name = format.codec().name();
+    let codestream = header::read(stream, name)?;
+    if codestream.high_throughput != (format == Format::Htj2k) {
+        return Err(CodecError::Other(name));
+    }
+    Ok(codestream)
+}
+
+/// [`Codec::inspect`] for JPEG 2000 and HTJ2K.
+pub(crate) fn inspect(stream: &[u8], format: Format) -> Result<Header, CodecError> {
+    let header::Codestream { shape, lossy, reductions, .. } = read(stream, format)?;
+    Ok(Header { format, shape, lossy, reductions })
+}
+
+/// [`Codec::decode`] for JPEG 2000 and HTJ2K.
+pub(crate) fn decode(
+    stream: &[u8],
+    format: Format,
+    shape: &Shape,
+    how: &Decoding,
+    samples: &mut [u16],
+) -> Result<Extent, CodecError> {
+    let codestream = read(stream, format)?;
+    if how.reduce > codestream.reductions {
+        return Err(CodecError::Unsupported("a resolution that the code stream does not have"));
+    }
+    if *shape != codestream.shape.reduced(how.reduce) || shape.samples() != Some(samples.len()) {
+        return Err(CodecError::Invalid("the code stream has another shape than asked for"));
+    }
+    let mut run = |bytes: &[u8], strict| openjpeg::decode(bytes, shape, how.reduce, how.threads, strict, samples);
+    match (codestream.breaks_off, how.missing) {
+        (None, _) => {
+            run(codestream.all(), true)?;
+            Ok(Extent::Whole)
+        }
+        (Some(place), Missing::Refuse) => Err(CodecError::BreaksOff(place)),
+        (Some(_), Missing::Keep) => {
+            // A cut within a packet's header can be too much for the library.
+            let _ = codestream.parts().any(|bytes| run(&bytes, false).is_ok());
+            Ok(Extent::Part)
+        }
+    }
+}
+
+/// Refuses a frame that neither format holds.
+pub(crate) fn check(frame: &Frame<'_>) -> Result<(), CodecError> {
+    let shape = &frame.shape;
+    if !(1..=16).contains(&shape.precision) {
+        return Err(CodecError::Unsupported("a precision other than 1 to 16 bits"));
+    }
+    if !matches!(shape.components, 1 | 3) {
+        return Err(CodecError::Unsupported("a number of components other than 1 and 3"));
+    }
+    if shape.samples().is_none_or(|count| count == 0 || count != frame.samples.len()) {
+        return Err(CodecError::Invalid("the frame has another number of samples than its shape"));
+    }
+    if frame.samples.iter().any(|sample| sample >> (shape.precision - 1) > 1) {
+        return Err(CodecError::Invalid("a sample has more bits than the precision"));
+    }
+    Ok(())
+}
+
+/// Decomposition levels to encode with: 5, as is usual, or what leaves the smallest side a sample.
+pub(crate) fn levels(shape: &Shape) -> u8 {
+    const LEVELS: u32 = 5;
+    // At most LEVELS.
+    shape.rows.min(shape.columns).checked_ilog2().unwrap_or(0).min(LEVELS) as u8
+}
+
+/// What a sample stands for.
+pub(crate) fn value(sample: u16, shape: &Shape) -> i32 {
+    let value = i32::from(sample);
+    if shape.signed && sample >> (shape.precision - 1) == 1 { value - (1 << shape.precision) } else { value }
 }
