@@ -56,7 +56,7 @@ mod hospital;
 
 pub use hospital::{
     Charset, Destination, Dimse, DimseTls, Language, Network, Node, ObjectKind, Outbox, Priors, Results, Retrieve,
-    Sender, Urgent, When,
+    Sender, TruncatedPixels, Urgent, When,
 };
 
 settings! {

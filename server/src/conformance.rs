@@ -241,6 +241,9 @@ set of the images if it can hold every text, ISO_IR 192 otherwise.
 Text that a sender declares wrongly is read otherwise only under a rule for that sender (`charset` of `[[senders]]`:
 windows-1250, windows-1251, utf-8, iso-8859-2, iso-8859-5). The objects stay as they came; the answer to C-STORE is B000H,
 and the structured reports say which rule was in force.
+
+Pixels that break off are never scored: the report lists the image as `pixels-incomplete`. Under a rule for the sender
+(`truncated_pixels = \"show\"` of `[[senders]]`) rendered pictures show the part that is there, with INCOMPLETE at the foot.
 ";
 
 const SECURITY: &str = "

@@ -69,6 +69,9 @@ pub enum Fate {
     /// Not a mammogram to be scored.
     #[error("received, not analysed: {0}")]
     NotAnalysed(String),
+    /// The header could be read, the pixels break off.
+    #[error("cannot be read: {0}")]
+    Incomplete(String),
     /// The header could be read, the image could not.
     #[error("cannot be read: {0}")]
     Unreadable(String),
@@ -87,7 +90,7 @@ impl Fate {
 
     /// Why the file could not be read, if that is what became of it.
     pub fn unreadable(&self) -> Option<&str> {
-        if let Self::Unreadable(problem) = self { Some(problem) } else { None }
+        if let Self::Unreadable(problem) | Self::Incomplete(problem) = self { Some(problem) } else { None }
     }
 }
 
@@ -114,6 +117,7 @@ impl Fate {
             Self::Outranked { .. } => "outranked",
             Self::SameAgain => "same-again",
             Self::NotAnalysed(_) => "not-analysed",
+            Self::Incomplete(_) => "pixels-incomplete",
             Self::Unreadable(_) => "unreadable",
         }
     }

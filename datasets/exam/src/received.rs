@@ -25,7 +25,8 @@ pub enum Content {
 impl Received {
     /// With the file's name beside the reason why it cannot be read, unless it is named by its UID anyway.
     pub fn named(mut self, name: &str) -> Self {
-        if let Content::Listed(Listed { fate: Fate::Unreadable(problem), sop_instance, .. }) = &mut self.content
+        if let Content::Listed(Listed { fate, sop_instance, .. }) = &mut self.content
+            && let Fate::Unreadable(problem) | Fate::Incomplete(problem) = fate
             && sop_instance.as_str() != name
         {
             problem.push_str(&format!(" (file {name})"));

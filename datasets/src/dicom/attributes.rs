@@ -12,7 +12,7 @@ use dicom_dictionary_std::StandardDataDictionary;
 
 use super::bytes::Sparse;
 use super::element::DataSet;
-use super::{Attribute, Limits, Offset, ReadError, part10};
+use super::{Attribute, Limits, Offset, ReadError, part10, syntax};
 
 /// Reads attributes of a bare data set in a transfer syntax: those that are there, empty ones as an empty text, in the
 /// order of `tags`. Several values are separated by backslashes; US and SS come as numbers, sequences and other binary
@@ -63,13 +63,13 @@ fn with_data_set<T>(
     limits: &Limits,
     read: impl FnOnce(&DataSet<'_>) -> T,
 ) -> Result<T, ReadError> {
-    let syntax = part10::known(transfer_syntax)?;
-    let (bytes, origin) = if syntax.uid == part10::DEFLATED {
+    let known = syntax::known(transfer_syntax)?;
+    let (bytes, origin) = if known.uid == syntax::DEFLATED {
         (Cow::Owned(part10::inflate(bytes, limits)?.0), Offset::Inflated(0))
     } else {
         (Cow::Borrowed(bytes), Offset::File(0))
     };
-    let data = DataSet::parse(&bytes, origin, part10::actual(bytes.first_chunk().copied(), syntax.encoding), limits);
+    let data = DataSet::parse(&bytes, origin, part10::actual(bytes.first_chunk().copied(), known.encoding), limits);
     if let Some(at) = data.broken {
         return Err(at.into());
     }

@@ -143,6 +143,9 @@ pub enum ReadError {
         /// What was met.
         problem: &'static str,
     },
+    /// The pixels break off. What the file has of them may be looked at, and nothing else.
+    #[error("{0}")]
+    Incomplete(Box<ReadError>),
     /// A transfer syntax that is known and cannot be decoded here.
     #[error("pixels in transfer syntax {syntax} cannot be decoded: {why}")]
     Codec {
@@ -166,6 +169,7 @@ impl ReadError {
             Self::Invalid { .. } => "attribute-invalid",
             Self::Limit { .. } => "limit-exceeded",
             Self::Broken { .. } => "data-set-broken",
+            Self::Incomplete(_) => "pixels-incomplete",
             Self::Codec { .. } => "pixels-not-decodable",
         }
     }

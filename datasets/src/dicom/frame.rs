@@ -9,10 +9,11 @@ use uvid_exam::{SopInstanceUid, Window};
 use super::element::DataSet;
 use super::fragments::Frames;
 use super::object::Place;
-use super::part10::{File, Packing};
-use super::pixels::{Layout, decode_stream};
+use super::part10::File;
+use super::pixels::{Frame, Layout, undecoded};
 use super::record::Record;
-use super::{Limits, Object, ReadError, voi};
+use super::syntax::Packing;
+use super::{Extent, Limits, Missing, Object, ReadError, coded, colour, voi};
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -51,6 +52,8 @@ pub struct Picture {
     pub samples: usize,
     /// Rows times columns times samples.
     pub bytes: Vec<u8>,
+    /// Whether nothing is missing.
+    pub whole: bool,
 }
 
 /// Whether pixels in a transfer syntax of PS3.6 table A-1 are compressed.
@@ -80,14 +83,15 @@ impl Object<'_> {
     pub fn frame(&mut self, number: usize, form: Form) -> Result<Vec<u8>, FrameError> {
         let Self { file, place, limits } = self;
         let data = file.data_set(limits);
-        let stored = stored(file, &data, place, limits, number)?;
+        let stored = stored(file, &data, place, limits, number, Missing::Refuse)?;
         match (file.syntax.packing, form) {
             (Packing::Native | Packing::Encapsulated, _) => Ok(little_endian(file, &data, stored)),
             (_, Form::Stored) => Ok(stored),
             (_, Form::Native) => {
-                let layout = Layout::new(&data, limits)?;
+                let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
+                let layout = frame.layout;
                 let lowest = *layout.range().start();
-                let values = decode_stream(stored, &data, &file.syntax, &layout)?;
+                let (values, _) = frame.values(Missing::Refuse)?;
                 // The low bits of a two's complement, as many as are allocated.
                 let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
                 Ok(match layout.allocated {
@@ -99,25 +103,41 @@ impl Object<'_> {
     }
 
     /// Frame `number`, from 1, for a display: rescaled and seen through `window`, else through the first window of the
-    /// file, else from the smallest to the largest value. Colour is taken as it is.
+    /// file, else from the smallest to the largest value. Colour of 8 bits is taken as it is, from a code stream whatever
+    /// Photometric Interpretation (0028,0004) says.
+    ///
+    /// With [`Missing::Keep`], the part of a frame that breaks off is shown, and [`Picture::whole`] is false.
     ///
     /// # Errors
     ///
     /// There is no such frame, or it has a form that is not shown.
-    pub fn picture(&mut self, number: usize, window: Option<&Window>) -> Result<Picture, FrameError> {
+    pub fn picture(&mut self, number: usize, window: Option<&Window>, missing: Missing) -> Result<Picture, FrameError> {
         let Self { file, place, limits } = self;
         let data = file.data_set(limits);
         let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-        if photometric == "RGB" {
-            return colour(file, &data, place, number, limits);
+        let stored = stored(file, &data, place, limits, number, missing)?;
+        if let Packing::Coded(format) = file.syntax.packing {
+            let shape = colour::declared(&data, format, limits)?;
+            let (header, _) = coded::inspect(&stored, format, &shape).map_err(|e| undecoded(&file.syntax, &e))?;
+            if header.shape.components != 1 {
+                return colour::coded(&stored, &file.syntax, &header, &shape, &data, missing);
+            }
+        } else if colour::COLOURS.contains(&photometric.as_str()) {
+            return colour::native(little_endian(file, &data, stored), &data, limits);
         }
         if !photometric.starts_with("MONOCHROME") {
-            return Err(FrameError::Unsupported("pictures are made of MONOCHROME1, MONOCHROME2 and RGB"));
+            let grey = matches!(file.syntax.packing, Packing::Coded(_)) && photometric != "PALETTE COLOR";
+            return Err(FrameError::Unsupported(if grey {
+                "the code stream has one component, Photometric Interpretation (0028,0004) is of colour"
+            } else {
+                "pictures are made of MONOCHROME1, MONOCHROME2, RGB and YBR_FULL"
+            }));
         }
-        let layout = Layout::new(&data, limits)?;
-        let stored = stored(file, &data, place, limits, number)?;
-        let values = decode_stream(stored, &data, &file.syntax, &layout)?;
-        Ok(grey(&data, &layout, &values, photometric == "MONOCHROME1", window))
+        let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
+        let layout = frame.layout;
+        let (values, extent) = frame.values(missing)?;
+        let picture = grey(&data, &layout, &values, photometric == "MONOCHROME1", window);
+        Ok(Picture { whole: extent == Extent::Whole, ..picture })
     }
 }
 
@@ -145,36 +165,10 @@ fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, win
     let byte = |y: f64| ((if inverted { 1.0 - y } else { y }) * 255.0).round() as u8;
     let table: Vec<u8> = (0..=u16::try_from(hi - lo).unwrap_or(u16::MAX)).map(|value| byte(shown(value))).collect();
     let bytes = values.iter().map(|value| table.get(usize::from(*value)).copied().unwrap_or(255)).collect();
-    Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes }
+    Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes, whole: true }
 }
 
-fn colour(
-    file: &File,
-    data: &DataSet<'_>,
-    place: &mut Place<'_>,
-    number: usize,
-    limits: &Limits,
-) -> Result<Picture, FrameError> {
-    let (rows, columns) = (usize::from(word(data, tags::ROWS)?), usize::from(word(data, tags::COLUMNS)?));
-    let pixels = rows * columns;
-    if pixels == 0 || pixels > limits.frame_pixels_max {
-        return Err(FrameError::Unsupported("the frame is empty, or larger than allowed"));
-    }
-    let native = matches!(file.syntax.packing, Packing::Native | Packing::Encapsulated);
-    if !native || data.word(tags::BITS_ALLOCATED) != Some(8) || data.word(tags::SAMPLES_PER_PIXEL) != Some(3) {
-        return Err(FrameError::Unsupported("colour is shown where it is uncompressed with 8 bits a sample"));
-    }
-    let stored = stored(file, data, place, limits, number)?;
-    let stored = little_endian(file, data, stored);
-    let bytes = if data.word(tags::PLANAR_CONFIGURATION) == Some(1) {
-        (0..pixels * 3).map(|i| stored.get(i % 3 * pixels + i / 3).copied().unwrap_or_default()).collect()
-    } else {
-        stored
-    };
-    Ok(Picture { rows, columns, samples: 3, bytes })
-}
-
-fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {
+pub(super) fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {
     data.word(tag).ok_or(ReadError::Missing(super::Attribute(tag)))
 }
 
@@ -190,6 +184,7 @@ fn stored(
     place: &mut Place<'_>,
     limits: &Limits,
     number: usize,
+    missing: Missing,
 ) -> Result<Vec<u8>, FrameError> {
     let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
     let count = count(data);
@@ -201,9 +196,13 @@ fn stored(
     if size > limits.frame_bytes_max {
         return Err(FrameError::Unsupported("the frame is larger than allowed"));
     }
-    let from = index.checked_mul(size).filter(|at| at.checked_add(size).is_some_and(|end| end <= element.len));
-    let from = from.ok_or(FrameError::Unsupported("Pixel Data is shorter than it should be"))?;
-    Ok(place.value(element, from, size)?)
+    let short = FrameError::Unsupported("Pixel Data is shorter than it should be");
+    let from = index.checked_mul(size).filter(|from| *from < element.len).ok_or(short.clone())?;
+    let there = size.min(element.len - from);
+    if there < size && missing == Missing::Refuse {
+        return Err(short);
+    }
+    Ok(place.value(element, from, there)?)
 }
 
 /// Bytes of one uncompressed frame.

@@ -10,15 +10,16 @@ use std::ops::RangeInclusive;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use time::{Date, Month, PrimitiveDateTime, Time};
+use uvid_codecs::Missing;
 use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, SeriesDescription, Spacing, Window};
 
 use super::element::DataSet;
 use super::kind::About;
 use super::object::Place;
 use super::orientation::{Grid, Turn, Upright, seen_chest_wall, turn, upright, verify};
-use super::part10::{Loss, Syntax};
-use super::pixels::{Layout, decode};
+use super::pixels::{Frame, Layout, failed, is_grey_stream};
 use super::record::Record;
+use super::syntax::{Loss, Syntax};
 use super::{Attribute, Header, Limits, ReadError, view, voi};
 
 /// Describes and decodes. What is written down goes to `record`, not into the mammogram.
@@ -42,10 +43,24 @@ pub(super) fn mammogram(
         Turn::Stay | Turn::FlipRows => s,
         Turn::Clockwise | Turn::CounterClockwise => Spacing { row_mm: s.column_mm, column_mm: s.row_mm },
     });
+    let declared = declared(data, place, syntax, limits, record)?;
+    let frame = Frame::only(data, place, syntax, &declared.layout, limits);
+    // What needs no pixel is on record where there are none.
+    let layout = frame.as_ref().map_or(declared.layout, |frame| frame.layout);
     let lossy = lossy(data, syntax, record);
-    let Look { layout, rescale, inverted, windows, padding } = look(data, limits, record)?;
+    let Look { rescale, inverted, windows, padding } = look(data, &layout, declared.inverted, record);
+    let frame = frame?;
+    frame.notes.iter().for_each(|note| record.note(*note));
+    let lossy = if frame.lossy && lossy == Lossy::No {
+        record.note("Lossy Image Compression (0028,2110) or the transfer syntax says that nothing was lost, the code stream is lossy");
+        Lossy::Yes
+    } else {
+        lossy
+    };
 
-    let values = bright(decode(data, place, syntax, &layout, limits, record)?, &layout, inverted);
+    // A mammogram is whole, or none.
+    let (values, _) = frame.values(Missing::Refuse)?;
+    let values = bright(values, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
         record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");
     }
@@ -90,9 +105,41 @@ pub(super) fn mammogram(
     Ok(image)
 }
 
+/// What the data set says of its pixels, where that is a mammogram's.
+struct Declared {
+    layout: Layout,
+    /// MONOCHROME1, or an INVERSE shape.
+    inverted: bool,
+}
+
+fn declared(
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    syntax: &Syntax,
+    limits: &Limits,
+    record: &mut Record,
+) -> Result<Declared, ReadError> {
+    let mut grey = || -> Result<Declared, ReadError> {
+        let inverted = inverted_for_display(data, record)?;
+        if data.item(tags::MODALITY_LUT_SEQUENCE).is_some() {
+            let attribute = Attribute(tags::MODALITY_LUT_SEQUENCE);
+            return Err(ReadError::Invalid { attribute, problem: "holds a table, which is not supported" });
+        }
+        Ok(Declared { layout: Layout::new(data, limits)?, inverted })
+    };
+    grey().or_else(|error| {
+        let colour = [tags::PHOTOMETRIC_INTERPRETATION, tags::SAMPLES_PER_PIXEL];
+        if !matches!(&error, ReadError::Invalid { attribute, .. } if colour.contains(&attribute.0))
+            || !is_grey_stream(data, place, syntax, limits)?
+        {
+            return Err(error);
+        }
+        Err(failed(syntax, &format!("{error}, the code stream has one component")))
+    })
+}
+
 /// What stored values mean.
 struct Look {
-    layout: Layout,
     rescale: Rescale,
     /// Whether larger stored values are darker.
     inverted: bool,
@@ -100,19 +147,13 @@ struct Look {
     padding: Option<RangeInclusive<u16>>,
 }
 
-fn look(data: &DataSet<'_>, limits: &Limits, record: &mut Record) -> Result<Look, ReadError> {
-    let photometric = inverted_for_display(data, record)?;
-    if data.item(tags::MODALITY_LUT_SEQUENCE).is_some() {
-        let attribute = Attribute(tags::MODALITY_LUT_SEQUENCE);
-        return Err(ReadError::Invalid { attribute, problem: "holds a table, which is not supported" });
-    }
-    let layout = Layout::new(data, limits)?;
+fn look(data: &DataSet<'_>, layout: &Layout, inverted: bool, record: &mut Record) -> Look {
     let rescale = rescale(data, record);
-    let inverted = photometric != (rescale.slope < 0.0);
+    let inverted = inverted != (rescale.slope < 0.0);
     let negative = |v: &i32| rescale.slope * f64::from(*v) + rescale.intercept < 0.0;
     let windows = voi::windows(data, negative(layout.range().start()) || negative(layout.range().end()), record);
-    let padding = padding(data, &layout, inverted, record);
-    Ok(Look { layout, rescale, inverted, windows, padding })
+    let padding = padding(data, layout, inverted, record);
+    Look { rescale, inverted, windows, padding }
 }
 
 /// From `stored - lo` to larger = brighter: `hi - stored` where inverted.

@@ -8,7 +8,7 @@ use dicom_core::Tag;
 
 use super::bytes::Sparse;
 use super::element::{Encoding, Walk};
-use super::{Attribute, Limits, Offset, ReadError, part10};
+use super::{Attribute, Limits, Offset, ReadError, part10, syntax};
 
 const UNDEFINED: u32 = u32::MAX;
 const ITEM: Tag = Tag(0xFFFE, 0xE000);
@@ -23,15 +23,15 @@ const SEQUENCE_END: Tag = Tag(0xFFFE, 0xE0DD);
 /// [`ReadError::NotDicom`], [`ReadError::TooLarge`], [`ReadError::TransferSyntax`], a data set that breaks off or is
 /// nested too deep.
 pub fn to_implicit(bytes: &[u8], limits: &Limits) -> Result<Option<Vec<u8>>, ReadError> {
-    let (syntax, start) = part10::split(&mut Sparse::all(bytes), limits, &mut Vec::new())?;
+    let (known, start) = part10::split(&mut Sparse::all(bytes), limits, &mut Vec::new())?;
     let deflated = bytes.get(start..).unwrap_or_default();
-    let (data, origin) = if syntax.uid == part10::DEFLATED {
+    let (data, origin) = if known.uid == syntax::DEFLATED {
         (Cow::Owned(part10::inflate(deflated, limits)?.0), Offset::Inflated(0))
     } else {
         (Cow::Borrowed(deflated), Offset::File(start))
     };
-    let encoding = part10::actual(data.first_chunk().copied(), syntax.encoding);
-    if syntax.packing != part10::Packing::Native || encoding.big() {
+    let encoding = part10::actual(data.first_chunk().copied(), known.encoding);
+    if known.packing != syntax::Packing::Native || encoding.big() {
         return Ok(None);
     }
     let mut out = Vec::with_capacity(data.len());

@@ -14,20 +14,21 @@
 //! - Contradictions and notes outlive the failure to decode the pixels.
 //!
 //! Who does what: `part10` finds the data set in the file, `element` walks it, `charset` decodes its text, `header`
-//! identifies it, `kind` says what it is, `view` which breast from where, `codestream` and `rle` and `pixels` decode
-//! the frame, `orientation` turns it upright, `voi` reads and applies what the file offers for display, and `image`
-//! puts a [`uvid_exam::Mammogram`] together.
+//! identifies it, `kind` says what it is, `view` which breast from where, `fragments` finds the frame, `coded` and
+//! `pixels` decode it, `orientation` turns it upright, `voi` reads and applies what the file offers for display, and
+//! `image` puts a [`uvid_exam::Mammogram`] together. [`Object`] is what holds a file open.
 //!
 //! Why not `dicom-object` for the reading. Measured with 0.10.1: 200 000 nested sequences (4 MB) overflow its stack
 //! and abort the process; an element that claims 4 GiB in a file of 1 KiB takes 4.2 GB of memory and 5 s to fail;
-//! a file without (0002,0000) is refused; and every value is copied. Its codecs and text codecs are used, and its
-//! writer makes the files of the tests.
+//! a file without (0002,0000) is refused; and every value is copied. Its text codecs are used, and its writer makes the
+//! files of the tests.
 
 mod attributes;
 mod bytes;
 mod catalog;
 mod charset;
-mod codestream;
+mod coded;
+mod colour;
 mod element;
 mod error;
 mod fragments;
@@ -44,8 +45,8 @@ mod part10;
 mod pixels;
 mod record;
 mod reference;
-mod rle;
 mod source;
+mod syntax;
 mod view;
 pub mod voi;
 
@@ -60,9 +61,10 @@ pub use header::Header;
 pub use implicit::to_implicit;
 pub use intake::{AccessionNumber, HeaderView, Intake};
 pub use object::Object;
-pub use part10::decoded_syntaxes;
 pub use reference::{Bare, PixelsSeen, declared_charset};
 pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable};
+pub use syntax::decoded_syntaxes;
+pub use uvid_codecs::{Extent, Missing};
 
 /// What one file may cost. A file or a frame beyond is refused; of nesting, items, elements and text, what is beyond
 /// is not looked at.

@@ -199,6 +199,7 @@ impl<'a> Object<'a> {
                     Ok(image) => Ok(image),
                     // That is not the file's fault.
                     Err(error @ ReadError::Io(_)) => return Err(error),
+                    Err(ReadError::Incomplete(why)) => Err(("mammogram".to_owned(), Fate::Incomplete(why.to_string()))),
                     Err(error) => Err(("mammogram".to_owned(), Fate::Unreadable(error.to_string()))),
                 }
             }

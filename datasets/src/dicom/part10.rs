@@ -17,115 +17,8 @@ use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
 
 use super::bytes::{Apart, Bytes, ReadSeek, Sparse, Window};
 use super::element::{DataSet, Encoding, Walk, is_vr};
+use super::syntax::{DEFLATED, Syntax, known};
 use super::{Limits, Offset, Place, ReadError};
-
-/// How the pixels are packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Packing {
-    /// As they are (PS3.5 section 8.1).
-    Native,
-    /// As they are, in fragments (PS3.5 section A.4.11).
-    Encapsulated,
-    /// PS3.5 annex G.
-    Rle,
-    /// JPEG process 1.
-    JpegBaseline,
-    /// JPEG process 14.
-    JpegLossless,
-    /// JPEG-LS.
-    JpegLs,
-    /// JPEG 2000 part 1, or its high-throughput form of part 15, which OpenJPEG decodes alike.
-    Jpeg2000,
-    /// Not decoded, for this reason.
-    Refused(&'static str),
-}
-
-/// A transfer syntax.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Syntax {
-    /// Its UID.
-    pub(super) uid: &'static str,
-    pub(super) encoding: Encoding,
-    pub(super) packing: Packing,
-    /// Whether something is always, or may be, lost.
-    pub(super) loss: Loss,
-}
-
-/// What a transfer syntax says about loss.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Loss {
-    /// Nothing is lost.
-    Never,
-    /// The code stream may be either; Lossy Image Compression (0028,2110) tells.
-    Possible,
-    /// Always.
-    Always,
-}
-
-const fn syntax(uid: &'static str, packing: Packing, loss: Loss) -> Syntax {
-    Syntax { uid, encoding: Encoding::ExplicitLittle, packing, loss }
-}
-
-const VIDEO: Packing = Packing::Refused("it is a video");
-const XL: Packing = Packing::Refused("the JPEG XL decoder at hand stretches the values");
-pub(super) const DEFLATED: &str = "1.2.840.10008.1.2.1.99";
-
-/// The transfer syntaxes of PS3.6 table A-1 that a file may come in.
-const SYNTAXES: &[Syntax] = &[
-    Syntax {
-        uid: "1.2.840.10008.1.2",
-        encoding: Encoding::ImplicitLittle,
-        packing: Packing::Native,
-        loss: Loss::Never,
-    },
-    syntax("1.2.840.10008.1.2.1", Packing::Native, Loss::Never),
-    Syntax { uid: "1.2.840.10008.1.2.2", encoding: Encoding::ExplicitBig, packing: Packing::Native, loss: Loss::Never },
-    syntax("1.2.840.10008.1.2.1.98", Packing::Encapsulated, Loss::Never),
-    syntax(DEFLATED, Packing::Native, Loss::Never),
-    syntax("1.2.840.10008.1.2.5", Packing::Rle, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.50", Packing::JpegBaseline, Loss::Always),
-    syntax(
-        "1.2.840.10008.1.2.4.51",
-        Packing::Refused("there is no decoder for JPEG extended with 12 bits"),
-        Loss::Always,
-    ),
-    syntax("1.2.840.10008.1.2.4.57", Packing::JpegLossless, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.70", Packing::JpegLossless, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.80", Packing::JpegLs, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.81", Packing::JpegLs, Loss::Possible),
-    syntax("1.2.840.10008.1.2.4.90", Packing::Jpeg2000, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.91", Packing::Jpeg2000, Loss::Possible),
-    syntax("1.2.840.10008.1.2.4.92", Packing::Refused("it is JPEG 2000 part 2"), Loss::Never),
-    syntax("1.2.840.10008.1.2.4.93", Packing::Refused("it is JPEG 2000 part 2"), Loss::Possible),
-    syntax("1.2.840.10008.1.2.4.100", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.101", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.102", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.103", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.104", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.105", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.106", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.107", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.108", VIDEO, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.110", XL, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.111", XL, Loss::Always),
-    syntax("1.2.840.10008.1.2.4.112", XL, Loss::Possible),
-    syntax("1.2.840.10008.1.2.4.201", Packing::Jpeg2000, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.202", Packing::Jpeg2000, Loss::Never),
-    syntax("1.2.840.10008.1.2.4.203", Packing::Jpeg2000, Loss::Possible),
-];
-
-/// The UIDs of the transfer syntaxes whose pixels are decoded, in the order of PS3.6 table A-1 as far as it has one.
-pub fn decoded_syntaxes() -> impl Iterator<Item = &'static str> {
-    SYNTAXES.iter().filter(|syntax| !matches!(syntax.packing, Packing::Refused(_))).map(|syntax| syntax.uid)
-}
-
-/// How elements are written in a transfer syntax that does not deflate them.
-pub(super) fn undeflated(uid: &str) -> Result<Encoding, ReadError> {
-    match known(uid)? {
-        Syntax { uid: DEFLATED, .. } => Err(ReadError::TransferSyntax(DEFLATED.to_owned())),
-        Syntax { encoding, .. } => Ok(encoding),
-    }
-}
 
 /// A file, as far as it is held in memory: its data set without the values of top-level Pixel Data (7FE0,0010).
 pub(super) struct File {
@@ -329,17 +222,6 @@ fn meta(bytes: &mut impl Bytes, start: usize) -> (Option<String>, usize) {
             Ok(None) | Err(_) => return (uid, walk.bytes.len()),
         }
     }
-}
-
-pub(super) fn known(uid: &str) -> Result<Syntax, ReadError> {
-    if let Some(syntax) = SYNTAXES.iter().find(|s| s.uid == uid) {
-        return Ok(*syntax);
-    }
-    if uid.len() > 64 || !uid.bytes().all(|b| b.is_ascii_digit() || b == b'.') {
-        let attribute = super::Attribute(tags::TRANSFER_SYNTAX_UID);
-        return Err(ReadError::Invalid { attribute, problem: "is not a unique identifier" });
-    }
-    Err(ReadError::TransferSyntax(uid.to_owned()))
 }
 
 /// The transfer syntax of a bare data set: its first element, of group 0008 or so, tells byte order and VR.

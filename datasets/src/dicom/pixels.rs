@@ -4,28 +4,19 @@
 //! Representation allow; bits outside Bits Stored are dropped, no LUT is applied, and there are Rows times Columns
 //! values.
 //!
-//! Native, fragmented native and RLE frames are decoded here; JPEG, JPEG-LS and JPEG 2000 by the decoders registered
-//! with dicom-rs. Those refuse a frame of 16 MiB and more that is compressed more than 64 times, as a legal mammogram
-//! of an empty field is. Since the size of the frame is checked here against [`Limits`] and against the code stream,
-//! the code stream is handed to them with zeros behind its end, which decoders do not read, to pass that guard.
-//! A panic in a decoder becomes an error.
+//! Native and fragmented native frames are decoded here, code streams by [`uvid_codecs`].
 
-use std::borrow::Cow;
 use std::ops::RangeInclusive;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use dicom_dictionary_std::tags;
-use dicom_encoding::adapters::{PixelDataObject, RawPixelData};
-use dicom_encoding::transfer_syntax::{Codec, TransferSyntaxIndex};
-use dicom_transfer_syntax_registry::TransferSyntaxRegistry;
+use uvid_codecs::{CodecError, Extent, Header, Missing};
 
-use super::codestream::{Coded, Process, jpeg, jpeg2000};
+use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
 use super::object::Place;
-use super::part10::{Loss, Packing, Syntax};
-use super::record::Record;
-use super::{Attribute, Limits, ReadError, rle};
+use super::syntax::{Loss, Packing, Syntax};
+use super::{Attribute, Limits, ReadError};
 
 /// How a pixel is stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,7 +81,7 @@ impl Layout {
         if self.signed { -span / 2..=span / 2 - 1 } else { 0..=span - 1 }
     }
 
-    fn pixels(&self) -> usize {
+    pub(super) fn pixels(&self) -> usize {
         self.rows * self.columns
     }
 
@@ -99,250 +90,194 @@ impl Layout {
     }
 }
 
-/// Decodes the only frame of a data set to `stored - lo`; what is odd about its fragments is noted.
-pub(super) fn decode(
+/// A frame of one component as it is stored, and what is known of it before it is decoded.
+pub(super) struct Frame {
+    /// As the data set declares it, or as the code stream has it where that says otherwise.
+    pub(super) layout: Layout,
+    /// Whether the code stream says that something was lost.
+    pub(super) lossy: bool,
+    /// What was odd.
+    pub(super) notes: Vec<&'static str>,
+    stored: Vec<u8>,
+    form: Form,
+    syntax: Syntax,
+}
+
+enum Form {
+    /// Uncompressed; whether bytes are swapped in pairs.
+    Native {
+        big: bool,
+        swapped: bool,
+    },
+    Coded(Header),
+}
+
+impl Frame {
+    /// The only frame of a data set.
+    pub(super) fn only(
+        data: &DataSet<'_>,
+        place: &mut Place<'_>,
+        syntax: &Syntax,
+        layout: &Layout,
+        limits: &Limits,
+    ) -> Result<Self, ReadError> {
+        let Some(element) = data.get(tags::PIXEL_DATA) else {
+            return Err(data.broken.map_or(ReadError::Missing(Attribute(tags::PIXEL_DATA)), ReadError::from));
+        };
+        let invalid = |problem| Err(ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem });
+        if let Packing::Refused(why) = syntax.packing {
+            return Err(ReadError::Codec { syntax: syntax.uid, why: why.to_owned() });
+        }
+        match (syntax.packing == Packing::Native, element.undefined) {
+            (true, true) => return invalid("is encapsulated although the transfer syntax is uncompressed"),
+            (false, false) => return invalid("is not encapsulated although the transfer syntax is compressed"),
+            (true, false) | (false, true) => {}
+        }
+        if syntax.packing == Packing::Native {
+            // A pixel of 8 bits may lie behind the one that it is swapped with.
+            let stored = place.value(element, 0, element.len.min(layout.pixels() * layout.bytes() + 1))?;
+            return Self::new(stored, data, syntax, layout);
+        }
+        let frames = Frames::new(data, element, 1, place, limits)?;
+        let stored = frames.stream(0, element, place, limits)?;
+        let mut frame = Self::new(stored, data, syntax, layout)?;
+        frame.notes.extend(frames.notes);
+        Ok(frame)
+    }
+
+    /// A frame from its bytes: of a code stream, what it says of itself is compared with what is declared.
+    pub(super) fn new(
+        stored: Vec<u8>,
+        data: &DataSet<'_>,
+        syntax: &Syntax,
+        layout: &Layout,
+    ) -> Result<Self, ReadError> {
+        let syntax = *syntax;
+        let format = match syntax.packing {
+            Packing::Refused(why) => return Err(failed(&syntax, why)),
+            Packing::Native | Packing::Encapsulated => {
+                let big = data.encoding.big();
+                let in_words = |element: &Element<'_>| element.vr == Some(*b"OW");
+                let native = syntax.packing == Packing::Native;
+                let swapped = native && big && data.get(tags::PIXEL_DATA).is_some_and(in_words);
+                let form = Form::Native { big, swapped };
+                return Ok(Self { layout: *layout, lossy: false, notes: Vec::new(), stored, form, syntax });
+            }
+            Packing::Coded(format) => format,
+        };
+        let declared = coded::declared(format, layout, 1);
+        let (header, note) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
+        let (layout, mut notes) = coded::settle(&header, layout).map_err(|why| failed(&syntax, why))?;
+        notes.extend(note);
+        Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
+    }
+
+    /// Decodes it to `stored - lo`. What is missing is an error, or the value 0 as it would be stored.
+    pub(super) fn values(self, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
+        let Self { layout, stored, form, syntax, .. } = self;
+        match form {
+            Form::Native { big, swapped } => native(&stored, big, swapped, &layout, missing),
+            Form::Coded(header) => {
+                let samples = coded::samples(&stored, &header, missing);
+                let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
+                let clamp = header.lossy || syntax.loss != Loss::Never;
+                let bits = Bits::new(&layout, header.shape.precision, clamp);
+                samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
+                Ok((samples, extent))
+            }
+        }
+    }
+}
+
+/// Whether pixels that are declared to be colour are a code stream of one component.
+pub(super) fn is_grey_stream(
     data: &DataSet<'_>,
     place: &mut Place<'_>,
     syntax: &Syntax,
-    layout: &Layout,
     limits: &Limits,
-    record: &mut Record,
-) -> Result<Vec<u16>, ReadError> {
-    let Some(element) = data.get(tags::PIXEL_DATA) else {
-        return Err(data.broken.map_or(ReadError::Missing(Attribute(tags::PIXEL_DATA)), ReadError::from));
+) -> Result<bool, ReadError> {
+    let (Packing::Coded(format), Some(element)) = (syntax.packing, data.get(tags::PIXEL_DATA)) else {
+        return Ok(false);
     };
-    let invalid = |problem| ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
-    if let Packing::Refused(why) = syntax.packing {
-        return Err(ReadError::Codec { syntax: syntax.uid, why: why.to_owned() });
+    if !element.undefined || coded::is_plain(format) {
+        return Ok(false);
     }
-    match (syntax.packing == Packing::Native, element.undefined) {
-        (true, true) => return Err(invalid("is encapsulated although the transfer syntax is uncompressed")),
-        (false, false) => return Err(invalid("is not encapsulated although the transfer syntax is compressed")),
-        (true, false) | (false, true) => {}
-    }
-    if syntax.packing == Packing::Native {
-        // A pixel of 8 bits may lie behind the one that it is swapped with.
-        let bytes = place.value(element, 0, element.len.min(layout.pixels() * layout.bytes() + 1))?;
-        return native(&bytes, Some(element), data, layout).map_err(invalid);
-    }
-    let frames = Frames::new(data, element, 1, place, limits)?;
-    frames.notes.iter().for_each(|note| record.note(*note));
-    let stream = frames.stream(0, element, place, limits)?;
-    decode_stream(stream, data, syntax, layout)
+    let stream = match Frames::new(data, element, 1, place, limits) {
+        Ok(frames) => frames.stream(0, element, place, limits)?,
+        Err(error @ ReadError::Io(_)) => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    let side = |tag| usize::from(data.word(tag).unwrap_or_default());
+    let declared = uvid_codecs::Shape::grey(side(tags::ROWS), side(tags::COLUMNS), 8);
+    Ok(coded::inspect(&stream, format, &declared).is_ok_and(|(header, _)| header.shape.components == 1))
 }
 
-/// Decodes one frame of encapsulated pixels from its fragments, put together, to `stored - lo`.
-pub(super) fn decode_stream(
-    stream: Vec<u8>,
-    data: &DataSet<'_>,
-    syntax: &Syntax,
-    layout: &Layout,
-) -> Result<Vec<u16>, ReadError> {
-    let codec = |why: &str| ReadError::Codec { syntax: syntax.uid, why: why.to_owned() };
-    match syntax.packing {
-        Packing::Refused(why) => Err(codec(why)),
-        Packing::Native | Packing::Encapsulated => native(&stream, None, data, layout)
-            .map_err(|problem| ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem }),
-        Packing::Rle => {
-            let words = rle::decode(&stream, layout.pixels(), layout.bytes()).map_err(codec)?;
-            Ok(convert(words.into_iter(), layout, layout.allocated, false))
-        }
-        Packing::JpegBaseline | Packing::JpegLossless | Packing::JpegLs | Packing::Jpeg2000 => {
-            coded(stream, syntax, layout)
-        }
-    }
+/// That a frame is not decoded.
+pub(super) fn failed(syntax: &Syntax, why: &str) -> ReadError {
+    ReadError::Codec { syntax: syntax.uid, why: why.to_owned() }
+}
+
+/// The same in a codec's words. A stream that breaks off is told from one that is wrong.
+pub(super) fn undecoded(syntax: &Syntax, error: &CodecError) -> ReadError {
+    let failed = failed(syntax, &error.to_string());
+    if matches!(error, CodecError::BreaksOff(_)) { ReadError::Incomplete(Box::new(failed)) } else { failed }
 }
 
 /// PS3.5 section 8.1.1 and annex D: in big endian, pixels of 8 bits in an OW are swapped in pairs.
 fn native(
     bytes: &[u8],
-    element: Option<&Element<'_>>,
-    data: &DataSet<'_>,
+    big: bool,
+    swapped: bool,
     layout: &Layout,
-) -> Result<Vec<u16>, &'static str> {
-    let short = "is shorter than Rows, Columns and Bits Allocated say";
-    let encoding = data.encoding;
-    if layout.allocated == 16 {
-        let bytes = bytes.get(..layout.pixels() * 2).ok_or(short)?;
-        let words = bytes.as_chunks::<2>().0.iter().map(|b| encoding.u16(*b));
-        return Ok(convert(words, layout, 16, false));
+    missing: Missing,
+) -> Result<(Vec<u16>, Extent), ReadError> {
+    let bits = Bits::new(layout, layout.allocated, false);
+    let there = bytes.len() / layout.bytes();
+    let whole = there >= layout.pixels();
+    if !whole && missing == Missing::Refuse {
+        let problem = "is shorter than Rows, Columns and Bits Allocated say";
+        let short = ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
+        return Err(ReadError::Incomplete(Box::new(short)));
     }
-    let frame = bytes.get(..layout.pixels()).ok_or(short)?;
-    if encoding.big() && element.is_some_and(|e| e.vr == Some(*b"OW")) {
-        let swapped = (0..frame.len()).map(|i| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default()));
-        return Ok(convert(swapped, layout, 8, false));
-    }
-    Ok(convert(frame.iter().map(|&b| u16::from(b)), layout, 8, false))
-}
-
-/// Words to `stored - lo`. `precision` is how many bits of a word were coded. Where something may have been lost,
-/// values that overshot are clamped; elsewhere, what is outside Bits Stored is another's (an overlay) and dropped.
-fn convert(words: impl Iterator<Item = u16>, layout: &Layout, precision: u16, clamp: bool) -> Vec<u16> {
-    let (lo, hi) = layout.range().into_inner();
-    let shift = if precision > layout.high { layout.high + 1 - layout.stored } else { 0 };
-    let kept = if clamp { precision - shift } else { (precision - shift).min(layout.stored) };
-    let mask = u16::MAX >> (16 - kept);
-    let sign = if layout.signed { 1 << (kept - 1) } else { 0 };
-    words
-        .map(|word| {
-            let bits = i32::from((word >> shift) & mask);
-            let stored = (bits ^ sign) - sign;
-            // Within 0..=65535: lo..=hi spans at most 16 bits.
-            (stored.clamp(lo, hi) - lo) as u16
-        })
-        .collect()
-}
-
-/// JPEG, JPEG-LS and JPEG 2000.
-fn coded(mut stream: Vec<u8>, syntax: &Syntax, layout: &Layout) -> Result<Vec<u16>, ReadError> {
-    let codec = |why: &str| ReadError::Codec { syntax: syntax.uid, why: why.to_owned() };
-    let header = if syntax.packing == Packing::Jpeg2000 { jpeg2000(&stream) } else { jpeg(&stream) };
-    let header = header.map_err(codec)?;
-    agrees(&header, syntax, layout).map_err(codec)?;
-
-    // See the module's documentation: the guard of dicom-rs looks at the length of the stream.
-    const GUARD_RATIO: usize = 64;
-    let bytes = if header.precision <= 8 { 1 } else { 2 };
-    let guarded = layout.pixels() * bytes / GUARD_RATIO + 1;
-    if stream.len() < guarded {
-        stream.resize(guarded, 0);
-    }
-    let mut frame = Frame { layout: *layout, allocated: bytes as u16 * 8, uid: syntax.uid, stream };
-    let decoded = frame.decode().or_else(|why| {
-        let repaired = header.process == Process::Ls && drop_zero_before_end(&mut frame.stream);
-        if repaired { frame.decode() } else { Err(why) }
-    });
-    let decoded = decoded.map_err(|why| codec(&why))?;
-    if decoded.len() != layout.pixels() * bytes {
-        return Err(codec("the decoder gave another number of pixels"));
-    }
-    let clamp = syntax.loss != Loss::Never;
-    if bytes == 1 {
-        return Ok(convert(decoded.into_iter().map(u16::from), layout, header.precision, clamp));
-    }
-    let words = decoded.as_chunks::<2>().0.iter().map(|b| u16::from_le_bytes(*b));
-    Ok(convert(words, layout, header.precision, clamp))
-}
-
-/// CharLS wants the marker that ends a JPEG-LS stream right behind the last bit; some encoders (that of NEMA's file
-/// MR1_JLSL) leave a zero byte between. Takes it out, and says whether there was one.
-fn drop_zero_before_end(stream: &mut Vec<u8>) -> bool {
-    match stream.windows(3).rposition(|w| w == [0, 0xFF, 0xD9]) {
-        Some(at) => {
-            stream.remove(at);
-            true
-        }
-        None => false,
-    }
-}
-
-/// Whether a code stream is what transfer syntax and data set say.
-fn agrees(header: &Coded, syntax: &Syntax, layout: &Layout) -> Result<(), &'static str> {
-    let process = match syntax.packing {
-        Packing::JpegBaseline => Some(Process::Dct),
-        Packing::JpegLossless => Some(Process::Lossless),
-        Packing::JpegLs => Some(Process::Ls),
-        Packing::Jpeg2000 => Some(Process::Wavelet),
-        Packing::Native | Packing::Encapsulated | Packing::Rle | Packing::Refused(_) => None,
+    let pixels = layout.pixels();
+    let mut values: Vec<u16> = if layout.allocated == 16 {
+        let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
+        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| bits.value(word(b))).collect()
+    } else if swapped {
+        let byte = |i: usize| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default());
+        (0..pixels.min(there)).map(|i| bits.value(byte(i))).collect()
+    } else {
+        bytes.iter().take(pixels).map(|&b| bits.value(u16::from(b))).collect()
     };
-    if process != Some(header.process) {
-        return Err("the code stream is of another process than the transfer syntax");
-    }
-    if (header.rows, header.columns) != (layout.rows, layout.columns) {
-        return Err("the code stream has other dimensions than Rows (0028,0010) and Columns (0028,0011)");
-    }
-    if header.components != 1 {
-        return Err("the code stream has several components");
-    }
-    let precision_max = if header.process == Process::Dct { 8 } else { layout.allocated };
-    if !(2..=precision_max).contains(&header.precision) {
-        return Err("the code stream's precision does not fit Bits Allocated (0028,0100) or the transfer syntax");
-    }
-    if header.signed && !layout.signed {
-        return Err("the code stream is signed, Pixel Representation (0028,0103) is not");
-    }
-    Ok(())
+    values.resize(pixels, bits.value(0));
+    Ok((values, if whole { Extent::Whole } else { Extent::Part }))
 }
 
-/// A frame as dicom-rs wants it.
-struct Frame {
-    layout: Layout,
-    /// Bits of a decoded sample, by the code stream's precision.
-    allocated: u16,
-    uid: &'static str,
-    stream: Vec<u8>,
+/// From a coded word to `stored - lo`.
+struct Bits {
+    shift: u16,
+    mask: u16,
+    sign: i32,
+    lo: i32,
+    hi: i32,
 }
 
-impl Frame {
-    fn decode(&self) -> Result<Vec<u8>, String> {
-        let syntax = TransferSyntaxRegistry.get(self.uid);
-        let Some(Codec::EncapsulatedPixelData(Some(reader), _)) = syntax.map(|s| s.codec()) else {
-            return Err("this build has no decoder for it".to_owned());
-        };
-        let mut decoded = Vec::new();
-        // The vector is dropped if the decoder panics, and nothing else is shared with it.
-        match catch_unwind(AssertUnwindSafe(|| reader.decode_frame(self, 0, &mut decoded))) {
-            Ok(Ok(())) => Ok(decoded),
-            Ok(Err(error)) => Err(because(&error)),
-            Err(_) => Err("the decoder panicked".to_owned()),
-        }
-    }
-}
-
-/// An error with its causes; decoders speak of markers and sizes only.
-fn because(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(error.source(), |e| e.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
-}
-
-impl PixelDataObject for Frame {
-    fn transfer_syntax_uid(&self) -> &str {
-        self.uid
+impl Bits {
+    /// `precision` is how many bits of a word were coded. Where something may have been lost, values that overshot are
+    /// clamped; elsewhere, what is outside Bits Stored is another's (an overlay) and dropped.
+    fn new(layout: &Layout, precision: u16, clamp: bool) -> Self {
+        let (lo, hi) = layout.range().into_inner();
+        let shift = if precision > layout.high { layout.high + 1 - layout.stored } else { 0 };
+        let kept = if clamp { precision - shift } else { (precision - shift).min(layout.stored) };
+        let sign = if layout.signed { 1 << (kept - 1) } else { 0 };
+        Self { shift, mask: u16::MAX >> (16 - kept), sign, lo, hi }
     }
 
-    fn rows(&self) -> Option<u16> {
-        self.layout.rows.try_into().ok()
-    }
-
-    fn cols(&self) -> Option<u16> {
-        self.layout.columns.try_into().ok()
-    }
-
-    fn samples_per_pixel(&self) -> Option<u16> {
-        Some(1)
-    }
-
-    fn bits_allocated(&self) -> Option<u16> {
-        Some(self.allocated)
-    }
-
-    fn bits_stored(&self) -> Option<u16> {
-        Some(self.layout.stored)
-    }
-
-    fn photometric_interpretation(&self) -> Option<&str> {
-        Some("MONOCHROME2")
-    }
-
-    fn number_of_frames(&self) -> Option<u32> {
-        Some(1)
-    }
-
-    fn number_of_fragments(&self) -> Option<u32> {
-        Some(1)
-    }
-
-    fn fragment(&self, fragment: usize) -> Option<Cow<'_, [u8]>> {
-        (fragment == 0).then_some(Cow::Borrowed(&self.stream))
-    }
-
-    fn offset_table(&self) -> Option<Cow<'_, [u32]>> {
-        None
-    }
-
-    fn raw_pixel_data(&self) -> Option<RawPixelData> {
-        let fragments = std::iter::once(self.stream.clone()).collect();
-        Some(RawPixelData { fragments, offset_table: std::iter::empty().collect() })
+    fn value(&self, word: u16) -> u16 {
+        let bits = i32::from((word >> self.shift) & self.mask);
+        let stored = (bits ^ self.sign) - self.sign;
+        // Within 0..=65535: lo..=hi spans at most 16 bits.
+        (stored.clamp(self.lo, self.hi) - self.lo) as u16
     }
 }
 
@@ -359,7 +294,7 @@ mod tests {
     #[test]
     fn bits() {
         let check = |word: u16, layout: Layout, precision, clamp, stored: i32| {
-            let pixel = convert(std::iter::once(word), &layout, precision, clamp)[0];
+            let pixel = Bits::new(&layout, precision, clamp).value(word);
             assert_eq!(i32::from(pixel) + layout.range().start(), stored, "{word:#x} {layout:?}");
         };
         // An overlay above the stored bits, values left-aligned, a sign bit below the top.
@@ -395,7 +330,7 @@ mod tests {
             } else {
                 i32::from(value & mask)
             };
-            let pixel = convert(std::iter::once(word), &layout, layout.allocated, false)[0];
+            let pixel = Bits::new(&layout, layout.allocated, false).value(word);
             let span = (hi - lo) as u16;
             let pixel = if inverted { span - pixel } else { pixel };
             let pixels = uvid_exam::Pixels::new(1, 1, lo..=hi, inverted, vec![pixel]).expect("valid");

@@ -8,8 +8,7 @@ use std::borrow::Cow;
 use dicom_core::Tag;
 
 use super::element::{DataSet, Encoding};
-use super::part10;
-use super::{Limits, Offset, ReadError};
+use super::{Limits, Offset, ReadError, syntax};
 
 /// A data set, or an item of one.
 #[derive(Debug)]
@@ -23,7 +22,7 @@ impl<'a> Bare<'a> {
     ///
     /// The transfer syntax is unknown or deflates.
     pub fn parse(bytes: &'a [u8], transfer_syntax: &str, limits: &Limits) -> Result<Self, ReadError> {
-        let encoding = part10::undeflated(transfer_syntax)?;
+        let encoding = syntax::undeflated(transfer_syntax)?;
         let limits = Limits { sequence_items_max: usize::MAX, ..*limits };
         Ok(Self(DataSet::parse(bytes, Offset::File(0), encoding, &limits)))
     }
@@ -84,7 +83,7 @@ pub struct PixelsSeen {
 impl PixelsSeen {
     /// `None` for a transfer syntax in which that cannot be seen.
     pub fn new(transfer_syntax: &str) -> Option<Self> {
-        let tag = match part10::undeflated(transfer_syntax).ok()? {
+        let tag = match syntax::undeflated(transfer_syntax).ok()? {
             Encoding::ExplicitBig => [0x7F, 0xE0, 0x00, 0x10],
             Encoding::ImplicitLittle | Encoding::ExplicitLittle => [0xE0, 0x7F, 0x10, 0x00],
         };

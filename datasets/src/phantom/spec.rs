@@ -345,11 +345,15 @@ pub enum TransferSyntax {
     JpegLossless,
     /// 1.2.840.10008.1.2.4.80
     JpegLsLossless,
+    /// 1.2.840.10008.1.2.4.90
+    Jpeg2000Lossless,
+    /// 1.2.840.10008.1.2.4.201
+    Htj2kLossless,
 }
 
 impl TransferSyntax {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::ImplicitLittle,
         Self::ExplicitLittle,
         Self::ExplicitBig,
@@ -357,6 +361,8 @@ impl TransferSyntax {
         Self::RleLossless,
         Self::JpegLossless,
         Self::JpegLsLossless,
+        Self::Jpeg2000Lossless,
+        Self::Htj2kLossless,
     ];
 
     /// Transfer Syntax UID (0002,0010).
@@ -369,6 +375,20 @@ impl TransferSyntax {
             Self::RleLossless => "1.2.840.10008.1.2.5",
             Self::JpegLossless => "1.2.840.10008.1.2.4.70",
             Self::JpegLsLossless => "1.2.840.10008.1.2.4.80",
+            Self::Jpeg2000Lossless => "1.2.840.10008.1.2.4.90",
+            Self::Htj2kLossless => "1.2.840.10008.1.2.4.201",
+        }
+    }
+
+    /// How pixels are compressed in it, if they are.
+    pub fn format(self) -> Option<uvid_codecs::Format> {
+        match self {
+            Self::ImplicitLittle | Self::ExplicitLittle | Self::ExplicitBig | Self::Deflated => None,
+            Self::RleLossless => Some(uvid_codecs::Format::Rle),
+            Self::JpegLossless => Some(uvid_codecs::Format::JpegLossless),
+            Self::JpegLsLossless => Some(uvid_codecs::Format::JpegLs),
+            Self::Jpeg2000Lossless => Some(uvid_codecs::Format::Jpeg2000),
+            Self::Htj2kLossless => Some(uvid_codecs::Format::Htj2k),
         }
     }
 }

@@ -137,20 +137,16 @@ pub(super) fn accession_number(seed: u64) -> String {
 pub fn encode(pixels: &[u16], wrap: &Wrap) -> Result<Vec<u8>, PhantomError> {
     check(pixels, wrap)?;
     let mut object = attributes::object(wrap)?;
-    let element = match wrap.transfer_syntax {
-        TransferSyntax::ImplicitLittle
-        | TransferSyntax::ExplicitLittle
-        | TransferSyntax::ExplicitBig
-        | TransferSyntax::Deflated => {
+    // Codecs of 10 bits take 10 bits: the sign is not extended.
+    let mask = max_of(wrap.bits_stored);
+    let values: Vec<u16> = pixels.iter().map(|&p| stored(p, wrap) & mask).collect();
+    let element = match codecs::compress(&values, wrap) {
+        None => {
             let values = pixels.iter().map(|&p| stored(p, wrap)).collect();
             DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(values))
         }
-        TransferSyntax::RleLossless | TransferSyntax::JpegLossless | TransferSyntax::JpegLsLossless => {
-            // Codecs of 10 bits take 10 bits: the sign is not extended.
-            let mask = max_of(wrap.bits_stored);
-            let values: Vec<u16> = pixels.iter().map(|&p| stored(p, wrap) & mask).collect();
-            let frame = codecs::compress(&values, wrap)?;
-            let fragments = dicom_core::value::fragments::Fragments::new(frame, 0);
+        Some(frame) => {
+            let fragments = dicom_core::value::fragments::Fragments::new(frame?, 0);
             DataElement::new(tags::PIXEL_DATA, VR::OB, dicom_core::value::PixelFragmentSequence::from(vec![fragments]))
         }
     };
@@ -214,7 +210,9 @@ fn write(object: &InMemDicomObject, wrap: &Wrap) -> Result<Vec<u8>, PhantomError
         | TransferSyntax::Deflated
         | TransferSyntax::RleLossless
         | TransferSyntax::JpegLossless
-        | TransferSyntax::JpegLsLossless => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
+        | TransferSyntax::JpegLsLossless
+        | TransferSyntax::Jpeg2000Lossless
+        | TransferSyntax::Htj2kLossless => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
     };
     if wrap.transfer_syntax != TransferSyntax::Deflated {
         object.write_dataset_with_ts(&mut bytes, &syntax).map_err(|e| fail(&e))?;

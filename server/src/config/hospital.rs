@@ -108,6 +108,9 @@ settings! {
         /// What its text really is where its files declare no character set, or a wrong one: every file of it is read so,
         /// and every result says so.
         charset: Option<Charset> = None;
+        /// What is done with images of it whose pixels break off: `refuse`, or `show`, so that the part that is there can
+        /// be looked at, marked INCOMPLETE. They are never scored, and the report names them in either case.
+        truncated_pixels: TruncatedPixels = TruncatedPixels::Refuse;
         /// Its studies are urgent: they overtake those that are not.
         urgent: bool = false;
         /// As `jobs.four_views`.
@@ -117,6 +120,16 @@ settings! {
         /// As `jobs.hard_seconds`.
         hard_seconds: Option<f64> = None;
     }
+}
+
+/// What is done with pixels that break off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TruncatedPixels {
+    /// There is no picture.
+    Refuse,
+    /// What there is is shown, and marked.
+    Show,
 }
 
 /// A character set that files of Windows programs are in, whatever they declare.

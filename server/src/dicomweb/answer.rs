@@ -27,6 +27,7 @@ fn failure_reason(because: &Refused) -> u16 {
             | ReadError::Uid { .. }
             | ReadError::Invalid { .. }
             | ReadError::Broken { .. }
+            | ReadError::Incomplete(_)
             | ReadError::Codec { .. },
         ) => 0xC000,
         Refused::Different => 0x0111,

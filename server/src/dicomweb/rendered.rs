@@ -4,6 +4,9 @@
 //! coordinates. `window=centre,width[,linear|linear-exact|sigmoid]` shows it through another; `viewport=width,height
 //! [,left,top,width,height]` fits it, or a part of it, into so many pixels, and never enlarges it: the pixels of a file
 //! are all that there is to see. `quality` is that of a JPEG, 1 to 100.
+//!
+//! Invariant: a picture of pixels that break off is made only where the rule for their sender wants it
+//! (`truncated_pixels`), and none leaves without [`INCOMPLETE`] at its foot, whatever part of it was asked for.
 
 use axum::extract::rejection::QueryRejection;
 use axum::extract::{Query as Pairs, State};
@@ -14,7 +17,8 @@ use image::codecs::jpeg::JpegEncoder;
 use image::codecs::png::{CompressionType, FilterType as PngFilter, PngEncoder};
 use image::imageops::FilterType;
 use image::{DynamicImage, GrayImage, RgbImage};
-use uvid_datasets::dicom::Object;
+use uvid_datasets::dicom::frame::Picture;
+use uvid_datasets::dicom::{Missing, Object};
 use uvid_exam::{Content, Window, WindowFunction};
 
 use super::media::{Packing, wanted};
@@ -29,6 +33,11 @@ const SIDE_MAX: u32 = 8_192;
 const BETWEEN_PIXELS_MAX: u64 = 16 << 20;
 /// Pixels of a thumbnail's longer side, where the client does not say.
 const THUMBNAIL_SIDE: u32 = 200;
+
+/// What stands at the foot of a picture that is not whole.
+const INCOMPLETE: &str = "INCOMPLETE";
+/// Pixels that these letters take at least.
+const INCOMPLETE_SIZE: (u32, u32) = (8 * INCOMPLETE.len() as u32, 10);
 
 type Asked = Result<Pairs<Vec<(String, String)>>, QueryRejection>;
 type Answer = Result<Response, Problem>;
@@ -164,13 +173,21 @@ async fn picture(app: &App, headers: &HeaderMap, object: Located, number: usize,
         MEDIA.into_iter().find(fits)
     });
     let media = media.ok_or_else(|| not_acceptable(&MEDIA))?;
-    let draw = move |object: &mut Object<'_>| draw(object, number, &view, media);
+    let shows = app.store().policy().senders.shows_truncated(object.sender.as_deref());
+    let missing = if shows { Missing::Keep } else { Missing::Refuse };
+    let draw = move |object: &mut Object<'_>| draw(object, number, &view, media, missing);
     let picture = read(app, object, draw).await??;
     Ok(([(CONTENT_TYPE, media)], picture).into_response())
 }
 
-fn draw(object: &mut Object<'_>, number: usize, view: &View, media: &str) -> Result<Vec<u8>, Problem> {
-    let mut picture = displayed(object, number, view.window.as_ref())?;
+fn draw(
+    object: &mut Object<'_>,
+    number: usize,
+    view: &View,
+    media: &str,
+    missing: Missing,
+) -> Result<Vec<u8>, Problem> {
+    let (mut picture, whole) = displayed(object, number, view.window.as_ref(), missing)?;
     if let Some([left, top, width, height]) = view.part {
         if left >= picture.width() || top >= picture.height() {
             return Err(Problem::new(StatusCode::BAD_REQUEST, "query-invalid", "that part is outside the image"));
@@ -180,6 +197,9 @@ fn draw(object: &mut Object<'_>, number: usize, view: &View, media: &str) -> Res
     }
     if let Some((width, height)) = view.size {
         picture = fitted(picture, width, height)?;
+    }
+    if !whole {
+        picture = marked(picture)?;
     }
     let mut out = Vec::new();
     let encoded = match media {
@@ -210,7 +230,25 @@ fn fitted(picture: DynamicImage, width: u32, height: u32) -> Result<DynamicImage
     Ok(picture.resize(width, height, FilterType::Triangle))
 }
 
-fn displayed(object: &mut Object<'_>, number: usize, window: Option<&Window>) -> Result<DynamicImage, Problem> {
+/// With letters at its foot that say that it is not whole.
+fn marked(picture: DynamicImage) -> Result<DynamicImage, Problem> {
+    if picture.width() < INCOMPLETE_SIZE.0 || picture.height() < INCOMPLETE_SIZE.1 {
+        let detail = "the image is incomplete, and there is no room to say so; ask for a larger part of it";
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-convertible", detail));
+    }
+    let mut picture = picture.into_rgb8();
+    let (rows, columns) = (picture.height() as usize, picture.width() as usize);
+    overlay::caption(&mut picture, rows, columns, &[INCOMPLETE]);
+    Ok(picture.into())
+}
+
+/// A frame as it is shown, and whether nothing of it is missing.
+fn displayed(
+    object: &mut Object<'_>,
+    number: usize,
+    window: Option<&Window>,
+    missing: Missing,
+) -> Result<(DynamicImage, bool), Problem> {
     if number == 1
         && let Ok(received) = object.read()
         && let Content::Mammogram(mut image) = received.content
@@ -219,10 +257,11 @@ fn displayed(object: &mut Object<'_>, number: usize, window: Option<&Window>) ->
             image.windows.insert(0, window.clone());
         }
         let (rows, columns) = image.file_size;
-        return picture_of(rows, columns, 1, overlay::in_file_coordinates(&image));
+        return Ok((picture_of(rows, columns, 1, overlay::in_file_coordinates(&image))?, true));
     }
-    let picture = object.picture(number, window).map_err(frame_problem)?;
-    picture_of(picture.rows, picture.columns, picture.samples, picture.bytes)
+    let Picture { rows, columns, samples, bytes, whole } =
+        object.picture(number, window, missing).map_err(frame_problem)?;
+    Ok((picture_of(rows, columns, samples, bytes)?, whole))
 }
 
 fn picture_of(rows: usize, columns: usize, samples: usize, bytes: Vec<u8>) -> Result<DynamicImage, Problem> {
@@ -254,6 +293,22 @@ mod tests {
         check((8193, 4096), (8192, 2048), None);
         // All of a large image, without a change of its size.
         check((8193, 2100), (8193, 2100), Some((8193, 2100)));
+    }
+
+    #[test]
+    fn a_picture_that_is_not_whole_says_so_or_is_not_given() {
+        let white = |width, height| DynamicImage::ImageLuma8(GrayImage::from_pixel(width, height, image::Luma([255])));
+        for (width, height) in [(80, 10), (81, 400), (2000, 3000)] {
+            let picture = marked(white(width, height)).expect("room").into_rgb8();
+            // Letters are white on a black foot: at least a tenth of it is either.
+            let foot: Vec<u8> = picture.rows().rev().take(10).flatten().map(|pixel| pixel.0[0]).collect();
+            let dark = foot.iter().filter(|value| **value == 0).count();
+            assert!((foot.len() / 10..foot.len() * 99 / 100).contains(&dark), "{width} {height}: {dark}");
+            assert_eq!((picture.width(), picture.height()), (width, height));
+        }
+        for (width, height) in [(79, 400), (400, 9), (1, 1)] {
+            assert!(marked(white(width, height)).is_err());
+        }
     }
 
     #[test]

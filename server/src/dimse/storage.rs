@@ -228,6 +228,7 @@ fn refused(because: &Refused) -> Answer {
             | ReadError::Uid { .. }
             | ReadError::Invalid { .. }
             | ReadError::Broken { .. }
+            | ReadError::Incomplete(_)
             | ReadError::Codec { .. } => (0xC000, attribute(error)),
         },
         Refused::TooLarge(_) | Refused::StudyFull(_) => (0xA700, None),
@@ -254,6 +255,7 @@ fn attribute(error: &ReadError) -> Option<Tag> {
         | ReadError::Io(_)
         | ReadError::NotDicom
         | ReadError::Broken { .. }
+        | ReadError::Incomplete(_)
         | ReadError::Codec { .. } => None,
     }
 }

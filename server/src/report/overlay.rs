@@ -125,8 +125,9 @@ pub(super) fn blend(grey: u8, value: Option<f32>) -> [u8; 3] {
     colour.map(|c| (f32::from(grey) * (1.0 - alpha) + c * alpha).round() as u8)
 }
 
-/// White letters on black in the last rows, a line each, as large as the width allows.
-fn caption(rgb: &mut [u8], rows: usize, columns: usize, lines: &[&str]) {
+/// White letters on black in the last rows, a line each, as large as the width allows. Where there is no room for all of
+/// it, it is cut, or left out.
+pub(crate) fn caption(rgb: &mut [u8], rows: usize, columns: usize, lines: &[&str]) {
     let longest = lines.iter().map(|line| line.len()).max().unwrap_or(1).max(1);
     let scale = (columns / (longest * 8)).clamp(1, 4);
     let height = 10 * scale;

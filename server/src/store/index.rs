@@ -180,6 +180,8 @@ pub struct Located {
     pub bytes: u64,
     /// What its text is read in whatever it declares, by the rule for its sender.
     pub repair: Option<Repair>,
+    /// The name of the entry of `senders` by which it was accepted, if one matched.
+    pub sender: Option<String>,
 }
 
 impl Store {
@@ -260,10 +262,11 @@ impl Store {
     ) -> Result<Vec<Located>, StoreError> {
         let rows = sqlx::query(
             "WITH pushed AS (SELECT study_uid FROM study WHERE study_uid = ?1 AND pushed_ms IS NOT NULL)
-             SELECT series_uid, sop_uid, sop_class_uid, transfer_syntax_uid, digest, bytes, charset FROM instance
+             SELECT series_uid, sop_uid, sop_class_uid, transfer_syntax_uid, digest, bytes, charset, sender
+             FROM instance
              WHERE study_uid IN pushed AND (?2 IS NULL OR series_uid = ?2) AND (?3 IS NULL OR sop_uid = ?3)
              UNION ALL
-             SELECT series_uid, sop_uid, sop_class_uid, '1.2.840.10008.1.2.1', digest, bytes, NULL FROM result
+             SELECT series_uid, sop_uid, sop_class_uid, '1.2.840.10008.1.2.1', digest, bytes, NULL, NULL FROM result
              WHERE study_uid IN pushed AND (?2 IS NULL OR series_uid = ?2)
                  AND (sop_uid = ?3 OR (?3 IS NULL AND superseded_ms IS NULL))
              ORDER BY series_uid, sop_uid",
@@ -279,6 +282,7 @@ impl Store {
                 digest: row.try_get::<String, _>("digest")?.parse()?,
                 bytes: u64::try_from(row.try_get::<i64, _>("bytes")?).unwrap_or(0),
                 repair: repair(row.try_get("charset")?)?,
+                sender: row.try_get("sender")?,
             })
         });
         located.collect()

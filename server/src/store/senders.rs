@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::Origin;
 use super::completion::Patience;
-use crate::config::{Charset, Config, Network, Sender, seconds};
+use crate::config::{Charset, Config, Network, Sender, TruncatedPixels, seconds};
 
 /// The entries, ready to be asked.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,6 +71,12 @@ impl Rules {
         }
     }
 
+    /// Whether pictures are made of images whose pixels break off, by the name of their sender's entry.
+    pub fn shows_truncated(&self, sender: Option<&str>) -> bool {
+        let own = self.senders.iter().find(|(entry, _)| Some(entry.name.as_str()) == sender);
+        own.is_some_and(|(entry, _)| entry.truncated_pixels == TruncatedPixels::Show)
+    }
+
     /// The longest quiet time of any sender.
     pub(super) fn quiet_max(&self) -> Duration {
         let own = self.senders.iter().filter_map(|(sender, _)| sender.quiet_seconds).map(seconds);
@@ -100,7 +106,11 @@ mod tests {
         let senders = vec![
             Sender { charset: Some(Charset::Windows1250), ..sender("room 1", &["MAMMO1"], &["10.0.1.0/24"]) },
             Sender { quiet_seconds: Some(60.0), ..sender("MAMMO1 elsewhere", &["MAMMO1"], &[]) },
-            Sender { accept: false, ..sender("cellar", &[], &["10.0.9.0/24"]) },
+            Sender {
+                accept: false,
+                truncated_pixels: TruncatedPixels::Show,
+                ..sender("cellar", &[], &["10.0.9.0/24"])
+            },
         ];
         let nodes = vec![crate::config::Node { ae_title: "PACS".to_owned(), ..crate::config::Node::default() }];
         let mut config = Config { senders, nodes, ..Config::default() };
@@ -124,5 +134,8 @@ mod tests {
         check(None, Some("10.0.1.7"), None, true);
         check(None, None, None, true);
         assert_eq!(rules.quiet_max(), Duration::from_secs(60));
+        for (name, shows) in [(None, false), (Some("room 1"), false), (Some("cellar"), true), (Some("gone"), false)] {
+            assert_eq!(rules.shows_truncated(name), shows, "{name:?}");
+        }
     }
 }

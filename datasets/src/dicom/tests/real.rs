@@ -7,9 +7,9 @@ use std::time::Instant;
 use dicom_pixeldata::PixelDecoder;
 use uvid_exam::{Acquisition, Implant, Intent, Laterality, Lossy, Side, View, Window, WindowFunction};
 
-use super::super::part10::Packing;
-use super::super::pixels::{Layout, decode};
-use super::super::record::Record;
+use super::super::Missing;
+use super::super::pixels::{Frame, Layout};
+use super::super::syntax::Packing;
 use super::super::voi::display;
 use super::*;
 
@@ -35,9 +35,9 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<Vec<i32>, ReadErro
     let Object { file, mut place, .. } = Object::of(bytes, limits)?;
     let data = file.data_set(limits);
     let layout = Layout::new(&data, limits)?;
-    let lo = *layout.range().start();
-    let mut record = Record::new("1.2".parse().expect("a UID"));
-    let values = decode(&data, &mut place, &file.syntax, &layout, limits, &mut record)?;
+    let frame = Frame::only(&data, &mut place, &file.syntax, &layout, limits)?;
+    let lo = *frame.layout.range().start();
+    let (values, _) = frame.values(Missing::Refuse)?;
     Ok(values.into_iter().map(|v| i32::from(v) + lo).collect())
 }
 

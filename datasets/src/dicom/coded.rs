@@ -1,0 +1,103 @@
+//! Frames that are code streams: what a stream says of itself, and its samples.
+//!
+//! PS3.5 section 8.2.1 (and 8.2.3, 8.2.4 alike) wants the data set to say what the stream says, and the stream to be
+//! decoded by what itself says. So where they disagree, the stream counts: about its process, if that is another one of
+//! the same family, its precision, its sign and its loss. Each of these leaves a note. Size and number of components
+//! must agree: what differs there is another image.
+//!
+//! Invariant: nothing is allocated for samples before what the stream claims was compared with the data set, which was
+//! held to [`super::Limits`]; a panic in a decoder is an error.
+
+use std::num::NonZeroUsize;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::OnceLock;
+
+use uvid_codecs::{Codec, CodecError, Decoding, Extent, Format, Header, Missing, Shape};
+
+use super::pixels::Layout;
+
+/// The process that is mistaken for this one in transfer syntaxes.
+fn sister(format: Format) -> Option<Format> {
+    match format {
+        Format::JpegDct => Some(Format::JpegLossless),
+        Format::JpegLossless => Some(Format::JpegDct),
+        Format::Jpeg2000 => Some(Format::Htj2k),
+        Format::Htj2k => Some(Format::Jpeg2000),
+        _ => None,
+    }
+}
+
+/// Whether a stream of this format is a frame as it would be uncompressed, and says nothing of precision or sign.
+pub(super) fn is_plain(format: Format) -> bool {
+    matches!(format, Format::Rle | Format::DeflatedFrame)
+}
+
+/// What the data set declares, as codecs want to know it.
+pub(super) fn declared(format: Format, layout: &Layout, components: usize) -> Shape {
+    let (precision, signed) = if is_plain(format) { (layout.allocated, false) } else { (layout.stored, layout.signed) };
+    Shape { rows: layout.rows, columns: layout.columns, components, precision, signed }
+}
+
+/// What a stream says of itself, and what is odd about that.
+pub(super) fn inspect(
+    stream: &[u8],
+    format: Format,
+    declared: &Shape,
+) -> Result<(Header, Option<&'static str>), CodecError> {
+    let of = |format: Format| format.codec().inspect(stream, declared);
+    let header = of(format).or_else(|error| sister(format).map_or(Err(error.clone()), of).map_err(|_| error))?;
+    if header.format == format {
+        return Ok((header, None));
+    }
+    if Some(header.format) != sister(format) {
+        return Err(CodecError::Other(format.codec().name()));
+    }
+    let note = "Transfer Syntax UID (0002,0010) names another coding process than the code stream's, which counts";
+    Ok((header, Some(note)))
+}
+
+/// The layout of one component, as the stream has it, and how that differs from the declared one.
+pub(super) fn settle(header: &Header, declared: &Layout) -> Result<(Layout, Vec<&'static str>), &'static str> {
+    let Shape { rows, columns, components, precision, signed } = header.shape;
+    if (rows, columns) != (declared.rows, declared.columns) {
+        return Err("the code stream has other dimensions than Rows (0028,0010) and Columns (0028,0011)");
+    }
+    if components != 1 {
+        return Err("the code stream has several components, Samples per Pixel (0028,0002) is 1");
+    }
+    let plain = is_plain(header.format);
+    if !(1..=declared.allocated).contains(&precision) || plain && precision != declared.allocated {
+        return Err("the code stream's precision does not fit Bits Allocated (0028,0100)");
+    }
+    let (mut layout, mut notes) = (*declared, Vec::new());
+    // All bits that are allocated: what is above or below those that are stored was coded with them.
+    if precision != layout.stored && precision != layout.allocated {
+        (layout.stored, layout.high) = (precision, precision - 1);
+        notes.push("Bits Stored (0028,0101) is not the precision of the code stream, which counts");
+    }
+    if signed && !layout.signed {
+        layout.signed = true;
+        notes.push("Pixel Representation (0028,0103) is 0, the code stream is signed, which counts");
+    }
+    Ok((layout, notes))
+}
+
+/// The samples of a stream that was inspected.
+pub(super) fn samples(stream: &[u8], header: &Header, missing: Missing) -> Result<(Vec<u16>, Extent), CodecError> {
+    let count = header.shape.samples().ok_or(CodecError::Limit { samples_max: usize::MAX })?;
+    let how = Decoding { threads: threads(), reduce: 0, missing };
+    let codec: &dyn Codec = header.format.codec();
+    let decode = || {
+        let mut samples = vec![0; count];
+        let extent = codec.decode(stream, &header.shape, &how, &mut samples)?;
+        Ok((samples, extent))
+    };
+    // Nothing that outlives the panic is shared with the decoder.
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(CodecError::Invalid("the decoder panicked")))
+}
+
+/// As many as there are cores.
+fn threads() -> NonZeroUsize {
+    static CORES: OnceLock<NonZeroUsize> = OnceLock::new();
+    *CORES.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+}
