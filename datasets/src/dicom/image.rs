@@ -45,7 +45,7 @@ pub(super) fn mammogram(
         Turn::Clockwise | Turn::CounterClockwise => Spacing { row_mm: s.column_mm, column_mm: s.row_mm },
     });
     let declared = declared(data, place, syntax, limits, record)?;
-    let frame = Frame::only(data, place, syntax, &declared.layout, limits);
+    let frame = Frame::only(data, place, syntax, &declared.layout, limits, record);
     // What needs no pixel is on record where there are none.
     let layout = frame.as_ref().map_or(declared.layout, |frame| frame.layout);
     let lossy = lossy(data, syntax, record);

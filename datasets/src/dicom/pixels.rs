@@ -16,6 +16,7 @@ use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
 use super::object::Place;
+use super::record::Record;
 use super::syntax::{Loss, Packing, Syntax};
 use super::{Attribute, Limits, ReadError};
 
@@ -114,13 +115,14 @@ enum Form {
 }
 
 impl Frame {
-    /// The only frame of a data set.
+    /// The only frame of a data set. What is odd about its fragments is noted, whatever becomes of it.
     pub(super) fn only(
         data: &DataSet<'_>,
         place: &mut Place<'_>,
         syntax: &Syntax,
         layout: &Layout,
         limits: &Limits,
+        record: &mut Record,
     ) -> Result<Self, ReadError> {
         let Some(element) = data.get(tags::PIXEL_DATA) else {
             return Err(data.broken.map_or(ReadError::Missing(Attribute(tags::PIXEL_DATA)), ReadError::from));
@@ -140,10 +142,8 @@ impl Frame {
             return Self::new(stored, data, syntax, layout);
         }
         let frames = Frames::new(data, element, 1, place, limits)?;
-        let stored = frames.stream(0, element, place, limits)?;
-        let mut frame = Self::new(stored, data, syntax, layout)?;
-        frame.notes.extend(frames.notes);
-        Ok(frame)
+        frames.notes.iter().for_each(|note| record.note(*note));
+        Self::new(frames.stream(0, element, place, limits)?, data, syntax, layout)
     }
 
     /// A frame from its bytes: of a code stream, what it says of itself is compared with what is declared.
