@@ -7,13 +7,24 @@
 //! - The samples do not depend on the number of threads: each code-block and each line of the transform is computed by one
 //!   thread, in integers or in the same order of floats.
 //!
+//! What neither we nor the library can see: that a tile-part was rewritten so as to end, by its own length, with an earlier
+//! packet.
+//!
 //! With [`Missing::Keep`] the wavelet coefficients that are missing are 0, so that what a tile lacks shows as blur, or as
 //! the middle of the range; a tile of which nothing came stays 0.
+//!
+//! Memory, beyond stream and samples: 4.5 to 6.5 bytes a sample (measured: 3328 x 2560 of 12 bits, one tile and tiles of
+//! 64 x 64, a mammogram and noise); 31 with code-blocks of 4 x 4, the smallest. A precinct adds some 1.5 KiB, of which
+//! there are at most 65,536.
+//!
+//! OpenJPEG was measured against hayro-jpeg2000 0.5.0 and j2k-native 0.11.3, both in safe Rust, on that mammogram, one
+//! thread: 538, 606 and 779 ms without loss, and only the first and last use more threads.
 
-pub(crate) mod coding;
+mod boxes;
+mod coding;
 mod grid;
-pub(crate) mod header;
-pub(crate) mod openjpeg;
+mod header;
+mod openjpeg;
 #[cfg(test)]
 pub(crate) mod tests;
 

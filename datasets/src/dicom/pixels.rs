@@ -10,11 +10,13 @@ use std::ops::RangeInclusive;
 
 use dicom_dictionary_std::tags;
 use uvid_codecs::{CodecError, Extent, Header, Missing};
+use uvid_exam::Reduced;
 
 use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
 use super::object::Place;
+use super::record::Record;
 use super::syntax::{Loss, Packing, Syntax};
 use super::{Attribute, Limits, ReadError};
 
@@ -113,13 +115,14 @@ enum Form {
 }
 
 impl Frame {
-    /// The only frame of a data set.
+    /// The only frame of a data set. What is odd about its fragments is noted, whatever becomes of it.
     pub(super) fn only(
         data: &DataSet<'_>,
         place: &mut Place<'_>,
         syntax: &Syntax,
         layout: &Layout,
         limits: &Limits,
+        record: &mut Record,
     ) -> Result<Self, ReadError> {
         let Some(element) = data.get(tags::PIXEL_DATA) else {
             return Err(data.broken.map_or(ReadError::Missing(Attribute(tags::PIXEL_DATA)), ReadError::from));
@@ -139,10 +142,8 @@ impl Frame {
             return Self::new(stored, data, syntax, layout);
         }
         let frames = Frames::new(data, element, 1, place, limits)?;
-        let stored = frames.stream(0, element, place, limits)?;
-        let mut frame = Self::new(stored, data, syntax, layout)?;
-        frame.notes.extend(frames.notes);
-        Ok(frame)
+        frames.notes.iter().for_each(|note| record.note(*note));
+        Self::new(frames.stream(0, element, place, limits)?, data, syntax, layout)
     }
 
     /// A frame from its bytes: of a code stream, what it says of itself is compared with what is declared.
@@ -172,15 +173,27 @@ impl Frame {
         Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
     }
 
-    /// Decodes it to `stored - lo`. What is missing is an error, or the value 0 as it would be stored.
-    pub(super) fn values(self, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
+    /// How many times it may be halved while it is decoded.
+    pub(super) fn halvings(&self, reduced: Option<Reduced>) -> u8 {
+        match (&self.form, reduced) {
+            (Form::Coded(header), Some(reduced)) => {
+                reduced.halvings(self.layout.rows, self.layout.columns, header.reductions)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Decodes it to `stored - lo`, each side halved `reduce` times, no more than [`Frame::halvings`]. What is missing
+    /// is an error, or the value 0 as it would be stored.
+    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
         let Self { layout, stored, form, syntax, .. } = self;
         match form {
             Form::Native { big, swapped } => native(&stored, big, swapped, &layout, missing),
             Form::Coded(header) => {
-                let samples = coded::samples(&stored, &header, missing);
+                let samples = coded::samples(&stored, &header, reduce, missing);
                 let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
-                let clamp = header.lossy || syntax.loss != Loss::Never;
+                // A small image of a wavelet overshoots beside edges.
+                let clamp = header.lossy || reduce > 0 || syntax.loss != Loss::Never;
                 let bits = Bits::new(&layout, header.shape.precision, clamp);
                 samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
                 Ok((samples, extent))

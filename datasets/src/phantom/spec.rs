@@ -347,13 +347,11 @@ pub enum TransferSyntax {
     JpegLsLossless,
     /// 1.2.840.10008.1.2.4.90
     Jpeg2000Lossless,
-    /// 1.2.840.10008.1.2.4.201
-    Htj2kLossless,
 }
 
 impl TransferSyntax {
     /// All of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 8] = [
         Self::ImplicitLittle,
         Self::ExplicitLittle,
         Self::ExplicitBig,
@@ -362,7 +360,6 @@ impl TransferSyntax {
         Self::JpegLossless,
         Self::JpegLsLossless,
         Self::Jpeg2000Lossless,
-        Self::Htj2kLossless,
     ];
 
     /// Transfer Syntax UID (0002,0010).
@@ -376,7 +373,6 @@ impl TransferSyntax {
             Self::JpegLossless => "1.2.840.10008.1.2.4.70",
             Self::JpegLsLossless => "1.2.840.10008.1.2.4.80",
             Self::Jpeg2000Lossless => "1.2.840.10008.1.2.4.90",
-            Self::Htj2kLossless => "1.2.840.10008.1.2.4.201",
         }
     }
 
@@ -388,7 +384,6 @@ impl TransferSyntax {
             Self::JpegLossless => Some(uvid_codecs::Format::JpegLossless),
             Self::JpegLsLossless => Some(uvid_codecs::Format::JpegLs),
             Self::Jpeg2000Lossless => Some(uvid_codecs::Format::Jpeg2000),
-            Self::Htj2kLossless => Some(uvid_codecs::Format::Htj2k),
         }
     }
 }

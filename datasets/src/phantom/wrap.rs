@@ -211,8 +211,7 @@ fn write(object: &InMemDicomObject, wrap: &Wrap) -> Result<Vec<u8>, PhantomError
         | TransferSyntax::RleLossless
         | TransferSyntax::JpegLossless
         | TransferSyntax::JpegLsLossless
-        | TransferSyntax::Jpeg2000Lossless
-        | TransferSyntax::Htj2kLossless => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
+        | TransferSyntax::Jpeg2000Lossless => entries::EXPLICIT_VR_LITTLE_ENDIAN.erased(),
     };
     if wrap.transfer_syntax != TransferSyntax::Deflated {
         object.write_dataset_with_ts(&mut bytes, &syntax).map_err(|e| fail(&e))?;

@@ -95,6 +95,8 @@ pub enum SyntaxName {
     JpegLossless,
     /// JPEG-LS lossless.
     JpegLs,
+    /// JPEG 2000 lossless.
+    Jpeg2000,
 }
 
 impl Args {
@@ -132,6 +134,7 @@ impl Args {
                 SyntaxName::Rle => TransferSyntax::RleLossless,
                 SyntaxName::JpegLossless => TransferSyntax::JpegLossless,
                 SyntaxName::JpegLs => TransferSyntax::JpegLsLossless,
+                SyntaxName::Jpeg2000 => TransferSyntax::Jpeg2000Lossless,
             },
             ..Spec::default()
         }

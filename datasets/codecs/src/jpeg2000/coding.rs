@@ -5,19 +5,18 @@
 
 use crate::CodecError;
 use crate::jpeg2000::grid::Grid;
+use crate::jpeg2000::header::SHORT;
 
 /// Layers times precincts, of all tiles, components and resolutions. A mammogram in precincts of 64 by 64 has 3000 for
 /// each layer.
 const PACKETS_MAX: u64 = 1 << 20;
-/// Precincts without layers. OpenJPEG keeps some 1 KiB for each.
-const PRECINCTS_MAX: u64 = 1 << 17;
+/// Precincts without layers. OpenJPEG keeps some 1.5 KiB for each.
+const PRECINCTS_MAX: u64 = 1 << 16;
 /// Places on the reference grid where a precinct of some resolution may start, times components and resolutions:
 /// progressions by position visit each.
 const POSITIONS_MAX: u64 = 1 << 24;
 /// A.6.1: NL is 0 to 32.
 const LEVELS_MAX: u8 = 32;
-
-const CUT: CodecError = CodecError::BreaksOff("in its header");
 
 /// The SPcod or SPcoc parameters (tables A.15, A.20).
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,7 +34,7 @@ pub(super) struct Style {
 impl Style {
     /// `flags` is Scod or Scoc.
     pub(super) fn read(flags: u8, body: &[u8]) -> Result<Self, CodecError> {
-        let [levels, width, height, blocks, transform] = *body.first_chunk::<5>().ok_or(CUT)?;
+        let [levels, width, height, blocks, transform] = *body.first_chunk::<5>().ok_or(SHORT)?;
         if levels > LEVELS_MAX {
             return Err(CodecError::Invalid("the code stream has more than 32 decomposition levels"));
         }
@@ -48,7 +47,7 @@ impl Style {
         }
         let resolutions = usize::from(levels) + 1;
         let precincts = if flags & 1 != 0 {
-            let sizes = body.get(5..5 + resolutions).ok_or(CUT)?;
+            let sizes = body.get(5..5 + resolutions).ok_or(SHORT)?;
             sizes.iter().map(|size| (size & 0x0F, size >> 4)).collect()
         } else {
             vec![(15, 15); resolutions]

@@ -1,4 +1,4 @@
-//! Boxes, main header and tile-part headers (ISO 15444-1 annexes A and I, ISO 15444-15 annex A).
+//! Main header and tile-part headers (ISO 15444-1 annex A, ISO 15444-15 annex A).
 //!
 //! Invariants:
 //! - Nothing is allocated by what a stream claims: only what it holds is walked, once.
@@ -6,6 +6,7 @@
 //!   limits below, so that what a decoder spends on it is bounded by its samples and its bytes.
 //! - It says [`Codestream::breaks_off`] unless every tile-part is there in full and EOC stands behind the last.
 
+use crate::jpeg2000::boxes;
 use crate::jpeg2000::coding::{Coding, Style};
 use crate::jpeg2000::grid::Grid;
 use crate::{CodecError, Shape};
@@ -21,12 +22,8 @@ const EOC: u8 = 0xD9;
 /// MCT, MCC, MCO, CBD: transforms over components, of ISO 15444-2.
 const PART_2: [u8; 4] = [0x74, 0x75, 0x77, 0x78];
 
-/// SOT with its length and body.
-const SOT_BYTES: usize = 12;
-/// LBox and TBox.
-const BOX_HEADER_BYTES: usize = 8;
-
-const CUT: CodecError = CodecError::BreaksOff("in its header");
+pub(super) const CUT: CodecError = CodecError::BreaksOff("in its header");
+pub(super) const SHORT: CodecError = CodecError::Invalid("a marker segment is shorter than what it holds");
 
 /// A code stream with what its headers say.
 #[derive(Debug, Clone)]
@@ -67,7 +64,7 @@ impl<'a> Codestream<'a> {
 
 /// Reads all headers of a bare code stream, or of one in a JP2 or JPH file.
 pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestream<'a>, CodecError> {
-    let bytes = unwrapped(stream, name)?;
+    let bytes = boxes::unwrapped(stream, name)?;
     let mut walk = Walk { bytes, at: 2, cut: false };
     let (marker, siz) = walk.segment()?;
     if marker != SIZ {
@@ -76,20 +73,21 @@ pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestrea
     let (shape, grid) = sizes(siz)?;
     let mut coding = Coding::default();
     let mut declared_high_throughput = false;
-    loop {
+    let main_header = loop {
+        let start = walk.at;
         let (marker, body) = walk.segment()?;
         match marker {
-            SOT => break,
+            SOT => break start,
+            SOD | EOC => return Err(CodecError::Invalid("the code stream has no tile-part")),
             // Pcap: the most significant bit is part 1, the fifteenth is part 15.
             CAP => declared_high_throughput |= word32(body, 0).ok_or(CUT)? & (1 << (32 - 15)) != 0,
             marker => coding_segment(&mut coding, marker, body)?,
         }
-    }
+    };
     if !coding.declared() {
         return Err(CodecError::Invalid("the code stream has no coding style"));
     }
-    walk.at -= SOT_BYTES;
-    let main_header = walk.at;
+    walk.at = main_header;
     let breaks_off = match tile_parts(&mut walk, &mut coding, &grid) {
         Ok(()) => None,
         Err(CodecError::BreaksOff(place)) => Some(place),
@@ -108,56 +106,6 @@ pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestrea
         reductions: grid.reductions(coding.styles().map(|style| style.levels).min().unwrap_or(0)),
         breaks_off,
     })
-}
-
-/// The contiguous code stream of a JP2 or JPH file (ISO 15444-1 I.5.4), or the stream itself.
-fn unwrapped<'a>(stream: &'a [u8], name: &'static str) -> Result<&'a [u8], CodecError> {
-    const SIGNATURE: &[u8] = &[0, 0, 0, 12, b'j', b'P', b' ', b' ', 0x0D, 0x0A, 0x87, 0x0A];
-    if !stream.starts_with(SIGNATURE) {
-        return if stream.starts_with(&[0xFF, 0x4F, 0xFF, SIZ]) { Ok(stream) } else { Err(CodecError::Other(name)) };
-    }
-    let mut rest = stream;
-    while !rest.is_empty() {
-        let (kind, body, behind) = next_box(rest)?;
-        match &kind {
-            b"jp2c" if body.starts_with(&[0xFF, 0x4F, 0xFF, SIZ]) => return Ok(body),
-            b"jp2c" => return Err(CodecError::Other(name)),
-            b"jp2h" => refuse_palette(body)?,
-            _ => {}
-        }
-        rest = behind;
-    }
-    Err(CUT)
-}
-
-/// The type and content of the first box, and what follows it. The last one, and one that breaks off, reaches to the end.
-fn next_box(bytes: &[u8]) -> Result<([u8; 4], &[u8], &[u8]), CodecError> {
-    let length = word32(bytes, 0).ok_or(CUT)?;
-    let kind = *bytes.get(4..).and_then(<[u8]>::first_chunk).ok_or(CUT)?;
-    let (head, length) = match length {
-        0 => (BOX_HEADER_BYTES, bytes.len()),
-        1 => {
-            let long = bytes.get(8..).and_then(<[u8]>::first_chunk).ok_or(CUT)?;
-            (2 * BOX_HEADER_BYTES, usize::try_from(u64::from_be_bytes(*long)).unwrap_or(usize::MAX))
-        }
-        length => (BOX_HEADER_BYTES, length as usize),
-    };
-    if length < head {
-        return Err(CodecError::Invalid("a box is shorter than its header"));
-    }
-    let (this, behind) = bytes.split_at(length.min(bytes.len()));
-    Ok((kind, &this[head..], behind))
-}
-
-fn refuse_palette(mut header: &[u8]) -> Result<(), CodecError> {
-    while !header.is_empty() {
-        let (kind, _, behind) = next_box(header)?;
-        if &kind == b"pclr" {
-            return Err(CodecError::Unsupported("a palette"));
-        }
-        header = behind;
-    }
-    Ok(())
 }
 
 /// From marker segment to marker segment; never goes back.
@@ -196,10 +144,10 @@ impl<'a> Walk<'a> {
 
 /// SIZ (A.5.1): what a frame is, and how it lies on the reference grid.
 fn sizes(siz: &[u8]) -> Result<(Shape, Grid), CodecError> {
-    let at = |offset| word32(siz, offset).ok_or(CUT);
+    let at = |offset| word32(siz, offset).ok_or(SHORT);
     let grid = Grid::new([at(2)?, at(6)?], [at(10)?, at(14)?], [at(18)?, at(22)?], [at(26)?, at(30)?])?;
-    let components = usize::from(word16(siz, 34).ok_or(CUT)?);
-    let each = siz.get(36..36 + 3 * components).ok_or(CUT)?.as_chunks::<3>().0;
+    let components = usize::from(word16(siz, 34).ok_or(SHORT)?);
+    let each = siz.get(36..36 + 3 * components).ok_or(SHORT)?.as_chunks::<3>().0;
     let [depth, ..] = *each.first().ok_or(CodecError::Invalid("the code stream has no component"))?;
     if each.iter().any(|[_, x, y]| (*x, *y) != (1, 1)) {
         return Err(CodecError::Unsupported("a subsampled component"));
@@ -222,13 +170,13 @@ fn sizes(siz: &[u8]) -> Result<(Shape, Grid), CodecError> {
 fn coding_segment(coding: &mut Coding, marker: u8, body: &[u8]) -> Result<(), CodecError> {
     match marker {
         COD => {
-            let [style, _, layers @ .., _] = *body.first_chunk::<5>().ok_or(CUT)?;
+            let [style, _, layers @ .., _] = *body.first_chunk::<5>().ok_or(SHORT)?;
             coding.add_layers(u16::from_be_bytes(layers));
             coding.add(Style::read(style, &body[5..])?);
         }
         // Ccoc has one byte: there are never 257 components here.
         COC => {
-            let [_, style] = *body.first_chunk::<2>().ok_or(CUT)?;
+            let [_, style] = *body.first_chunk::<2>().ok_or(SHORT)?;
             coding.add(Style::read(style, &body[2..])?);
         }
         // RSpoc, CSpoc, LYEpoc (2), REpoc, CEpoc, Ppoc.
@@ -263,8 +211,8 @@ fn tile_parts(walk: &mut Walk<'_>, coding: &mut Coding, grid: &Grid) -> Result<(
             SOT => {}
             _ => return Err(CodecError::Invalid("a tile-part does not end where it says")),
         }
-        let (tile, length) = (word16(sot, 0).ok_or(TILE_PART)?, word32(sot, 2).ok_or(TILE_PART)?);
-        let count = *sot.get(7).ok_or(TILE_PART)?;
+        let (tile, length) = (word16(sot, 0).ok_or(SHORT)?, word32(sot, 2).ok_or(SHORT)?);
+        let count = *sot.get(7).ok_or(SHORT)?;
         let Some(part) = parts.get_mut(usize::from(tile)) else {
             return Err(CodecError::Invalid("a tile-part is of a tile that is not there"));
         };
@@ -311,10 +259,10 @@ fn last_end(bytes: &[u8]) -> Option<usize> {
     bytes[..bytes.len() - padding].strip_suffix(&[0xFF, EOC]).map(<[u8]>::len)
 }
 
-fn word16(bytes: &[u8], at: usize) -> Option<u16> {
+pub(super) fn word16(bytes: &[u8], at: usize) -> Option<u16> {
     bytes.get(at..)?.first_chunk().map(|b| u16::from_be_bytes(*b))
 }
 
-fn word32(bytes: &[u8], at: usize) -> Option<u32> {
+pub(super) fn word32(bytes: &[u8], at: usize) -> Option<u32> {
     bytes.get(at..)?.first_chunk().map(|b| u32::from_be_bytes(*b))
 }

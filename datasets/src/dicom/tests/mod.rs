@@ -129,7 +129,7 @@ pub(super) fn listed(change: impl FnOnce(&mut InMemDicomObject)) -> Listed {
 /// Why its pixels cannot be read.
 pub(super) fn unreadable(change: impl FnOnce(&mut InMemDicomObject)) -> String {
     match listed(change).fate {
-        Fate::Unreadable(why) => why,
+        Fate::Unreadable(why) | Fate::Incomplete(why) => why,
         other => panic!("{other}"),
     }
 }

@@ -9,6 +9,7 @@ use uvid_exam::{Acquisition, Implant, Intent, Laterality, Lossy, Side, View, Win
 
 use super::super::Missing;
 use super::super::pixels::{Frame, Layout};
+use super::super::record::Record;
 use super::super::syntax::Packing;
 use super::super::voi::display;
 use super::*;
@@ -35,9 +36,10 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<Vec<i32>, ReadErro
     let Object { file, mut place, .. } = Object::of(bytes, limits)?;
     let data = file.data_set(limits);
     let layout = Layout::new(&data, limits)?;
-    let frame = Frame::only(&data, &mut place, &file.syntax, &layout, limits)?;
+    let mut record = Record::new("1.2".parse().expect("a UID"));
+    let frame = Frame::only(&data, &mut place, &file.syntax, &layout, limits, &mut record)?;
     let lo = *frame.layout.range().start();
-    let (values, _) = frame.values(Missing::Refuse)?;
+    let (values, _) = frame.values(0, Missing::Refuse)?;
     Ok(values.into_iter().map(|v| i32::from(v) + lo).collect())
 }
 
@@ -115,10 +117,51 @@ fn tomosynthesis_is_listed() {
     assert_eq!(header.modality.as_deref(), Some("MG"));
 }
 
-/// The WG04 files: every lossless syntax gives the values of the uncompressed reference; the lossy ones come close.
+/// How far the lossy WG04 files are from their references at most, as other decoders of them are: CharLS's bound for the
+/// near-lossless ones, which it states; for the others, what these gave once:
+///
+/// ```text
+/// dcmdjpeg MR1_JPLY out.dcm                 # dcmtk 3.6.7, its pixels against those of the reference
+/// opj_decompress -i frame.j2k -o out.raw    # OpenJPEG 2.5.0, the one fragment of CT1_J2KI; .raw is little endian here
+/// ```
+const FURTHEST: [(&str, u32); 14] = [
+    ("MR1_JPLY", 128),
+    ("MR3_JPLY", 55),
+    ("MR4_JPLY", 40),
+    ("NM1_JPLY", 36),
+    ("CT1_J2KI", 352),
+    ("CT2_J2KI", 402),
+    ("MR1_J2KI", 396),
+    ("MR3_J2KI", 296),
+    ("MR4_J2KI", 29),
+    ("NM1_J2KI", 101),
+    ("US1_J2KI", 124),
+    ("VL1_J2KI", 44),
+    ("VL2_J2KI", 66),
+    ("VL3_J2KI", 40),
+];
+
+/// What [`FURTHEST`] says, and one more: decoders may round differently.
+fn furthest_allowed(name: &str) -> u32 {
+    match name.split_once('_').map(|(_, kind)| kind) {
+        Some("JLSN") => 4,
+        Some("J2KI" | "JPLY") => FURTHEST.iter().find(|(of, _)| *of == name).expect("measured").1 + 1,
+        _ => 0,
+    }
+}
+
+/// The WG04 files: every lossless syntax gives the values of the uncompressed reference; the lossy ones are no further
+/// from it than other decoders. Colour is that of pictures.
 #[test]
 fn codecs_against_their_references() {
     let Some(folder) = shared("data/codecs") else { return };
+    let limits = Limits::default();
+    let picture = |bytes: &[u8]| -> Vec<i32> {
+        let mut object = Object::of(bytes, &limits).expect("readable");
+        let picture = object.picture(1, None, Missing::Refuse).expect("shown");
+        assert_eq!(picture.samples, 3);
+        picture.bytes.into_iter().map(i32::from).collect()
+    };
     let mut seen = 0;
     for kind in ["JPLL", "JLSL", "RLE", "J2KR", "J2KI", "JLSN", "JPLY"] {
         let mut files: Vec<PathBuf> =
@@ -126,32 +169,30 @@ fn codecs_against_their_references() {
         files.sort();
         for path in files {
             let name = path.file_name().expect("a name").to_string_lossy().into_owned();
-            let decoded = stored(&fs::read(&path).expect("readable"), &Limits::default());
+            let bytes = fs::read(&path).expect("readable");
             let reference = folder.join("REF").join(format!("{}_UNC.zst", &name[..3]));
             let packed = fs::File::open(reference).expect("readable");
             let mut unpacked = ruzstd::decoding::StreamingDecoder::new(packed).expect("zstd");
             let mut reference = Vec::new();
             std::io::Read::read_to_end(&mut unpacked, &mut reference).expect("zstd");
-            if name.starts_with("US") || name.starts_with("VL") {
-                assert_eq!(decoded.expect_err("colour").to_string(), "SamplesPerPixel (0028,0002) is not 1");
-                continue;
-            }
-            if kind == "JPLY" {
-                assert_eq!(decoded.expect_err("12 bits").code(), "pixels-not-decodable");
-                continue;
-            }
-            let reference = stored(&reference, &Limits::default()).expect("the reference");
-            let decoded = decoded.unwrap_or_else(|e| panic!("{name}: {e}"));
+            let (decoded, reference) = if name.starts_with("US") || name.starts_with("VL") {
+                assert_eq!(
+                    stored(&bytes, &limits).expect_err("colour").to_string(),
+                    "SamplesPerPixel (0028,0002) is not 1"
+                );
+                (picture(&bytes), picture(&reference))
+            } else {
+                let decoded = stored(&bytes, &limits).unwrap_or_else(|e| panic!("{name}: {e}"));
+                (decoded, stored(&reference, &limits).expect("the reference"))
+            };
             assert_eq!(decoded.len(), reference.len(), "{name}");
-            let furthest = decoded.iter().zip(&reference).map(|(a, b)| a.abs_diff(*b)).max();
-            println!("{name}: furthest {furthest:?}");
-            if matches!(kind, "JPLL" | "JLSL" | "RLE" | "J2KR") {
-                assert_eq!(furthest, Some(0), "{name}");
-            }
+            let furthest = decoded.iter().zip(&reference).map(|(a, b)| a.abs_diff(*b)).max().expect("pixels");
+            println!("{name}: furthest {furthest}");
+            assert!(furthest <= furthest_allowed(&name), "{name}: {furthest}");
             seen += 1;
         }
     }
-    assert_eq!(seen, 36);
+    assert_eq!(seen, 52);
 }
 
 #[test]

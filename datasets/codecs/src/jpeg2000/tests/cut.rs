@@ -94,3 +94,17 @@ fn padding_behind_the_end_is_no_cut() {
         assert_eq!(refused, CodecError::BreaksOff("before its end marker"));
     }
 }
+
+/// A tile-part that says that it is shorter, and is: with a marker before and behind each packet's header, nothing of that
+/// is taken for whole.
+#[test]
+fn packets_that_lack() {
+    let stream = streams::stream("rpcl_precincts.j2k");
+    let sot = stream.windows(4).position(|w| w == [0xFF, 0x90, 0, 10]).expect("SOT");
+    for end in sot + 14..stream.len() - 2 {
+        let mut short = [&stream[..end], &[0xFF, 0xD9]].concat();
+        short[sot + 6..sot + 10].copy_from_slice(&((end - sot) as u32).to_be_bytes());
+        let refused = decoded(Format::Jpeg2000, &short, &Decoding::default());
+        assert!(matches!(refused, Err(CodecError::Library(_) | CodecError::Invalid(_))), "{end}: {refused:?}");
+    }
+}

@@ -95,6 +95,7 @@ fn sizes() {
     let set = |at: usize, value: u32| move |s: &mut Vec<u8>| put32(s, SIZ + at, value);
     check(|s| s[1] = 0x4E, "the frame is no JPEG 2000 stream");
     check(|s| s.truncate(30), "the code stream breaks off in its header");
+    check(|s| s[SIZ + 1] = 40, "a marker segment is shorter than what it holds");
     check(set(4, 0), "the code stream has no area");
     check(set(12, 60), "the code stream has no area");
     check(set(20, 0), "the first tile lies outside the image");
@@ -149,7 +150,14 @@ fn claim(side: u32, exponents: u8, progression: u8) -> Vec<u8> {
 
 #[test]
 fn precincts() {
-    let cases = [(1024, 0x00, true), (1024, 0x11, true), (1024, 0x22, false), (1024, 0xF0, false), (1024, 0x0F, false)];
+    let cases = [
+        (1024, 0x00, true),
+        (1024, 0x11, true),
+        (1024, 0x22, true),
+        (1024, 0x33, false),
+        (1024, 0xF0, false),
+        (1024, 0x0F, false),
+    ];
     let cases =
         cases.into_iter().chain([(8192, 0xF0, true), (8192, 0x0F, true), (8192, 0x66, false), (1024, 0xFF, false)]);
     for (side, exponents, many) in cases {
