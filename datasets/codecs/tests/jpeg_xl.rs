@@ -1,5 +1,7 @@
 //! JPEG XL as libjxl makes it, from pictures of our own (`data/jpeg_xl/make.py`).
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::fs;
