@@ -82,11 +82,15 @@ impl Codec for JpegLs {
             bits_per_sample: shape.precision.into(),
             component_count: shape.components as i32,
         };
+        let interleave = match shape.components {
+            1 => charls::charls_interleave_mode_none,
+            _ => charls::charls_interleave_mode_sample,
+        };
         if shape.precision > 8 {
-            return encode(info, near, samples);
+            return encode(info, interleave, near, samples);
         }
         let bytes: Vec<u8> = samples.iter().map(|sample| *sample as u8).collect();
-        encode(info, near, &bytes)
+        encode(info, interleave, near, &bytes)
     }
 }
 
@@ -265,13 +269,18 @@ impl Drop for Encoder {
 }
 
 /// Encodes into a buffer that grows until it holds the stream.
-fn encode<T: Word>(info: charls::charls_frame_info, near: i32, words: &[T]) -> Result<Vec<u8>, CodecError> {
+fn encode<T: Word>(
+    info: charls::charls_frame_info,
+    interleave: charls::charls_interleave_mode,
+    near: i32,
+    words: &[T],
+) -> Result<Vec<u8>, CodecError> {
     const MARKERS_BYTES_MAX: usize = 1024;
     /// No code is longer than 4 times the bits of a sample (ISO 14495-1 A.5.3: LIMIT), of which there are 2 bytes.
     const TIMES_MAX: usize = 8;
     for times in [1, TIMES_MAX] {
         let mut out = vec![0; size_of_val(words) * times + MARKERS_BYTES_MAX];
-        match encode_into(info, near, words, &mut out) {
+        match encode_into(info, interleave, near, words, &mut out) {
             Ok(written) => {
                 out.truncate(written);
                 return Ok(out);
@@ -285,15 +294,11 @@ fn encode<T: Word>(info: charls::charls_frame_info, near: i32, words: &[T]) -> R
 
 fn encode_into<T: Word>(
     info: charls::charls_frame_info,
+    interleave: charls::charls_interleave_mode,
     near: i32,
     words: &[T],
     out: &mut [u8],
 ) -> Result<usize, Errc> {
-    let interleave = if info.component_count == 1 {
-        charls::charls_interleave_mode_none
-    } else {
-        charls::charls_interleave_mode_sample
-    };
     let mut written = 0;
     // SAFETY: `words`, `out` and `info` outlive the encoder, and their sizes are given in bytes. No exception leaves
     // these functions: each is `noexcept` and catches all.
@@ -309,3 +314,6 @@ fn encode_into<T: Word>(
     }
     Ok(written)
 }
+
+#[cfg(test)]
+mod tests;
