@@ -164,13 +164,12 @@ fn decode(stream: &[u8], header: &Header, samples: &mut [u16]) -> Result<Extent,
         }
     }
     let most = f32::from(u16::MAX >> (16 - shape.precision));
-    // Negated, so that what is no number does not fit.
-    let unfit = |real: f32| if header.lossy { real.is_nan() } else { !(0.0..=most).contains(&real) };
     let mut fits = true;
     for (sample, real) in samples.iter_mut().zip(bytes[start..].as_chunks().0) {
-        let real = (f32::from_ne_bytes(*real) * most).round();
-        fits &= !unfit(real);
-        *sample = real.clamp(0.0, most) as u16;
+        let real = f32::from_ne_bytes(*real) * most;
+        // What is no number fits neither way.
+        fits &= if header.lossy { !real.is_nan() } else { (-0.5..most + 0.5).contains(&real) };
+        *sample = (real.clamp(0.0, most) + 0.5) as u16;
     }
     if !fits {
         return Err(CodecError::Invalid("a JPEG XL sample does not fit its bits"));

@@ -1,7 +1,7 @@
 //! PS3.5 annex G: run lengths of bytes, a segment for each byte of a pixel.
 //!
 //! Invariant: exactly as many samples come out as the frame has. A pixel comes out when all of its bytes are there;
-//! none is made of some of them. Memory does not depend on the stream: 16 KiB a segment.
+//! none is made of some of them. Memory does not depend on the stream: 4 KiB a segment.
 
 use crate::agreement::{decodes, encodes};
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
@@ -18,7 +18,7 @@ const HEADER_BYTES: usize = 64;
 /// Three components of two bytes.
 const SEGMENTS_MAX: usize = 6;
 /// Bytes of a segment that are unpacked before samples are put together.
-const TILE_BYTES: usize = 16 << 10;
+const TILE_BYTES: usize = 4 << 10;
 /// The most that one code of PackBits stands for (PS3.5 section G.3.1).
 const CODE_BYTES_MAX: usize = 128;
 
@@ -117,18 +117,18 @@ fn segments(stream: &[u8], components: usize) -> Result<(Vec<Unpacker<'_>>, usiz
 fn put_together(tiles: &[u8], bytes: usize, components: usize, samples: &mut [u16]) {
     for (component, tiles) in tiles.chunks_exact(bytes * TILE_BYTES).enumerate() {
         let (high, low) = tiles.split_at((bytes - 1) * TILE_BYTES);
-        let words = samples.iter_mut().skip(component);
+        let pairs = high.iter().zip(low);
+        let word = |(&high, &low)| u16::from_be_bytes([high, low]);
+        // Steps of 1 apart, because only these become vectors.
         match (bytes, components) {
-            (1, 1) => words.zip(low).for_each(|(word, &low)| *word = u16::from(low)),
-            (1, _) => words.step_by(components).zip(low).for_each(|(word, &low)| *word = u16::from(low)),
-            (_, 1) => {
-                let pairs = high.iter().zip(low);
-                words.zip(pairs).for_each(|(word, (&high, &low))| *word = u16::from_be_bytes([high, low]));
-            }
+            (1, 1) => samples.iter_mut().zip(low).for_each(|(sample, &low)| *sample = low.into()),
+            (_, 1) => samples.iter_mut().zip(pairs).for_each(|(sample, pair)| *sample = word(pair)),
             (_, _) => {
-                let pairs = high.iter().zip(low);
-                let words = words.step_by(components);
-                words.zip(pairs).for_each(|(word, (&high, &low))| *word = u16::from_be_bytes([high, low]));
+                let places = samples.iter_mut().skip(component).step_by(components);
+                match bytes {
+                    1 => places.zip(low).for_each(|(sample, &low)| *sample = low.into()),
+                    _ => places.zip(pairs).for_each(|(sample, pair)| *sample = word(pair)),
+                }
             }
         }
     }
