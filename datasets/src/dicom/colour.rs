@@ -47,7 +47,7 @@ pub(super) fn coded(
     if (components, precision, signed) != (3, 8, false) {
         return Err(EIGHT);
     }
-    let (samples, extent) = coded::samples(stream, header, missing).map_err(|error| undecoded(syntax, &error))?;
+    let (samples, extent) = coded::samples(stream, header, 0, missing).map_err(|error| undecoded(syntax, &error))?;
     let bytes: Vec<u8> = samples.into_iter().map(|sample| sample as u8).collect();
     // Deflated is what would be there uncompressed; the segments of RLE are planes whatever is declared.
     let bytes = if header.format == Format::DeflatedFrame { side_by_side(bytes, data) } else { bytes };
