@@ -207,6 +207,7 @@ fn pydicom_decodes_what_we_encode() {
         let plugins: &[&str] = match syntax {
             // pydicom 3 has no decoder for it.
             DEFLATED_FRAME => continue,
+            RLE => &["pylibjpeg", "pydicom"],
             HTJ2K => &["pylibjpeg"],
             _ => &["pylibjpeg", "gdcm"],
         };
