@@ -10,7 +10,7 @@ use dicom_core::value::fragments::Fragments;
 use dicom_core::{DataElement, PrimitiveValue, VR};
 use dicom_dictionary_std::tags;
 use serde_json::{Value, json};
-use uvid_codecs::{CodecError, Decoding, Encoding, Format, Frame, Shape};
+use uvid_codecs::{CodecError, Decoding, Encoding, Format, Frame, Shape, jpeg_lossless};
 use uvid_datasets::dicom::{Limits, read};
 use uvid_datasets::phantom::{Spec, TransferSyntax, Wrap, encode};
 use uvid_exam::{Content, Slot};
@@ -155,24 +155,33 @@ const OURS: [(Format, &[&str]); 6] = [
     (Format::DeflatedFrame, &[DEFLATED_FRAME]),
 ];
 
-/// Writes every picture in every lossless syntax of ours, and gives the paths.
-fn written(pictures: &[Picture], folder: &Path) -> Vec<(usize, &'static str, PathBuf)> {
-    let mut files = Vec::new();
+/// What our lossless encoders make of a picture, by what it may be sent as.
+fn encoded(picture: &Picture) -> Vec<(Format, &'static str, Vec<u8>)> {
+    let frame = Frame { shape: picture.shape, samples: &picture.samples };
+    let mut all = Vec::new();
     for (format, syntaxes) in OURS {
-        for (number, Picture { name, shape, samples, .. }) in pictures.iter().enumerate() {
-            let frame = match format.codec().encode(&Frame { shape: *shape, samples }, &Encoding::Lossless) {
-                Ok(frame) => frame,
-                Err(CodecError::NoEncoder) => {
-                    eprintln!("skipped: {format:?} has no encoder");
-                    break;
-                }
-                Err(error) => panic!("{name}, {format:?}: {error}"),
-            };
-            for syntax in syntaxes {
-                let path = folder.join(format!("{name}-{syntax}.dcm"));
-                encapsulate(&pictures[number], syntax, frame.clone(), &path);
-                files.push((number, *syntax, path));
-            }
+        match format.codec().encode(&frame, &Encoding::Lossless) {
+            Ok(stream) => all.extend(syntaxes.iter().map(|syntax| (format, *syntax, stream.clone()))),
+            Err(CodecError::NoEncoder) => eprintln!("skipped: {format:?} has no encoder"),
+            Err(error) => panic!("{}, {format:?}: {error}", picture.name),
+        }
+    }
+    for selection in 2..=7 {
+        let options = jpeg_lossless::Options { selection, ..Default::default() };
+        let stream = jpeg_lossless::encode(&frame, &options).expect("encodes");
+        all.push((Format::JpegLossless, LOSSLESS_57, stream));
+    }
+    all
+}
+
+/// Writes every picture in every lossless syntax of ours: what it is, which picture, the syntax and the path.
+fn written<'a>(pictures: &'a [Picture], folder: &Path) -> Vec<(String, &'a Picture, &'static str, PathBuf)> {
+    let mut files = Vec::new();
+    for picture in pictures {
+        for (number, (format, syntax, stream)) in encoded(picture).into_iter().enumerate() {
+            let path = folder.join(format!("{}-{number}.dcm", picture.name));
+            encapsulate(picture, syntax, stream, &path);
+            files.push((format!("{}, {format:?} {number} in {syntax}", picture.name), picture, syntax, path));
         }
     }
     files
@@ -182,10 +191,9 @@ fn written(pictures: &[Picture], folder: &Path) -> Vec<(usize, &'static str, Pat
 fn what_we_encode_comes_back_to_us() {
     let folder = tempfile::tempdir().unwrap();
     let pictures = pictures(folder.path());
-    for (number, syntax, path) in written(&pictures, folder.path()) {
-        let what = format!("{} in {syntax}", pictures[number].name);
+    for (what, picture, _, path) in written(&pictures, folder.path()) {
         let (_, samples) = stored(&std::fs::read(path).unwrap()).unwrap_or_else(|e| panic!("{what}: {e}"));
-        check(&what, &samples, &pictures[number].samples);
+        check(&what, &samples, &picture.samples);
     }
 }
 
@@ -195,7 +203,7 @@ fn pydicom_decodes_what_we_encode() {
     let folder = tempfile::tempdir().unwrap();
     let pictures = pictures(folder.path());
     let mut compared = 0;
-    for (number, syntax, path) in written(&pictures, folder.path()) {
+    for (what, picture, syntax, path) in written(&pictures, folder.path()) {
         let plugins: &[&str] = match syntax {
             // pydicom 3 has no decoder for it.
             DEFLATED_FRAME => continue,
@@ -203,10 +211,10 @@ fn pydicom_decodes_what_we_encode() {
             _ => &["pylibjpeg", "gdcm"],
         };
         for plugin in plugins {
-            let what = format!("{} in {syntax} by {plugin}", pictures[number].name);
+            let what = format!("{what} by {plugin}");
             let ask = json!({"do": "file", "with": plugin, "file": path});
             let samples = peers.decode(ask, folder.path()).unwrap_or_else(|e| panic!("{what}: {e}"));
-            check(&what, &samples, &pictures[number].samples);
+            check(&what, &samples, &picture.samples);
             compared += 1;
         }
     }
@@ -225,20 +233,18 @@ fn imagecodecs_decodes_what_we_encode() {
             Format::Htj2k => &["htj2k_decode", "jpeg2k_decode"],
             Format::Rle => &["dicomrle_decode"],
             Format::DeflatedFrame => &["deflate_decode"],
-            _ => &[],
+            other => panic!("{other:?} is not encoded"),
         }
     };
-    for Picture { name, shape, samples, .. } in pictures(folder.path()) {
-        for (format, _) in OURS {
-            let encoded = format.codec().encode(&Frame { shape, samples: &samples }, &Encoding::Lossless);
-            let Ok(frame) = encoded else { continue };
+    for picture in pictures(folder.path()) {
+        for (number, (format, _, frame)) in encoded(&picture).into_iter().enumerate() {
             let path = folder.path().join("frame");
             std::fs::write(&path, frame).unwrap();
             for function in functions(format) {
-                let what = format!("{name}, {format:?} by {function}");
-                let ask = json!({"do": "frame", "with": function, "file": path, "count": shape.samples()});
+                let what = format!("{}, {format:?} {number} by {function}", picture.name);
+                let ask = json!({"do": "frame", "with": function, "file": path, "count": picture.samples.len()});
                 let found = peers.decode(ask, folder.path()).unwrap_or_else(|e| panic!("{what}: {e}"));
-                check(&what, &found, &samples);
+                check(&what, &found, &picture.samples);
             }
         }
     }
@@ -261,16 +267,16 @@ fn dcmtk_decodes_what_we_encode() {
     }
     let folder = tempfile::tempdir().unwrap();
     let pictures = pictures(folder.path());
-    for (number, syntax, path) in written(&pictures, folder.path()) {
+    for (what, picture, syntax, path) in written(&pictures, folder.path()) {
         let program = match syntax {
             RLE => "dcmdrle",
             LOSSLESS_57 | LOSSLESS_SV1 => "dcmdjpeg",
             JPEG_LS => "dcmdjpls",
             _ => continue,
         };
-        let what = format!("{} in {syntax} by {program}", pictures[number].name);
+        let what = format!("{what} by {program}");
         let samples = by_dcmtk(program, &[], &path, folder.path()).unwrap_or_else(|e| panic!("{what}: {e}"));
-        check(&what, &samples, &pictures[number].samples);
+        check(&what, &samples, &picture.samples);
     }
 }
 

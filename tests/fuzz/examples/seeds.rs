@@ -1,6 +1,6 @@
 //! Inputs for the fuzz targets of code streams to begin with: `tests/fuzz/corpus/<target>/*`.
 //!
-//!     cargo run --release --manifest-path tests/fuzz/Cargo.toml --example seeds [FOLDER]
+//!     cargo run --release --no-default-features --manifest-path tests/fuzz/Cargo.toml --example seeds [FOLDER]
 //!
 //! They are frames of ours, encoded wherever there is an encoder, cut off, and headers by hand. Code streams that others
 //! made can be added: the files in FOLDER/<target>.
