@@ -196,7 +196,7 @@ fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits, making: Option
     let one = |source: &S| {
         let mut object = source.open(&limits.dicom)?;
         let description = making.and_then(|making| described(&object, making));
-        let received = object.read().map_err(|error| source.unread(&error))?;
+        let received = object.read_reduced(rules.reduced).map_err(|error| source.unread(&error))?;
         let received = received.named(&source.name()).without_idle_pixels(rules);
         let pixels = received.content.pixels();
         if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {

@@ -47,7 +47,8 @@ impl Codec for Jpeg2000 {
         decode(stream, Format::Jpeg2000, shape, how, samples)
     }
 
-    /// With [`Encoding::Lossy`] the ratio is that of the frame's size, at its precision, to the stream's.
+    /// With [`Encoding::Lossy`] the ratio is that of the frame's size, at its precision, to the stream's. Noise of one bit is
+    /// more than the library can code without loss: it is refused.
     fn encode(&self, frame: &Frame<'_>, how: &Encoding) -> Result<Vec<u8>, CodecError> {
         check(frame)?;
         if *how == Encoding::Lossy(0) {

@@ -74,7 +74,13 @@ impl Codec for JpegDct {
                 "JPEG of more than 65535 rows or columns, or of neither 8 nor 12 bits",
             ));
         };
-        encode(shape, samples, [columns, rows].map(c_int::from), 100 - c_int::from(loss))
+        let sampling = if shape.components == 1 { turbo::TJSAMP_TJSAMP_GRAY } else { turbo::TJSAMP_TJSAMP_444 };
+        let parameters = [
+            (turbo::TJPARAM_TJPARAM_QUALITY, 100 - c_int::from(loss)),
+            (turbo::TJPARAM_TJPARAM_SUBSAMP, sampling),
+            (turbo::TJPARAM_TJPARAM_OPTIMIZE, 1),
+        ];
+        encode(shape, samples, [columns, rows].map(c_int::from), &parameters)
     }
 }
 
@@ -252,21 +258,18 @@ fn decode(stream: &[u8], shape: &Shape, samples: Samples<'_>) -> Result<(), Stop
     })
 }
 
-fn encode(shape: &Shape, samples: &[u16], [columns, rows]: [c_int; 2], quality: c_int) -> Result<Vec<u8>, CodecError> {
-    let (format, sampling) = match shape.components {
-        1 => (turbo::TJPF_TJPF_GRAY, turbo::TJSAMP_TJSAMP_GRAY),
-        _ => (turbo::TJPF_TJPF_RGB, turbo::TJSAMP_TJSAMP_444),
-    };
-    let parameters = [
-        (turbo::TJPARAM_TJPARAM_QUALITY, quality),
-        (turbo::TJPARAM_TJPARAM_SUBSAMP, sampling as c_int),
-        (turbo::TJPARAM_TJPARAM_OPTIMIZE, 1),
-    ];
+fn encode(
+    shape: &Shape,
+    samples: &[u16],
+    [columns, rows]: [c_int; 2],
+    parameters: &[(turbo::TJPARAM, c_int)],
+) -> Result<Vec<u8>, CodecError> {
+    let format = if shape.components == 1 { turbo::TJPF_TJPF_GRAY } else { turbo::TJPF_TJPF_RGB };
     let failed = |stop| match stop {
         Stop::Other(why) => CodecError::Library(format!("libjpeg-turbo: {why}")),
         Stop::BreaksOff | Stop::Padded => CodecError::Library("libjpeg-turbo does not encode".to_owned()),
     };
-    let handle = Handle::new(turbo::TJINIT_TJINIT_COMPRESS, &parameters).map_err(failed)?;
+    let handle = Handle::new(turbo::TJINIT_TJINIT_COMPRESS, parameters).map_err(failed)?;
     let (mut out, mut length) = (ptr::null_mut(), 0);
     // SAFETY: the samples are rows x columns x components, checked by the caller. `out` is null, so that the library
     // allocates it and says its length; it is copied and freed at once, whether or not there was an error.
@@ -288,3 +291,6 @@ fn encode(shape: &Shape, samples: &[u16], [columns, rows]: [c_int; 2], quality: 
         stream
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,5 +1,7 @@
 //! JPEG XL as libjxl makes it, from pictures of our own (`data/jpeg_xl/make.py`).
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use std::fs;
@@ -110,11 +112,16 @@ proptest! {
     #[test]
     fn damaged(
         name in prop::sample::select(&["lossless_8", "lossy_12", "container_12", "colour_12", "film", "recompressed"][..]),
-        hits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+        hits in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        header in proptest::collection::vec((0_usize..24, any::<u8>()), 0..4),
     ) {
         let mut stream = file(&format!("{name}.jxl"));
         for (place, byte) in hits {
             let at = place.index(stream.len());
+            stream[at] = byte;
+        }
+        // Where sizes and kinds are told.
+        for (at, byte) in header {
             stream[at] = byte;
         }
         let declared = shape(12, 1);

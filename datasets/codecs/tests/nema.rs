@@ -1,5 +1,7 @@
 //! NEMA's conformance files of 2004, against their uncompressed originals.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{decode, pixels, reference, shared};

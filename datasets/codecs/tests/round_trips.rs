@@ -1,5 +1,7 @@
 //! What is encoded here comes back; what is cut or damaged never comes back as if it were whole.
 
+#![allow(clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
+
 mod common;
 
 use common::{Content, SAMPLES_MAX, cases, codec, decode, picture};

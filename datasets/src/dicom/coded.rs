@@ -82,22 +82,31 @@ pub(super) fn settle(header: &Header, declared: &Layout) -> Result<(Layout, Vec<
     Ok((layout, notes))
 }
 
-/// The samples of a stream that was inspected.
-pub(super) fn samples(stream: &[u8], header: &Header, missing: Missing) -> Result<(Vec<u16>, Extent), CodecError> {
-    let count = header.shape.samples().ok_or(CodecError::Limit { samples_max: usize::MAX })?;
-    let how = Decoding { threads: threads(), reduce: 0, missing };
+/// The samples of a stream that was inspected, each side halved `reduce` times.
+pub(super) fn samples(
+    stream: &[u8],
+    header: &Header,
+    reduce: u8,
+    missing: Missing,
+) -> Result<(Vec<u16>, Extent), CodecError> {
+    let shape = header.shape.reduced(reduce);
+    let count = shape.samples().ok_or(CodecError::Limit { samples_max: usize::MAX })?;
+    let how = Decoding { threads: threads(), reduce, missing };
     let codec: &dyn Codec = header.format.codec();
     let decode = || {
         let mut samples = vec![0; count];
-        let extent = codec.decode(stream, &header.shape, &how, &mut samples)?;
+        let extent = codec.decode(stream, &shape, &how, &mut samples)?;
         Ok((samples, extent))
     };
     // Nothing that outlives the panic is shared with the decoder.
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(CodecError::Invalid("the decoder panicked")))
 }
 
-/// As many as there are cores.
+/// A quarter of the cores: the four views of an exam are decoded side by side.
 fn threads() -> NonZeroUsize {
-    static CORES: OnceLock<NonZeroUsize> = OnceLock::new();
-    *CORES.get_or_init(|| std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN))
+    static THREADS: OnceLock<NonZeroUsize> = OnceLock::new();
+    *THREADS.get_or_init(|| {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        NonZeroUsize::new(cores / 4).unwrap_or(NonZeroUsize::MIN)
+    })
 }

@@ -91,7 +91,7 @@ impl Object<'_> {
                 let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
                 let layout = frame.layout;
                 let lowest = *layout.range().start();
-                let (values, _) = frame.values(Missing::Refuse)?;
+                let (values, _) = frame.values(0, Missing::Refuse)?;
                 // The low bits of a two's complement, as many as are allocated.
                 let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
                 Ok(match layout.allocated {
@@ -135,7 +135,7 @@ impl Object<'_> {
         }
         let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
         let layout = frame.layout;
-        let (values, extent) = frame.values(missing)?;
+        let (values, extent) = frame.values(0, missing)?;
         let picture = grey(&data, &layout, &values, photometric == "MONOCHROME1", window);
         Ok(Picture { whole: extent == Extent::Whole, ..picture })
     }

@@ -11,7 +11,7 @@ use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use time::{Date, Month, PrimitiveDateTime, Time};
 use uvid_codecs::Missing;
-use uvid_exam::{Lossy, Mammogram, Pixels, Rescale, SeriesDescription, Spacing, Window};
+use uvid_exam::{Affine, Lossy, Mammogram, Pixels, Reduced, Rescale, SeriesDescription, Spacing, Window};
 
 use super::element::DataSet;
 use super::kind::About;
@@ -30,6 +30,7 @@ pub(super) fn mammogram(
     about: About,
     syntax: &Syntax,
     limits: &Limits,
+    reduced: Option<Reduced>,
     record: &mut Record,
 ) -> Result<Mammogram, ReadError> {
     let About { acquisition, intent, laterality, seen } = about;
@@ -58,13 +59,20 @@ pub(super) fn mammogram(
         lossy
     };
 
+    let halvings = frame.halvings(reduced);
+    let times = f64::from(1_u32 << halvings);
+    if halvings > 0 {
+        record.note(format!("decoded at 1/{times} of its resolution, as the model's package allows"));
+    }
     // A mammogram is whole, or none.
-    let (values, _) = frame.values(Missing::Refuse)?;
+    let (values, _) = frame.values(halvings, Missing::Refuse)?;
     let values = bright(values, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
         record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");
     }
-    let (grid, to_file) = turn(Grid { rows: layout.rows, columns: layout.columns, values }, how);
+    let (rows, columns) = (layout.rows >> halvings, layout.columns >> halvings);
+    let (grid, to_file) = turn(Grid { rows, columns, values }, how);
+    let to_file = to_file.then(&Affine::scale_then_move(times, times, 0.0, 0.0));
     let rows = Attribute(tags::ROWS);
     let pixels = Pixels::new(grid.rows, grid.columns, layout.range(), inverted, grid.values)
         .map_err(|_| ReadError::Invalid { attribute: rows, problem: "does not fit the pixels" })?;
@@ -90,7 +98,7 @@ pub(super) fn mammogram(
         acquired: acquired(data),
         chest_wall,
         seen_chest_wall: None,
-        spacing,
+        spacing: spacing.map(|s| Spacing { row_mm: s.row_mm * times, column_mm: s.column_mm * times }),
         rescale,
         windows,
         padding,

@@ -16,7 +16,7 @@ use std::io::{Cursor, SeekFrom};
 
 use dicom_core::Tag;
 use sha2::{Digest, Sha256};
-use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
+use uvid_exam::{Content, Fate, Listed, Mammogram, Received, Reduced};
 
 use super::bytes::{ReadSeek, Window, read_at};
 use super::charset::Charset;
@@ -185,6 +185,15 @@ impl<'a> Object<'a> {
     ///
     /// Those of [`super::read_header`]; [`ReadError::Io`].
     pub fn read(&mut self) -> Result<Received, ReadError> {
+        self.read_reduced(None)
+    }
+
+    /// The same, the pixels of a mammogram reduced while they are decoded, as far as a model allows.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Object::read`].
+    pub fn read_reduced(&mut self, reduced: Option<Reduced>) -> Result<Received, ReadError> {
         let digest = self.digest()?;
         let Self { file, place, limits } = self;
         let data = file.data_set(limits);
@@ -196,7 +205,7 @@ impl<'a> Object<'a> {
         let outcome = match kind::kind(&header, &data, &mut record) {
             Kind::Listed { what, why } => Err((what, Fate::NotAnalysed(why))),
             Kind::Mammogram(about) => {
-                match image::mammogram(&header, &data, place, about, &file.syntax, limits, &mut record) {
+                match image::mammogram(&header, &data, place, about, &file.syntax, limits, reduced, &mut record) {
                     Ok(image) => Ok(image),
                     // That is not the file's fault.
                     Err(error @ ReadError::Io(_)) => return Err(error),

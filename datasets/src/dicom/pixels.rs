@@ -10,6 +10,7 @@ use std::ops::RangeInclusive;
 
 use dicom_dictionary_std::tags;
 use uvid_codecs::{CodecError, Extent, Header, Missing};
+use uvid_exam::Reduced;
 
 use super::coded;
 use super::element::{DataSet, Element};
@@ -172,15 +173,27 @@ impl Frame {
         Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
     }
 
-    /// Decodes it to `stored - lo`. What is missing is an error, or the value 0 as it would be stored.
-    pub(super) fn values(self, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
+    /// How many times it may be halved while it is decoded.
+    pub(super) fn halvings(&self, reduced: Option<Reduced>) -> u8 {
+        match (&self.form, reduced) {
+            (Form::Coded(header), Some(reduced)) => {
+                reduced.halvings(self.layout.rows, self.layout.columns, header.reductions)
+            }
+            _ => 0,
+        }
+    }
+
+    /// Decodes it to `stored - lo`, each side halved `reduce` times, no more than [`Frame::halvings`]. What is missing
+    /// is an error, or the value 0 as it would be stored.
+    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
         let Self { layout, stored, form, syntax, .. } = self;
         match form {
             Form::Native { big, swapped } => native(&stored, big, swapped, &layout, missing),
             Form::Coded(header) => {
-                let samples = coded::samples(&stored, &header, missing);
+                let samples = coded::samples(&stored, &header, reduce, missing);
                 let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
-                let clamp = header.lossy || syntax.loss != Loss::Never;
+                // A small image of a wavelet overshoots beside edges.
+                let clamp = header.lossy || reduce > 0 || syntax.loss != Loss::Never;
                 let bits = Bits::new(&layout, header.shape.precision, clamp);
                 samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
                 Ok((samples, extent))

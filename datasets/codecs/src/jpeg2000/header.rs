@@ -108,7 +108,7 @@ pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestrea
     })
 }
 
-/// From marker segment to marker segment; never goes back.
+/// From marker segment to marker segment.
 struct Walk<'a> {
     bytes: &'a [u8],
     at: usize,

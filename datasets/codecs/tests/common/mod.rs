@@ -75,14 +75,10 @@ pub struct Pixels {
 }
 
 pub fn pixels(file: &[u8]) -> Pixels {
-    let word = |element: u8| {
-        let tag = [0x28, 0, element, 0, b'U', b'S', 2, 0];
-        let at = file.windows(8).position(|w| w == tag).expect("has it") + 8;
-        u16::from_le_bytes([file[at], file[at + 1]])
-    };
-    // (0028,0100), (0028,0101) and (0028,0103).
-    let high = |element: u8| {
-        let tag = [0x28, 0, element, 1, b'U', b'S', 2, 0];
+    // Unsigned shorts of group 0028.
+    let word = |element: u16| {
+        let [low, high] = element.to_le_bytes();
+        let tag = [0x28, 0, low, high, b'U', b'S', 2, 0];
         let at = file.windows(8).position(|w| w == tag).expect("has it") + 8;
         u16::from_le_bytes([file[at], file[at + 1]])
     };
@@ -102,13 +98,13 @@ pub fn pixels(file: &[u8]) -> Pixels {
     };
     Pixels {
         shape: Shape {
-            rows: word(0x10).into(),
-            columns: word(0x11).into(),
-            components: word(2).into(),
-            precision: high(1),
-            signed: high(3) == 1,
+            rows: word(0x0010).into(),
+            columns: word(0x0011).into(),
+            components: word(0x0002).into(),
+            precision: word(0x0101),
+            signed: word(0x0103) == 1,
         },
-        bits_allocated: high(0),
+        bits_allocated: word(0x0100),
         stream,
     }
 }

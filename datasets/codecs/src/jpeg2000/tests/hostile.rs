@@ -19,15 +19,18 @@ fn stream(components: usize) -> Vec<u8> {
     Jpeg2000.encode(&Frame { shape, samples: &samples }, &Encoding::Lossless).expect("encoded")
 }
 
-/// Decodes whatever it is, in time.
-fn survives(format: Format, stream: &[u8]) {
+/// Decodes whatever it is, in time. Gives how long it took.
+fn survives(format: Format, stream: &[u8]) -> Duration {
+    let mut slowest = Duration::ZERO;
     for missing in [Missing::Refuse, Missing::Keep] {
         let started = Instant::now();
         let how = Decoding { missing, ..threads(2) };
         let result = crate::decode(format, stream, &Shape::grey(0, 0, 0), &how, SAMPLES_MAX);
         let took = started.elapsed();
         assert!(took < TIME_MAX, "{took:?} for {} bytes: {:?}", stream.len(), result.map(|_| ()));
+        slowest = slowest.max(took);
     }
+    slowest
 }
 
 /// Changes a few bytes, cuts, doubles.
@@ -37,6 +40,7 @@ pub(crate) fn check_mutations(format: Format, streams: &[Vec<u8>]) {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (state >> 33) as usize % below.max(1)
     };
+    let mut slowest = Duration::ZERO;
     for case in 0..cases() as usize {
         let mut stream = streams[case % streams.len()].clone();
         for _ in 0..=random(3) {
@@ -54,8 +58,9 @@ pub(crate) fn check_mutations(format: Format, streams: &[Vec<u8>]) {
                 }
             }
         }
-        survives(format, &stream);
+        slowest = slowest.max(survives(format, &stream));
     }
+    println!("{} streams, the slowest {slowest:?}", cases());
 }
 
 #[test]
