@@ -20,6 +20,7 @@ mod frames;
 mod fuzz;
 mod large;
 mod real;
+mod streams;
 mod traps;
 mod values;
 mod voi;
