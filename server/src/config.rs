@@ -217,6 +217,12 @@ settings! {
         study_pixels_max: usize = Limits::default().study_pixels_max;
         /// Bytes of a deflated data set once inflated.
         inflated_bytes_max: usize = dicom::Limits::default().inflated_bytes_max;
+        /// Bytes of a data set without its Pixel Data, which are held in memory.
+        header_bytes_max: usize = dicom::Limits::default().header_bytes_max;
+        /// Fragments of compressed pixels, 16 bytes of memory each.
+        fragments_max: usize = dicom::Limits::default().fragments_max;
+        /// Bytes of one frame as it is stored.
+        frame_bytes_max: usize = dicom::Limits::default().frame_bytes_max;
     }
 }
 
@@ -241,6 +247,9 @@ impl Config {
             file_bytes_max: bytes(self.store.identify_bytes_max),
             frame_pixels_max: self.dicom.frame_pixels_max,
             inflated_bytes_max: self.dicom.inflated_bytes_max,
+            header_bytes_max: self.dicom.header_bytes_max,
+            fragments_max: self.dicom.fragments_max,
+            frame_bytes_max: self.dicom.frame_bytes_max,
             ..dicom::Limits::default()
         }
     }
@@ -280,6 +289,9 @@ impl Config {
             ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
             ("dicom.study_pixels_max", self.dicom.study_pixels_max as u64, 1),
             ("dicom.inflated_bytes_max", self.dicom.inflated_bytes_max as u64, 1),
+            ("dicom.header_bytes_max", self.dicom.header_bytes_max as u64, 1),
+            ("dicom.fragments_max", self.dicom.fragments_max as u64, 1),
+            ("dicom.frame_bytes_max", self.dicom.frame_bytes_max as u64, 1),
         ] {
             if value < least {
                 return Err((key, format!("is {value}; the least is {least}")));

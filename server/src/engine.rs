@@ -282,11 +282,10 @@ impl Source for Stored<'_> {
     }
 
     fn unread(&self, error: &ReadError) -> NoBytes {
-        match error {
-            // The disk that accepted it does not give it back.
-            ReadError::Io(_) => NoBytes::Lost(Lost(error.to_string())),
-            other => NoBytes::Unreadable(other.to_string()),
-        }
+        // The disk that accepted it does not give it back.
+        let lost = matches!(error, ReadError::Io(_));
+        let said = error.to_string();
+        if lost { NoBytes::Lost(Lost(said)) } else { NoBytes::Unreadable(said) }
     }
 }
 

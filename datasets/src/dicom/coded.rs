@@ -18,13 +18,9 @@ use super::pixels::Layout;
 
 /// The process that is mistaken for this one in transfer syntaxes.
 fn sister(format: Format) -> Option<Format> {
-    match format {
-        Format::JpegDct => Some(Format::JpegLossless),
-        Format::JpegLossless => Some(Format::JpegDct),
-        Format::Jpeg2000 => Some(Format::Htj2k),
-        Format::Htj2k => Some(Format::Jpeg2000),
-        _ => None,
-    }
+    const PAIRS: [[Format; 2]; 2] = [[Format::JpegDct, Format::JpegLossless], [Format::Jpeg2000, Format::Htj2k]];
+    let pair = PAIRS.iter().find(|pair| pair.contains(&format))?;
+    pair.iter().copied().find(|other| *other != format)
 }
 
 /// Whether a stream of this format is a frame as it would be uncompressed, and says nothing of precision or sign.

@@ -51,11 +51,9 @@ pub(super) fn coded(
     let bytes: Vec<u8> = samples.into_iter().map(|sample| sample as u8).collect();
     // Deflated is what would be there uncompressed; the segments of RLE are planes whatever is declared.
     let bytes = if header.format == Format::DeflatedFrame { side_by_side(bytes, data) } else { bytes };
-    let bytes = match header.format {
-        // What these code as a transform of RGB comes as RGB.
-        Format::JpegDct | Format::JpegXl => bytes,
-        _ => rgb(bytes, data),
-    };
+    // What these code as a transform of RGB comes as RGB.
+    let is_rgb = matches!(header.format, Format::JpegDct | Format::JpegXl);
+    let bytes = if is_rgb { bytes } else { rgb(bytes, data) };
     Ok(Picture { rows, columns, samples: 3, bytes, whole: extent == Extent::Whole })
 }
 

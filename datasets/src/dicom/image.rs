@@ -23,6 +23,7 @@ use super::syntax::{Loss, Syntax};
 use super::{Attribute, Header, Limits, ReadError, view, voi};
 
 /// Describes and decodes. What is written down goes to `record`, not into the mammogram.
+#[expect(clippy::too_many_arguments, reason = "an open object is many things, and only this one wants them all")]
 pub(super) fn mammogram(
     header: &Header,
     data: &DataSet<'_>,

@@ -5,11 +5,12 @@
 //! its own compressed bytes and what it is decoded to. Only a deflated data set (PS3.5 section A.5), which cannot be
 //! entered in the middle, is held inflated.
 //!
-//! | decoding an image of N pixels | bytes |
+//! | while an image of N pixels is read | bytes |
 //! |---|---|
-//! | the frame as it is stored | its own |
+//! | the frame as it is stored, until it is decoded | its own |
 //! | the samples | 2 N |
-//! | the codec | what its module says |
+//! | the codec, until then | what its module says |
+//! | where it has padding: a copy without, after that | 2 N |
 
 use std::io::{Cursor, SeekFrom};
 

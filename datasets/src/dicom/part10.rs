@@ -43,8 +43,11 @@ impl File {
     }
 }
 
+/// A file, and its data set if that was deflated.
+type Opened = (File, Option<Cursor<Vec<u8>>>);
+
 /// Finds transfer syntax and data set. A deflated one comes inflated beside the file.
-pub(super) fn open(source: &mut dyn ReadSeek, limits: &Limits) -> Result<(File, Option<Cursor<Vec<u8>>>), ReadError> {
+pub(super) fn open(source: &mut dyn ReadSeek, limits: &Limits) -> Result<Opened, ReadError> {
     let io = |error: std::io::Error| ReadError::Io(error.kind());
     let end = usize::try_from(source.seek(SeekFrom::End(0)).map_err(io)?).unwrap_or(usize::MAX);
     let mut notes = Vec::new();

@@ -385,10 +385,7 @@ async fn read_file<T: Send + 'static>(
     let limits = whole(app);
     let work = move || {
         let _permit = permit;
-        let object = Object::open(&file, &limits).map_err(|error| match error {
-            ReadError::Io(_) => lost(&error),
-            other => frame_problem(other.into()),
-        })?;
+        let object = Object::open(&file, &limits).map_err(|error| frame_problem(error.into()))?;
         let done = work(&mut object.with_digest(*digest.as_bytes()));
         Ok(((file, digest), done))
     };
@@ -413,6 +410,7 @@ fn gone() -> Problem {
 pub(super) fn frame_problem(error: FrameError) -> Problem {
     match error {
         FrameError::NoPixels | FrameError::NoSuchFrame(_) => Problem::not_found("frame"),
+        FrameError::Read(ReadError::Io(_)) => lost(&error),
         FrameError::Unsupported(_) | FrameError::Read(_) => {
             Problem::new(StatusCode::NOT_ACCEPTABLE, "not-convertible", error.to_string())
         }

@@ -77,6 +77,7 @@ const NAMES: &[(&str, &str)] = &[
     (DEFLATED, "Deflated Explicit VR Little Endian"),
     ("1.2.840.10008.1.2.5", "RLE Lossless"),
     ("1.2.840.10008.1.2.4.50", "JPEG Baseline (Process 1)"),
+    ("1.2.840.10008.1.2.4.51", "JPEG Extended (Process 2 & 4)"),
     ("1.2.840.10008.1.2.4.57", "JPEG Lossless, Non-Hierarchical (Process 14)"),
     (
         "1.2.840.10008.1.2.4.70",
@@ -86,9 +87,13 @@ const NAMES: &[(&str, &str)] = &[
     ("1.2.840.10008.1.2.4.81", "JPEG-LS Lossy (Near-Lossless)"),
     ("1.2.840.10008.1.2.4.90", "JPEG 2000 (Lossless Only)"),
     ("1.2.840.10008.1.2.4.91", "JPEG 2000"),
+    ("1.2.840.10008.1.2.4.110", "JPEG XL Lossless"),
+    ("1.2.840.10008.1.2.4.111", "JPEG XL JPEG Recompression"),
+    ("1.2.840.10008.1.2.4.112", "JPEG XL"),
     ("1.2.840.10008.1.2.4.201", "High-Throughput JPEG 2000 (Lossless Only)"),
     ("1.2.840.10008.1.2.4.202", "High-Throughput JPEG 2000 with RPCL Options (Lossless Only)"),
     ("1.2.840.10008.1.2.4.203", "High-Throughput JPEG 2000"),
+    ("1.2.840.10008.1.2.8.1", "Deflated Image Frame Compression"),
 ];
 
 /// Implicit VR Little Endian, the default that every node must take (PS3.5 section 10.1).
@@ -190,7 +195,8 @@ mod tests {
         let (mammogram, cad) = ("1.2.840.10008.5.1.4.1.1.1.2", "1.2.840.10008.5.1.4.1.1.88.50");
         check(mammogram, IMPLICIT_LITTLE, true);
         check(mammogram, "1.2.840.10008.1.2.4.70", true);
-        check(mammogram, "1.2.840.10008.1.2.4.51", false);
+        check(mammogram, "1.2.840.10008.1.2.4.51", true);
+        check(mammogram, "1.2.840.10008.1.2.4.92", false);
         check(mammogram, "1.2.840.10008.1.2.4.102", false);
         check(cad, DEFLATED, true);
         check(cad, "1.2.840.10008.1.2.4.70", false);

@@ -441,7 +441,7 @@ fn who_may_not_come_in_is_told_why() {
 fn an_association_without_a_context_is_one() {
     let node = Node::start();
     let mut client = Client::connect(&node);
-    let accepted = client.associate(&request(&[("1.2.3", &[IMPLICIT]), (MAMMOGRAM, &["1.2.840.10008.1.2.4.51"])]));
+    let accepted = client.associate(&request(&[("1.2.3", &[IMPLICIT]), (MAMMOGRAM, &["1.2.840.10008.1.2.4.92"])]));
     let reasons: Vec<_> = accepted.presentation_contexts.iter().map(|context| context.reason.clone()).collect();
     use PresentationContextResultReason as Reason;
     assert_eq!(reasons, [Reason::AbstractSyntaxNotSupported, Reason::TransferSyntaxesNotSupported]);

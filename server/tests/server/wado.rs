@@ -11,6 +11,7 @@ use image::GenericImageView;
 use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use uvid_datasets::phantom::{self, PhantomFile, PhantomPatient, Spec, TransferSyntax};
+use uvid_server::config::{Sender, TruncatedPixels};
 use uvid_server::store::Digest;
 
 use crate::support::{Answer, Server, bytes, exam, study_of, uids};
@@ -264,6 +265,36 @@ async fn pictures_show_the_image() {
     for path in [path.clone(), path.split("/instances").next().unwrap().to_owned(), format!("studies/{study}")] {
         let thumbnail = decode(&get(&server, &format!("{path}/thumbnail"), "image/*").await);
         assert_eq!(thumbnail.width().max(thumbnail.height()), 200, "{path}");
+    }
+}
+
+/// An image whose pixels break off is listed and not scored, and shown where the rule for its sender wants it.
+#[tokio::test]
+async fn what_breaks_off_is_shown_under_a_rule_and_says_so() {
+    let half: Vec<u16> = (0..Spec::small(308).rows * Spec::small(308).columns / 2).map(|i| (i % 4096) as u16).collect();
+    let pixels = DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(half.into()));
+    let files = phantom::exam(&Spec { edits: vec![phantom::Edit::Put(pixels)], ..Spec::small(308) }).unwrap();
+    for (truncated_pixels, shows) in [(TruncatedPixels::Refuse, false), (TruncatedPixels::Show, true)] {
+        let sender = Sender { name: "all".to_owned(), truncated_pixels, ..Sender::default() };
+        let server = Server::with(|config| config.senders = vec![sender]).await;
+        server.stow(&bytes(&files)).await.ok();
+        let ended = server.ended(&study_of(&files)).await.to_string();
+        assert!(ended.contains("pixels-incomplete") && !ended.contains("\"chosen\""), "{ended}");
+        let path = path_of(&files[0].bytes);
+        get(&server, &format!("{path}/frames/1"), "").await.problem(406, "not-convertible");
+        for part in ["rendered", "frames/1/rendered?viewport=100,100", "thumbnail", "rendered?viewport=90,90,0,0,90,90"]
+        {
+            let answer = get(&server, &format!("{path}/{part}"), "image/png").await;
+            if !shows {
+                answer.problem(406, "not-convertible");
+                continue;
+            }
+            assert_eq!(answer.status, StatusCode::OK, "{part}");
+            let picture = image::load_from_memory(&answer.body).unwrap().to_rgb8();
+            let foot: Vec<u8> = picture.rows().rev().take(10).flatten().map(|pixel| pixel.0[0]).collect();
+            assert!(foot.iter().all(|value| matches!(value, 0 | 255)) && foot.contains(&255), "{part}");
+        }
+        get(&server, &format!("{path}/rendered?viewport=20,20"), "image/png").await.problem(406, "not-convertible");
     }
 }
 

@@ -57,9 +57,7 @@ const AT_ONCE_MAX: usize = 15;
 /// where they do not, what fits behind it is in the entry: two differences, and any number of zeros.
 pub(super) struct Lookup {
     entries: Box<[Entry; 1 << INDEX_BITS]>,
-    /// The entry that is nothing but the code for a difference of 0, where that is all zeros; else one that does not occur.
-    zeros: u64,
-    /// How many bits that code has.
+    /// How many bits the code has that is all zeros, if it stands for a difference of 0; else more than are looked up.
     zero_bits: u32,
     table: Table,
 }
@@ -123,10 +121,8 @@ impl Lookup {
             let [second, third] = others.map(u64::from);
             *entry = Entry(u64::from(u32::from_le_bytes(bytes)) | second << 32 | third << 48);
         }
-        // The first code of a table is all zeros (annex C).
         let zero = codes[0].filter(|code| code.category == 0);
-        let (zeros, zero_bits) = zero.map_or((u64::MAX, 1), |code| (entries[0].0, code.length));
-        Self { entries, zeros, zero_bits, table: table.clone() }
+        Self { entries, zero_bits: zero.map_or(u32::MAX, |code| code.length), table: table.clone() }
     }
 
     /// Decodes differences to `out` from `*at`, which goes along, until `until` at least are there; up to [`PLACES`]
@@ -183,9 +179,10 @@ impl Lookup {
         while at < until && at_bit < last {
             let Some(places) = out.get_mut(at..).and_then(|out| out.first_chunk_mut::<PLACES>()) else { break };
             let first = window.bits;
-            let one = self.entries[(first >> (64 - INDEX_BITS)) as usize];
-            let (used, count) = if one.0 == self.zeros {
-                // Black: as many zeros as there are codes for them, up to what the places hold.
+            let index = (first >> (64 - INDEX_BITS)) as usize;
+            let one = self.entries[index];
+            let (used, count) = if index == 0 && self.zero_bits <= INDEX_BITS {
+                // Black: as many zeros as there are codes for them, one at least.
                 let zeros = first.leading_zeros().min(AHEAD as u32) / self.zero_bits;
                 ((zeros * self.zero_bits) as usize, zeros as usize)
             } else {

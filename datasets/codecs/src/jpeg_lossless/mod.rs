@@ -37,7 +37,7 @@ impl Codec for JpegLossless {
         NAME
     }
 
-    fn inspect(&self, stream: &[u8], _: &Shape) -> Result<Header, CodecError> {
+    fn inspect(&self, stream: &[u8], declared: &Shape) -> Result<Header, CodecError> {
         let stream = Stream::open(stream)?;
         let frame = &stream.frame;
         let shape = Shape {
@@ -45,7 +45,7 @@ impl Codec for JpegLossless {
             columns: frame.columns,
             components: frame.components.len(),
             precision: frame.precision,
-            signed: false,
+            signed: declared.signed,
         };
         // A point transform drops low bits; it stands in the first scan's header.
         let lossy = stream.first_scan_transform()? != 0;

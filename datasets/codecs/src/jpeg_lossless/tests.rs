@@ -116,6 +116,30 @@ proptest! {
     }
 }
 
+/// Legal or not, tables occur that have several codes for one category, or a code of zeros for another than 0.
+#[test]
+fn odd_tables() {
+    let shape = Shape::grey(40, 90, 16);
+    let check = |lengths: [u8; 16], values: &[u8]| {
+        let mut stream = vec![0xFF, 0xD8, 0xFF, 0xC3, 0, 11, 16, 0, 40, 0, 90, 1, 1, 0x11, 0];
+        stream.extend([0xFF, 0xC4, 0, 19 + values.len() as u8, 0]);
+        stream.extend(lengths);
+        stream.extend(values);
+        stream.extend([0xFF, 0xDA, 0, 8, 1, 1, 0, 1, 0, 0]);
+        let noise = samples(4, &Shape::grey(1, 9000, 16), 77).into_iter().map(|v| v as u8);
+        stream.extend(noise.flat_map(|byte| [byte, 0].into_iter().take(if byte == 0xFF { 2 } else { 1 })));
+        let decoded = decode(Format::JpegLossless, &stream, &shape, &Decoding::default(), SAMPLES_MAX);
+        assert_eq!(decoded.map(|d| d.1), Ok(by_reference(&stream, &shape)), "{lengths:?} {values:?}");
+    };
+    let of = |few: &[u8]| std::array::from_fn(|i| few.get(i).copied().unwrap_or(0));
+    check(of(&[0, 4]), &[0, 0, 1, 2]);
+    check(of(&[0, 4]), &[1, 0, 0, 3]);
+    check(of(&[2]), &[0, 0]);
+    check(of(&[2]), &[2, 0]);
+    let long = std::array::from_fn(|i| if i == 15 { 2 } else { 1 });
+    check(long, &[5, 0, 16, 4, 3, 7, 8, 15, 1, 2, 6, 9, 10, 11, 12, 13, 14]);
+}
+
 #[test]
 fn truncated_streams() {
     let shape = Shape::grey(30, 50, 12);

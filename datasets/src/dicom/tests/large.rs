@@ -116,3 +116,51 @@ fn measured() {
     // Two frames at once here, the digest's piece, and what the allocator keeps.
     assert!(with_frames < 3 * FRAME_BYTES as usize + (2 << 20), "{with_frames} bytes");
 }
+
+/// A file of a real mammogram's size and compression.
+const IMAGE: &str = "TEST_DICOM_IMAGE";
+
+#[test]
+fn an_image_costs_its_stream_and_its_samples() {
+    if peak_bytes().is_none() {
+        println!("skipped: this system does not say how much memory a process had");
+        return;
+    }
+    use crate::phantom::{TransferSyntax, Wrap, encode};
+    let (rows, columns) = (4096, 3328);
+    // Noise over a slope: it compresses about as a breast does.
+    let noise = |i: usize| ((i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 59) as u16;
+    let pixels: Vec<u16> = (0..rows * columns).map(|i| (columns - i % columns) as u16 + noise(i)).collect();
+    let folder = tempfile::tempdir().expect("a folder");
+    for transfer_syntax in TransferSyntax::ALL {
+        let slot = uvid_exam::Slot::LeftCc;
+        let bytes = encode(&pixels, &Wrap { transfer_syntax, ..Wrap::new(slot, rows, columns, 9) }).expect("a phantom");
+        let path = folder.path().join("image.dcm");
+        std::fs::write(&path, bytes).expect("written");
+        alone("large::image_measured", IMAGE, &path);
+    }
+}
+
+/// The process that is measured.
+#[test]
+fn image_measured() {
+    let Some(path) = std::env::var_os(IMAGE) else { return };
+    let stream = std::fs::metadata(&path).expect("there").len() as usize;
+    let before = peak_bytes().expect("measured");
+    let mut object = Object::open(File::open(&path).expect("there"), &Limits::default()).expect("readable");
+    let header = object.header(None).expect("readable");
+    let Content::Mammogram(image) = object.read().expect("readable").content else { panic!("listed") };
+    let cost = peak_bytes().expect("measured") - before;
+    let samples = 2 * image.pixels.values().len();
+    let syntax = header.transfer_syntax;
+    println!("{syntax}: stream {} KiB, samples {} KiB, cost {} KiB", stream >> 10, samples >> 10, cost >> 10);
+    // What the codec takes besides, as its module says: wavelets four bytes a sample and what is between, the others
+    // a table. A deflated data set is inflated whole.
+    let codec = match syntax {
+        "1.2.840.10008.1.2.4.90" => 4 * samples,
+        "1.2.840.10008.1.2.1.99" => samples,
+        _ => 0,
+    };
+    // Padding is replaced in a copy, when the stream is gone: the larger of the two counts.
+    assert!(cost <= samples + codec + stream.max(samples) + (12 << 20), "{syntax}: {cost} bytes");
+}

@@ -20,6 +20,8 @@ mod frames;
 mod fuzz;
 mod large;
 mod real;
+mod reduced;
+mod streams;
 mod traps;
 mod values;
 mod voi;
