@@ -252,7 +252,7 @@ fn late_images_give_a_new_result_that_rejects_the_old_one() {
     if !installed("storescu") {
         return;
     }
-    let Some(hospital) = Hospital::open("[jobs]\nquiet_seconds = 0.5\n") else { return };
+    let Some(hospital) = Hospital::open("[jobs]\nquiet_seconds = 2.0\n") else { return };
     let exam = small_exam(470);
     let (study, folder) = (study_of(&exam), hospital.file("exam"));
     write(&folder, &exam);
@@ -267,7 +267,7 @@ fn late_images_give_a_new_result_that_rejects_the_old_one() {
     assert!(first.iter().all(|(_, class, ..)| class != KEY_OBJECT), "{first:?}");
     // The same again changes nothing; the missing view does.
     send(&files[..3]);
-    std::thread::sleep(Duration::from_secs(3));
+    std::thread::sleep(Duration::from_secs(5));
     assert_eq!(hospital.orthanc.instances(&study), first);
     send(&files[3..]);
     let both = hospital.settled(&study, 2);

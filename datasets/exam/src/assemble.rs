@@ -56,7 +56,7 @@ impl Reduced {
     /// halves without a remainder is halved, so that every pixel covers the same area.
     pub fn halvings(self, rows: usize, columns: usize, offered: u8) -> u8 {
         let allowed = |times: &u8| {
-            let enough = |side: usize| side % (1 << times) == 0 && side >> times >= self.side_min.max(1);
+            let enough = |side: usize| side.is_multiple_of(1 << times) && side >> times >= self.side_min.max(1);
             enough(rows) && enough(columns)
         };
         (1..=offered.min(16)).take_while(allowed).last().unwrap_or(0)
