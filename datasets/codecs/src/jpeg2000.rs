@@ -28,6 +28,7 @@ mod openjpeg;
 #[cfg(test)]
 pub(crate) mod tests;
 
+use crate::agreement::{decodes, encodes};
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
 
 /// ISO 15444-1.
@@ -50,7 +51,7 @@ impl Codec for Jpeg2000 {
     /// With [`Encoding::Lossy`] the ratio is that of the frame's size, at its precision, to the stream's. Noise of one bit is
     /// more than the library can code without loss: it is refused.
     fn encode(&self, frame: &Frame<'_>, how: &Encoding) -> Result<Vec<u8>, CodecError> {
-        check(frame)?;
+        encodes(frame)?;
         if *how == Encoding::Lossy(0) {
             return Err(CodecError::Invalid("a ratio of sizes is at least 1"));
         }
@@ -103,9 +104,7 @@ pub(crate) fn decode(
     if how.reduce > codestream.reductions {
         return Err(CodecError::Unsupported("a resolution that the code stream does not have"));
     }
-    if *shape != codestream.shape.reduced(how.reduce) || shape.samples() != Some(samples.len()) {
-        return Err(CodecError::Invalid("the code stream has another shape than asked for"));
-    }
+    decodes(&codestream.shape.reduced(how.reduce), shape, samples)?;
     let mut run = |bytes: &[u8], strict| openjpeg::decode(bytes, shape, how.reduce, how.threads, strict, samples);
     match (codestream.breaks_off, how.missing) {
         (None, _) => {
@@ -119,24 +118,6 @@ pub(crate) fn decode(
             Ok(Extent::Part)
         }
     }
-}
-
-/// Refuses a frame that neither format holds.
-pub(crate) fn check(frame: &Frame<'_>) -> Result<(), CodecError> {
-    let shape = &frame.shape;
-    if !(1..=16).contains(&shape.precision) {
-        return Err(CodecError::Unsupported("a precision other than 1 to 16 bits"));
-    }
-    if !matches!(shape.components, 1 | 3) {
-        return Err(CodecError::Unsupported("a number of components other than 1 and 3"));
-    }
-    if shape.samples().is_none_or(|count| count == 0 || count != frame.samples.len()) {
-        return Err(CodecError::Invalid("the frame has another number of samples than its shape"));
-    }
-    if frame.samples.iter().any(|sample| sample >> (shape.precision - 1) > 1) {
-        return Err(CodecError::Invalid("a sample has more bits than the precision"));
-    }
-    Ok(())
 }
 
 /// Decomposition levels to encode with: 5, as is usual, or what leaves the smallest side a sample.

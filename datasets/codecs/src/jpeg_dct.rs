@@ -124,13 +124,7 @@ fn read(stream: &[u8], declared: &Shape) -> Result<Coded, CodecError> {
             (DRI, _) => restart = word(segment.body, 0).ok_or(CUT)?,
             (SOS, None) => return Err(CodecError::Invalid("the JPEG stream has a scan before its frame header")),
             (SOS, Some((process, frame))) => {
-                let shape = Shape {
-                    rows: frame.rows,
-                    columns: frame.columns,
-                    components: frame.components.len(),
-                    precision: frame.precision,
-                    signed: declared.signed,
-                };
+                let shape = frame.shape(declared.signed);
                 let scanned = usize::from(*segment.body.first().ok_or(CUT)?);
                 let bytes = segment.body.get(1 + 2 * scanned..).and_then(<[u8]>::first_chunk::<3>).ok_or(CUT)?;
                 let told = *process == 0xC2 || *bytes == SEQUENTIAL;

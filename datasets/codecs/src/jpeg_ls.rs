@@ -132,13 +132,7 @@ fn read(stream: &[u8], declared: &Shape) -> Result<(Header, Planes), CodecError>
                     segment.body.get(1 + 2 * count..).and_then(<[u8]>::first_chunk::<3>).ok_or(CUT)?;
                 lossy |= near > 0;
                 scans += 1;
-                let shape = Shape {
-                    rows: frame.rows,
-                    columns: frame.columns,
-                    components: frame.components.len(),
-                    precision: frame.precision,
-                    signed: declared.signed,
-                };
+                let shape = frame.shape(declared.signed);
                 let header = Header { format: Format::JpegLs, shape, lossy, reductions: 0 };
                 match (count == frame.components.len(), count, interleave) {
                     (true, 1, 0) => return Ok((header, Planes::Together)),

@@ -2,7 +2,7 @@
 //!
 //! Invariant: a [`Walk`] never goes back, and every segment it gives lies within the stream.
 
-use crate::CodecError;
+use crate::{CodecError, Shape};
 
 pub(crate) const SOI: u8 = 0xD8;
 pub(crate) const EOI: u8 = 0xD9;
@@ -73,6 +73,14 @@ pub(crate) struct FrameHeader {
     pub(crate) columns: usize,
     /// Identifier and sampling factors of each component.
     pub(crate) components: Vec<(u8, u8)>,
+}
+
+impl FrameHeader {
+    /// What the header tells, and the sign, which it does not.
+    pub(crate) fn shape(&self, signed: bool) -> Shape {
+        let Self { precision, rows, columns, ref components } = *self;
+        Shape { rows, columns, components: components.len(), precision, signed }
+    }
 }
 
 pub(crate) fn frame_header(body: &[u8]) -> Result<FrameHeader, CodecError> {

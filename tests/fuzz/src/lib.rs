@@ -41,7 +41,11 @@ pub fn frame(format: Format, input: &[u8]) {
     let Some((declared, reduce, stream)) = parts(input) else { return };
     let one = NonZeroUsize::MIN;
     let run = |missing, threads| -> Decoded {
-        decode(format, stream, &declared, &Decoding { threads, reduce, missing }, SAMPLES_MAX)
+        decode(format, stream, &declared, &Decoding { threads, reduce, missing }, SAMPLES_MAX).map_err(|e| match e {
+            // Which of several faults a library names first is a matter of its threads.
+            CodecError::Library(_) => CodecError::Library(String::new()),
+            e => e,
+        })
     };
     let refused = run(Missing::Refuse, one);
     let kept = run(Missing::Keep, one);

@@ -2,6 +2,7 @@
 //!
 //! Invariant: integer arithmetic only, so the same samples give the same bytes everywhere.
 
+use crate::agreement::encodes;
 use crate::markers::{DHT, DRI, EOI, SOF3, SOI, SOS};
 use crate::{CodecError, Frame};
 
@@ -23,26 +24,24 @@ impl Default for Options {
     }
 }
 
-/// Encodes a frame of 1 to 4 components and 1 to 16 bits, which are coded as 2 at least.
+/// Encodes a frame of 1 or 3 components and 1 to 16 bits, which are coded as 2 at least.
 ///
 /// # Errors
 ///
-/// The frame is empty, larger than 65535 pixels a side, or its samples are not as many as its shape says; the options
-/// are none.
+/// The frame is empty, larger than 65535 pixels a side, or its samples are not those of its shape; the options are none.
 pub fn encode(frame: &Frame<'_>, options: &Options) -> Result<Vec<u8>, CodecError> {
+    encodes(frame)?;
     let shape = frame.shape;
     let precision = shape.precision.max(2);
     let side = |side: usize| u16::try_from(side).ok().filter(|side| *side > 0);
     let (Some(rows), Some(columns)) = (side(shape.rows), side(shape.columns)) else {
         return Err(CodecError::Invalid("a frame has 1 to 65535 rows and columns"));
     };
-    let restart = u16::try_from(options.restart_rows * shape.columns);
-    let (Ok(restart), true) = (restart, shape.samples() == Some(frame.samples.len())) else {
-        return Err(CodecError::Invalid("the samples do not fit the shape, or the restart interval 16 bits"));
+    let Ok(restart) = u16::try_from(options.restart_rows * shape.columns) else {
+        return Err(CodecError::Invalid("a restart interval has 16 bits"));
     };
-    let legal = (1..=7).contains(&options.selection) && u16::from(options.transform) < precision;
-    if !legal || precision > 16 || !(1..=4).contains(&shape.components) {
-        return Err(CodecError::Invalid("no such prediction, point transform, precision or number of components"));
+    if !(1..=7).contains(&options.selection) || u16::from(options.transform) >= precision {
+        return Err(CodecError::Invalid("no such prediction or point transform"));
     }
     let differences = differences(frame, precision, options);
     let mut counts = [0_u32; 17];

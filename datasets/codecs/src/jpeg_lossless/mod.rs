@@ -23,6 +23,7 @@ mod tests;
 
 pub use encode::{Options, encode};
 
+use crate::agreement::decodes;
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Shape};
 use scan::Stream;
 
@@ -39,14 +40,7 @@ impl Codec for JpegLossless {
 
     fn inspect(&self, stream: &[u8], declared: &Shape) -> Result<Header, CodecError> {
         let stream = Stream::open(stream)?;
-        let frame = &stream.frame;
-        let shape = Shape {
-            rows: frame.rows,
-            columns: frame.columns,
-            components: frame.components.len(),
-            precision: frame.precision,
-            signed: declared.signed,
-        };
+        let shape = stream.frame.shape(declared.signed);
         // A point transform drops low bits; it stands in the first scan's header.
         let lossy = stream.first_scan_transform()? != 0;
         Ok(Header { format: Format::JpegLossless, shape, lossy, reductions: 0 })
@@ -54,12 +48,8 @@ impl Codec for JpegLossless {
 
     fn decode(&self, stream: &[u8], shape: &Shape, how: &Decoding, out: &mut [u16]) -> Result<Extent, CodecError> {
         let mut stream = Stream::open(stream)?;
+        decodes(&stream.frame.shape(shape.signed), shape, out)?;
         let frame = &stream.frame;
-        if (frame.rows, frame.columns, frame.components.len()) != (shape.rows, shape.columns, shape.components)
-            || shape.samples() != Some(out.len())
-        {
-            return Err(CodecError::Invalid("the code stream has another shape"));
-        }
         let single = frame.components.len() == 1;
         let precision = frame.precision;
         let mut extent = Extent::Whole;
