@@ -8,6 +8,9 @@ use crate::CodecError;
 
 const NO_SUCH_CODE: CodecError = CodecError::Invalid("the code stream has no such code");
 
+/// Zero bytes behind the last code that are let pass: what encoders add to make a length even, or a multiple of four.
+const LEFT_MAX: usize = 3;
+
 /// Unstuffed data with [`PADDING`] zeros behind it, and a place in it.
 pub(super) struct Bits<'a> {
     data: &'a [u8],
@@ -31,6 +34,15 @@ impl<'a> Bits<'a> {
     fn peek(&self) -> Option<u64> {
         let bytes = self.data.get(self.at / 8..)?.first_chunk::<8>()?;
         Some(u64::from_be_bytes(*bytes) << (self.at % 8))
+    }
+
+    /// That nothing is left but what fills the last byte, and [`LEFT_MAX`] zeros.
+    pub(super) fn finish(&self) -> Result<(), CodecError> {
+        let left = self.data.get(self.at.div_ceil(8)..self.data.len() - PADDING).unwrap_or_default();
+        if left.len() > LEFT_MAX || left.iter().any(|byte| *byte != 0) {
+            return Err(CodecError::Invalid("the code stream has more samples than its header says"));
+        }
+        Ok(())
     }
 
     /// The next difference.

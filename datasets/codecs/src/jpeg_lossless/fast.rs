@@ -84,6 +84,7 @@ impl Rows<'_> {
             next = until;
         }
         self.finish(rows);
+        bits.finish()?;
         Ok(Extent::Whole)
     }
 

@@ -41,9 +41,8 @@ impl Codec for JpegLossless {
     fn inspect(&self, stream: &[u8], declared: &Shape) -> Result<Header, CodecError> {
         let stream = Stream::open(stream)?;
         let shape = stream.frame.shape(declared.signed);
-        // A point transform drops low bits; it stands in the first scan's header.
-        let lossy = stream.first_scan_transform()? != 0;
-        Ok(Header { format: Format::JpegLossless, shape, lossy, reductions: 0 })
+        // A point transform drops low bits.
+        Ok(Header { format: Format::JpegLossless, shape, lossy: stream.transform > 0, reductions: 0 })
     }
 
     fn decode(&self, stream: &[u8], shape: &Shape, how: &Decoding, out: &mut [u16]) -> Result<Extent, CodecError> {
@@ -59,7 +58,11 @@ impl Codec for JpegLossless {
                 extent = Extent::Part;
                 break;
             };
+            let before = missing.len();
             missing.retain(|component| !scan.components.iter().any(|c| c.id == component.0));
+            if before - missing.len() != scan.components.len() {
+                return Err(CodecError::Invalid("the code stream has two scans of one component"));
+            }
             let part = if single {
                 fast::decode(&scan, shape.columns, precision, how, out)?
             } else {

@@ -50,5 +50,5 @@ fn interval(scan: &Scan, shape: &Shape, segment: &[u8], out: &mut [u16]) -> Resu
             out[at] = (prediction as u16).wrapping_add(difference);
         }
     }
-    Ok(())
+    bits.finish()
 }

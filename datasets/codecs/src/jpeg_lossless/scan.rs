@@ -16,6 +16,8 @@ pub(super) struct Stream<'a> {
     tables: [Option<Table>; 4],
     /// MCUs between restart markers, 0 for none.
     restart: usize,
+    /// Bits that were dropped from each sample, in every scan.
+    pub(super) transform: u32,
 }
 
 /// A component within a scan.
@@ -51,30 +53,49 @@ pub(super) struct Segments {
 }
 
 impl Segments {
-    /// Those from `at` to the next marker that is no restart, and where that marker is.
-    fn new(stream: &[u8], mut at: usize) -> (Self, usize) {
+    /// Those from `at` to the next marker that is no restart, and where that marker is; `expected` of them, and no more
+    /// than the empty one behind a restart marker that some encoders write behind the last interval too.
+    ///
+    /// Restart markers are numbered (B.2.1). Where the next number is another, intervals are missing or stand in another
+    /// order: that is an error, or the end, the segment in front being none that can be trusted.
+    fn new(stream: &[u8], mut at: usize, expected: usize, missing: Missing) -> Result<(Self, usize), CodecError> {
         let mut segments = Self { bytes: Vec::with_capacity(stream.len() - at + PADDING), ends: Vec::new() };
+        let mut start = 0;
         loop {
             let rest = &stream[at..];
             let found = memchr::memchr(0xFF, rest).unwrap_or(rest.len());
             segments.bytes.extend_from_slice(&rest[..found]);
             at += found;
-            match stream.get(at + 1) {
+            let restart = match stream.get(at + 1) {
                 Some(0x00) => {
                     segments.bytes.push(0xFF);
                     at += 2;
+                    continue;
                 }
                 // Fill before a marker.
-                Some(0xFF) => at += 1,
-                Some(0xD0..=0xD7) => {
-                    segments.end();
-                    at += 2;
+                Some(0xFF) => {
+                    at += 1;
+                    continue;
                 }
-                Some(_) | None => {
-                    segments.end();
-                    return (segments, at);
-                }
+                Some(restart @ 0xD0..=0xD7) => Some(usize::from(restart & 7)),
+                Some(_) | None => None,
+            };
+            let index = segments.ends.len();
+            if index >= expected && (segments.bytes.len() > start || restart.is_some()) {
+                return Err(CodecError::Invalid("the code stream has more restart intervals than rows"));
             }
+            match (restart, missing) {
+                (Some(number), Missing::Refuse) if number != index % 8 => {
+                    return Err(CodecError::Invalid("the restart markers are not in order"));
+                }
+                (Some(number), Missing::Keep) if number != index % 8 => return Ok((segments, stream.len())),
+                _ => segments.end(),
+            }
+            if restart.is_none() {
+                return Ok((segments, at));
+            }
+            start = segments.bytes.len();
+            at += 2;
         }
     }
 
@@ -93,10 +114,6 @@ impl Segments {
 impl Scan {
     /// What the intervals that are there make of the whole, of which there should be `expected`.
     pub(super) fn complete(&self, expected: usize, missing: Missing, extents: &[Extent]) -> Result<Extent, CodecError> {
-        // Some encoders write a restart marker behind the last interval too.
-        if self.segments.iter().skip(expected).any(|segment| segment.len() > PADDING) {
-            return Err(CodecError::Invalid("the code stream has more restart intervals than rows"));
-        }
         match (extents.len() < expected || extents.contains(&Extent::Part), missing) {
             (false, _) => Ok(Extent::Whole),
             (true, Missing::Keep) => Ok(Extent::Part),
@@ -115,28 +132,19 @@ impl<'a> Stream<'a> {
             match segment.marker {
                 SOF3 => {
                     let mut frame = frame_header(segment.body)?;
+                    let (transform, data) = first_scan(walk.clone())?;
                     if frame.rows == 0 {
-                        frame.rows = rows_by_dnl(bytes).ok_or(CodecError::Invalid("the code stream has no rows"))?;
+                        let lines = bytes.get(data..).and_then(rows_by_dnl);
+                        frame.rows = lines.ok_or(CodecError::Invalid("the code stream has no rows"))?;
                     }
                     check(&frame)?;
-                    return Ok(Self { bytes, walk, frame, tables, restart });
+                    return Ok(Self { bytes, walk, frame, tables, restart, transform });
                 }
                 0xC0..=0xC2 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF | 0xF7 => return Err(CodecError::Other(NAME)),
                 SOS => return Err(CodecError::Invalid("the code stream has a scan before its frame header")),
                 _ => define(&segment, &mut tables, &mut restart)?,
             }
         }
-    }
-
-    /// The point transform of the first scan, without going there.
-    pub(super) fn first_scan_transform(&self) -> Result<u8, CodecError> {
-        let mut walk = self.walk.clone();
-        while let Some(segment) = walk.next()? {
-            if segment.marker == SOS {
-                return Ok(segment.body.last().copied().unwrap_or(0) & 0x0F);
-            }
-        }
-        Err(CodecError::BreaksOff("before its first scan"))
     }
 
     /// The next scan; `None` where a stream that may break off does.
@@ -155,7 +163,8 @@ impl<'a> Stream<'a> {
             }
         };
         let mut scan = self.header(body)?;
-        (scan.segments, self.walk.at) = Segments::new(self.bytes, self.walk.at);
+        let expected = self.frame.rows.div_ceil(scan.restart_rows);
+        (scan.segments, self.walk.at) = Segments::new(self.bytes, self.walk.at, expected, missing)?;
         Ok(Some(scan))
     }
 
@@ -177,10 +186,9 @@ impl<'a> Stream<'a> {
             }
         };
         let components = pairs.iter().map(component).collect::<Result<Vec<_>, _>>()?;
-        let mut places: Vec<usize> = components.iter().map(|c| c.place).collect();
-        places.dedup();
-        if components.is_empty() || places.len() != components.len() {
-            return Err(CodecError::Invalid("a scan has no component, or one twice"));
+        // B.2.3: those of the frame, in the frame's order.
+        if components.is_empty() || !components.is_sorted_by(|a, b| a.place < b.place) {
+            return Err(CodecError::Invalid("a scan has no component, or components that are not in order"));
         }
         if !(1..=7).contains(&selection) {
             return Err(CodecError::Invalid("the prediction is none of the seven"));
@@ -188,6 +196,9 @@ impl<'a> Stream<'a> {
         let transform = u32::from(transform & 0x0F);
         if transform >= u32::from(self.frame.precision) {
             return Err(CodecError::Invalid("the point transform leaves no bits"));
+        }
+        if transform != self.transform {
+            return Err(CodecError::Unsupported("a stream whose scans have several point transforms"));
         }
         // H.1.1: a restart interval is a number of whole rows.
         if !self.restart.is_multiple_of(self.frame.columns) {
@@ -213,8 +224,13 @@ fn check(frame: &FrameHeader) -> Result<(), CodecError> {
         [] => Err(CodecError::Invalid("the code stream has no component")),
         [_] => Ok(()),
         several if several.len() > 4 => Err(CodecError::Unsupported("a stream of more than four components")),
-        several if several.iter().all(|(_, sampling)| *sampling == 0x11) => Ok(()),
-        _ => Err(CodecError::Unsupported("a lossless stream with subsampled components")),
+        several if several.iter().any(|(_, sampling)| *sampling != 0x11) => {
+            Err(CodecError::Unsupported("a lossless stream with subsampled components"))
+        }
+        several if (1..several.len()).any(|at| several[..at].iter().any(|(id, _)| *id == several[at].0)) => {
+            Err(CodecError::Invalid("the code stream has two components of one name"))
+        }
+        _ => Ok(()),
     }
 }
 
@@ -249,8 +265,18 @@ fn define(segment: &Segment<'_>, tables: &mut [Option<Table>; 4], restart: &mut 
 /// Zeros behind the data, so that eight bytes can be read at any byte of it.
 pub(super) const PADDING: usize = 8;
 
-/// Lines by DNL (T.81 B.2.5), which stands behind the first scan.
-fn rows_by_dnl(bytes: &[u8]) -> Option<usize> {
-    let found = memchr::memmem::find(bytes, &[0xFF, DNL, 0, 4])?;
-    word(bytes, found + 4).map(usize::from).filter(|rows| *rows > 0)
+/// The point transform of the first scan, and where its data begin.
+fn first_scan(mut walk: Walk<'_>) -> Result<(u32, usize), CodecError> {
+    while let Some(segment) = walk.next()? {
+        if let (SOS, Some(last)) = (segment.marker, segment.body.last()) {
+            return Ok((u32::from(last & 0x0F), walk.at));
+        }
+    }
+    Err(CodecError::BreaksOff("before its first scan"))
+}
+
+/// Lines by DNL (T.81 B.2.5), which stands behind the data of the first scan.
+fn rows_by_dnl(data: &[u8]) -> Option<usize> {
+    let found = memchr::memmem::find(data, &[0xFF, DNL, 0, 4])?;
+    word(data, found + 4).map(usize::from).filter(|rows| *rows > 0)
 }
