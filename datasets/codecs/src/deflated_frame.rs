@@ -40,7 +40,11 @@ impl Codec for DeflatedFrame {
         // Room for two bytes a sample: what stands in a word may be of 8 bits or fewer.
         let mut frame = vec![0; 2 * samples.len()];
         let flags = inflate_flags::TINFL_FLAG_USING_NON_WRAPPING_OUTPUT_BUF;
-        let (status, _, inflated) = decompress(&mut DecompressorOxide::new(), stream, &mut frame, 0, flags);
+        let (status, read, inflated) = decompress(&mut DecompressorOxide::new(), stream, &mut frame, 0, flags);
+        // PS3.5 section A.4.13: what follows the last block is a byte that makes the length even.
+        if status == TINFLStatus::Done && !matches!(stream.get(read..), Some([] | [0])) {
+            return Err(CodecError::Invalid("the deflated frame has bytes behind its end"));
+        }
         let (words, frame) = (inflated == frame.len(), &frame[..inflated]);
         // A frame of odd length may have been padded before it was deflated.
         let bytes = shape.precision <= 8 && [samples.len(), samples.len().next_multiple_of(2)].contains(&inflated);
@@ -88,4 +92,32 @@ fn put_words(frame: &[u8], mask: u16, samples: &mut [u16]) {
 
 fn put_bytes(frame: &[u8], mask: u16, samples: &mut [u16]) {
     samples.iter_mut().zip(frame).for_each(|(sample, byte)| *sample = u16::from(*byte) & mask);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_behind_the_end() {
+        let check = |behind: &[u8], expected: Result<Extent, CodecError>| {
+            for precision in [8, 16] {
+                let shape = Shape::grey(3, 5, precision);
+                let plain = vec![7; 15 * usize::from(precision / 8)];
+                let stream = [&compress_to_vec(&plain, LEVEL), behind].concat();
+                for missing in [Missing::Refuse, Missing::Keep] {
+                    let how = Decoding { missing, ..Decoding::default() };
+                    let got =
+                        crate::decode(Format::DeflatedFrame, &stream, &shape, &how, 15).map(|(.., extent)| extent);
+                    assert_eq!(got, expected, "{behind:?} {precision} {missing:?}");
+                }
+            }
+        };
+        let behind = Err(CodecError::Invalid("the deflated frame has bytes behind its end"));
+        check(&[], Ok(Extent::Whole));
+        check(&[0], Ok(Extent::Whole));
+        check(&[7], behind.clone());
+        check(&[0, 0], behind.clone());
+        check(&[7; 1000], behind);
+    }
 }

@@ -8,15 +8,16 @@
 
 #![allow(unsafe_code)]
 
-use std::borrow::Cow;
+mod header;
+
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use turbojpeg_sys as turbo;
 
+use self::header::read;
 use crate::agreement::{decodes, encodes};
-use crate::markers::{DRI, FrameHeader, SOS, Walk, frame_header, word};
-use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
+use crate::{Codec, CodecError, Decoding, Encoding, Extent, Frame, Header, Missing, Shape};
 
 /// ITU-T T.81 processes with a discrete cosine transform, 8 and 12 bits.
 ///
@@ -54,10 +55,10 @@ impl Codec for JpegDct {
         };
         match (result, how.missing) {
             (Ok(()), _) => Ok(Extent::Whole),
-            (Err(Stop::Padded), _) if !coded.buffered && coded.restart == 0 => Ok(Extent::Whole),
+            (Err(Stop::Padded(count)), _) if coded.is_padding(stream, count) => Ok(Extent::Whole),
             (Err(Stop::BreaksOff), Missing::Keep) if !coded.buffered => Ok(Extent::Part),
             (Err(Stop::BreaksOff), _) => Err(CodecError::BreaksOff("in a scan")),
-            (Err(Stop::Padded), _) => Err(CodecError::Invalid("the JPEG stream has bytes that belong to no scan")),
+            (Err(Stop::Padded(_)), _) => Err(CodecError::Invalid("the JPEG stream has bytes that belong to no scan")),
             (Err(Stop::Other(why)), _) => Err(CodecError::Library(format!("libjpeg-turbo: {why}"))),
         }
     }
@@ -84,79 +85,6 @@ impl Codec for JpegDct {
     }
 }
 
-/// What a stream says before its first scan is over.
-struct Coded {
-    header: Header,
-    /// Whether libjpeg has to read all scans before it gives a row.
-    buffered: bool,
-    /// MCUs between restart markers; 0 where there are none.
-    restart: u16,
-    /// Where the last 3 bytes of the first scan header are, if they say what a sequential scan cannot mean.
-    spectral: Option<usize>,
-}
-
-/// All coefficients, all bits: the only thing that a scan header of a sequential frame may say (T.81 table B.3).
-const SEQUENTIAL: [u8; 3] = [0, 63, 0];
-
-impl Coded {
-    /// Some encoders (that of NEMA's files of 12 bits) leave these bytes 0, of which libjpeg warns.
-    fn repaired<'a>(&self, stream: &'a [u8]) -> Cow<'a, [u8]> {
-        match self.spectral {
-            None => Cow::Borrowed(stream),
-            Some(at) => Cow::Owned([&stream[..at], &SEQUENTIAL, &stream[at + 3..]].concat()),
-        }
-    }
-}
-
-/// Reads frame and scan header (T.81 B.2.2, B.2.3).
-fn read(stream: &[u8], declared: &Shape) -> Result<Coded, CodecError> {
-    const CUT: CodecError = CodecError::BreaksOff("in a scan header");
-    let mut walk = Walk::new(stream, "JPEG")?;
-    let mut frame: Option<(u8, FrameHeader)> = None;
-    let mut restart = 0;
-    while let Some(segment) = walk.next()? {
-        match (segment.marker, &frame) {
-            (0xC0..=0xC2, Some(_)) => return Err(CodecError::Invalid("the JPEG stream has several frame headers")),
-            (0xC0..=0xC2, None) => frame = Some((segment.marker, checked(frame_header(segment.body)?)?)),
-            (0xC3 | 0xF7, _) => return Err(CodecError::Other("JPEG")),
-            (0xC5..=0xC7 | 0xDE, _) => return Err(CodecError::Unsupported("hierarchical JPEG")),
-            (0xC9..=0xCB | 0xCD..=0xCF, _) => return Err(CodecError::Unsupported("arithmetic-coded JPEG")),
-            (DRI, _) => restart = word(segment.body, 0).ok_or(CUT)?,
-            (SOS, None) => return Err(CodecError::Invalid("the JPEG stream has a scan before its frame header")),
-            (SOS, Some((process, frame))) => {
-                let shape = frame.shape(declared.signed);
-                let scanned = usize::from(*segment.body.first().ok_or(CUT)?);
-                let bytes = segment.body.get(1 + 2 * scanned..).and_then(<[u8]>::first_chunk::<3>).ok_or(CUT)?;
-                let told = *process == 0xC2 || *bytes == SEQUENTIAL;
-                return Ok(Coded {
-                    header: Header { format: Format::JpegDct, shape, lossy: true, reductions: 0 },
-                    buffered: *process == 0xC2 || scanned < shape.components,
-                    restart,
-                    spectral: (!told).then(|| walk.at - (segment.body.len() - 1 - 2 * scanned)),
-                });
-            }
-            _ => {}
-        }
-    }
-    Err(CodecError::BreaksOff("before its scan"))
-}
-
-fn checked(frame: FrameHeader) -> Result<FrameHeader, CodecError> {
-    if frame.columns == 0 {
-        return Err(CodecError::Invalid("the JPEG stream has no columns"));
-    }
-    if frame.rows == 0 {
-        return Err(CodecError::Unsupported("JPEG that tells its rows behind a scan"));
-    }
-    if !matches!(frame.precision, 8 | 12) {
-        return Err(CodecError::Invalid("the JPEG stream is of neither 8 nor 12 bits"));
-    }
-    if !matches!(frame.components.len(), 1 | 3) {
-        return Err(CodecError::Unsupported("JPEG of two or four components"));
-    }
-    Ok(frame)
-}
-
 /// Where samples go, by how libjpeg keeps them.
 enum Samples<'a> {
     Eight(&'a mut [u8]),
@@ -164,11 +92,12 @@ enum Samples<'a> {
 }
 
 /// Why libjpeg stopped.
+#[cfg_attr(test, derive(Debug, PartialEq))]
 enum Stop {
     /// A marker, or the end of the stream, stands where samples should.
     BreaksOff,
-    /// Bytes that are no marker stand before the end marker.
-    Padded,
+    /// So many bytes that are no marker stand before the end marker.
+    Padded(usize),
     Other(String),
 }
 
@@ -206,13 +135,20 @@ impl Handle {
         }
         // SAFETY: the handle is not null; the text is its own, ends in 0, and is copied before the next call.
         let text = unsafe { CStr::from_ptr(turbo::tj3GetErrorStr(self.0)) }.to_string_lossy();
-        // jerror.h: JWRN_JPEG_EOF, JERR_INPUT_EOF, JWRN_HIT_MARKER, JWRN_EXTRANEOUS_DATA.
-        let breaks_off = ["Premature end of JPEG file", "Premature end of input file", "premature end of data segment"];
-        Err(match text {
-            text if breaks_off.iter().any(|why| text.contains(why)) => Stop::BreaksOff,
-            text if text.contains("extraneous bytes before marker 0xd9") => Stop::Padded,
-            text => Stop::Other(text.into_owned()),
-        })
+        Err(Stop::said(&text))
+    }
+}
+
+impl Stop {
+    /// What a message of libjpeg's means (jerror.h: JWRN_JPEG_EOF, JWRN_HIT_MARKER, JWRN_EXTRANEOUS_DATA).
+    fn said(text: &str) -> Self {
+        let count = |text: &str| text.rsplit(' ').next()?.parse().ok();
+        match text.split_once(" extraneous bytes before marker 0xd9").and_then(|(before, _)| count(before)) {
+            Some(count) => Self::Padded(count),
+            None if text.contains("Premature end of JPEG file") => Self::BreaksOff,
+            None if text.contains("premature end of data segment") => Self::BreaksOff,
+            None => Self::Other(text.to_owned()),
+        }
     }
 }
 
@@ -261,7 +197,7 @@ fn encode(
     let format = if shape.components == 1 { turbo::TJPF_TJPF_GRAY } else { turbo::TJPF_TJPF_RGB };
     let failed = |stop| match stop {
         Stop::Other(why) => CodecError::Library(format!("libjpeg-turbo: {why}")),
-        Stop::BreaksOff | Stop::Padded => CodecError::Library("libjpeg-turbo does not encode".to_owned()),
+        Stop::BreaksOff | Stop::Padded(_) => CodecError::Library("libjpeg-turbo does not encode".to_owned()),
     };
     let handle = Handle::new(turbo::TJINIT_TJINIT_COMPRESS, parameters).map_err(failed)?;
     let (mut out, mut length) = (ptr::null_mut(), 0);

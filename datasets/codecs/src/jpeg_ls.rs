@@ -3,6 +3,10 @@
 //! Invariant: CharLS sees only streams whose frame and scan headers were read here and found to be of a kind that it
 //! handles, and every one of them ends in a marker. CharLS 2.4 reads beyond a stream that does not, and may then count
 //! bits for ever.
+//!
+//! CharLS takes zeros for bits that are missing from the last code of a scan. So where a stream lost the last byte of a
+//! scan and nothing else (its end marker is there), the last sample of that scan may be wrong; no other is. CharLS does
+//! not say how many bits it took, so only a second decoding could tell.
 
 mod library;
 
@@ -35,9 +39,10 @@ impl Codec for JpegLs {
     }
 
     fn decode(&self, stream: &[u8], shape: &Shape, how: &Decoding, samples: &mut [u16]) -> Result<Extent, CodecError> {
-        let (header, planes) = read(stream, shape)?;
+        let (header, planes, scan) = read(stream, shape)?;
         decodes(&header.shape, shape, samples)?;
-        let end = stream.windows(2).rposition(|w| w == [0xFF, EOI]);
+        // In a segment before the last scan, or behind the end, the same two bytes may be anything.
+        let end = stream[scan..].windows(2).position(|w| w == [0xFF, EOI]).map(|end| scan + end);
         let source = match (end, how.missing) {
             (Some(end), _) => Cow::Borrowed(&stream[..end + 2]),
             (None, Missing::Refuse) => return Err(CodecError::BreaksOff("before its end marker")),
@@ -46,7 +51,7 @@ impl Codec for JpegLs {
         let result = decode(&source, shape, planes, samples);
         match (result, end) {
             (Ok(()), Some(_)) => Ok(Extent::Whole),
-            (Err(errc), Some(end)) if end > 0 && stream[end - 1] == 0 => {
+            (Err(errc), Some(end)) if end > scan && stream[end - 1] == 0 => {
                 // CharLS wants a marker right behind the last bit; some encoders (that of NEMA's file MR1_JLSL) leave
                 // a zero byte between.
                 let without = [&stream[..end - 1], &[0xFF, EOI]].concat();
@@ -110,8 +115,8 @@ enum Planes {
     Together,
 }
 
-/// Reads the headers of the frame (ISO 14495-1 C.2.2) and of its scans (C.2.3).
-fn read(stream: &[u8], declared: &Shape) -> Result<(Header, Planes), CodecError> {
+/// Reads the headers of the frame (ISO 14495-1 C.2.2) and of its scans (C.2.3), and says where the last of these ends.
+fn read(stream: &[u8], declared: &Shape) -> Result<(Header, Planes, usize), CodecError> {
     const CUT: CodecError = CodecError::BreaksOff("in a scan header");
     let mut walk = Walk::new(stream, "JPEG-LS")?;
     let mut frame: Option<FrameHeader> = None;
@@ -131,13 +136,20 @@ fn read(stream: &[u8], declared: &Shape) -> Result<(Header, Planes), CodecError>
                 let &[near, interleave, _] =
                     segment.body.get(1 + 2 * count..).and_then(<[u8]>::first_chunk::<3>).ok_or(CUT)?;
                 lossy |= near > 0;
+                // CharLS takes the components as they come and does not look at their names.
+                let names = frame.components.iter().skip(scans).map(|(name, _)| name);
+                if !names.take(count).eq(segment.body[1..].iter().step_by(2).take(count)) {
+                    return Err(CodecError::Unsupported(
+                        "JPEG-LS with its components in another order than it names them",
+                    ));
+                }
                 scans += 1;
                 let shape = frame.shape(declared.signed);
                 let header = Header { format: Format::JpegLs, shape, lossy, reductions: 0 };
                 match (count == frame.components.len(), count, interleave) {
-                    (true, 1, 0) => return Ok((header, Planes::Together)),
-                    (true, 3, 1 | 2) if scans == 1 => return Ok((header, Planes::Together)),
-                    (false, 1, 0) if scans == frame.components.len() => return Ok((header, Planes::Apart)),
+                    (true, 1, 0) => return Ok((header, Planes::Together, walk.at)),
+                    (true, 3, 1 | 2) if scans == 1 => return Ok((header, Planes::Together, walk.at)),
+                    (false, 1, 0) if scans == frame.components.len() => return Ok((header, Planes::Apart, walk.at)),
                     (false, 1, 0) => walk.at = behind_scan(stream, walk.at).ok_or(CUT)?,
                     _ => return Err(CodecError::Unsupported("JPEG-LS with scans of different kinds")),
                 }
@@ -160,6 +172,10 @@ fn checked(frame: FrameHeader) -> Result<FrameHeader, CodecError> {
     }
     if !matches!(frame.components.len(), 1 | 3) || frame.components.iter().any(|(_, sampling)| *sampling != 0x11) {
         return Err(CodecError::Unsupported("JPEG-LS of two or four components, or subsampled,"));
+    }
+    let names = frame.components.iter().map(|(name, _)| name);
+    if names.clone().enumerate().any(|(index, name)| names.clone().take(index).any(|other| other == name)) {
+        return Err(CodecError::Invalid("the JPEG-LS stream has two components of one name"));
     }
     Ok(frame)
 }

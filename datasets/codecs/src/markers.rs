@@ -32,7 +32,12 @@ impl<'a> Walk<'a> {
         if !stream.starts_with(&[0xFF, SOI]) {
             return Err(CodecError::Other(name));
         }
-        Ok(Self { stream, at: 2 })
+        Ok(Self::behind(stream, 2))
+    }
+
+    /// Starts at a byte, which is no marker's second.
+    pub(crate) fn behind(stream: &'a [u8], at: usize) -> Self {
+        Self { stream, at }
     }
 
     /// The next segment, or `None` at EOI. Fill bytes FF before a marker, and anything that is no marker between
@@ -52,8 +57,12 @@ impl<'a> Walk<'a> {
                 _ => {
                     let rest = &self.stream[self.at..];
                     let length = rest.first_chunk().map(|b| usize::from(u16::from_be_bytes(*b))).ok_or(CUT)?;
-                    let body = rest.get(2..length.max(2)).ok_or(CUT)?;
-                    self.at += length.max(2);
+                    // T.81 B.1.1.4: the length counts its own two bytes.
+                    if length < 2 {
+                        return Err(CodecError::Invalid("a marker segment is shorter than its own length"));
+                    }
+                    let body = rest.get(2..length).ok_or(CUT)?;
+                    self.at += length;
                     return Ok(Some(Segment { marker, body }));
                 }
             }

@@ -1,6 +1,7 @@
 //! PS3.5 annex G: run lengths of bytes, a segment for each byte of a pixel.
 //!
-//! Invariant: exactly as many samples come out as the frame has. A pixel comes out when all of its bytes are there;
+//! Invariant: exactly as many samples come out as the frame has, and a segment that holds more is of another frame. A
+//! pixel comes out when all of its bytes are there;
 //! none is made of some of them. Memory does not depend on the stream: 4 KiB a segment.
 
 use crate::agreement::{decodes, encodes};
@@ -54,6 +55,9 @@ impl Codec for Rle {
                     Missing::Keep => Ok(Extent::Part),
                 };
             }
+        }
+        if unpackers.iter().any(|unpacker| !unpacker.is_used_up()) {
+            return Err(CodecError::Invalid("an RLE segment is longer than the frame"));
         }
         Ok(Extent::Whole)
     }
@@ -187,6 +191,13 @@ impl Unpacker<'_> {
             let length = if matches!(self.code, Code::Run(..)) { 2 } else { 1 };
             self.input = &self.input[length..];
         }
+    }
+
+    /// Whether nothing is left but codes that stand for no byte and the zero that makes the length of a segment even
+    /// (PS3.5 section G.3.1).
+    fn is_used_up(&self) -> bool {
+        let codes = self.input.iter().position(|code| *code != 128).unwrap_or(self.input.len());
+        matches!(self.code, Code::Literal(0) | Code::Run(0, _)) && matches!(self.input[codes..], [] | [0])
     }
 }
 

@@ -48,6 +48,77 @@ fn every_interleave_mode() {
     }
 }
 
+fn places(stream: &[u8], marker: u8) -> Vec<usize> {
+    (0..stream.len()).filter(|at| stream[*at..].starts_with(&[0xFF, marker])).collect()
+}
+
+/// CharLS gives the planes in the order of the scans, whatever these say that they are of.
+#[test]
+fn names_of_components() {
+    let check = |shape: &Shape, interleave, names: &[u8], scanned: &[u8], expected: Result<(), CodecError>| {
+        let mut stream = coded(shape, interleave, 0);
+        let frame = places(&stream, SOF55)[0];
+        names.iter().enumerate().for_each(|(index, name)| stream[frame + 10 + 3 * index] = *name);
+        let scans = places(&stream, SOS);
+        let apart = scans.len() > 1;
+        let place = |index| if apart { scans[index] + 5 } else { scans[0] + 5 + 2 * index };
+        scanned.iter().enumerate().for_each(|(index, name)| stream[place(index)] = *name);
+        let got = decoded(&stream, shape, Missing::Refuse).map(|(_, got, extent)| {
+            assert_eq!((got, extent), (samples(shape), Extent::Whole));
+        });
+        assert_eq!(got, expected, "{interleave} {names:?} {scanned:?}");
+    };
+    let order = Err(CodecError::Unsupported("JPEG-LS with its components in another order than it names them"));
+    let twice = Err(CodecError::Invalid("the JPEG-LS stream has two components of one name"));
+    for interleave in MODES {
+        check(&COLOUR, interleave, &[1, 2, 3], &[1, 2, 3], Ok(()));
+        check(&COLOUR, interleave, &[82, 71, 66], &[82, 71, 66], Ok(()));
+        for scanned in [[3, 2, 1], [1, 3, 2], [1, 1, 1], [1, 2, 4], [0, 1, 2]] {
+            check(&COLOUR, interleave, &[1, 2, 3], &scanned, order.clone());
+        }
+        check(&COLOUR, interleave, &[1, 1, 3], &[1, 1, 3], twice.clone());
+        check(&COLOUR, interleave, &[2, 1, 2], &[2, 1, 2], twice.clone());
+        let grey = Shape { components: 1, ..COLOUR };
+        check(&grey, charls::charls_interleave_mode_none, &[9], &[9], Ok(()));
+        check(&grey, charls::charls_interleave_mode_none, &[1], &[2], order.clone());
+    }
+}
+
+/// The end marker is behind the last scan: in other segments its bytes may be anything.
+#[test]
+fn an_end_that_is_none() {
+    for interleave in MODES {
+        for segment in [&[0xFF, 0xFE, 0, 4, 0xFF, EOI][..], &[0xFF, 0xE8, 0, 7, 1, 0xFF, EOI, 1, 0xFF]] {
+            let mut stream = coded(&COLOUR, interleave, 0);
+            for scan in places(&stream, SOS).into_iter().rev() {
+                stream.splice(scan..scan, segment.iter().copied());
+            }
+            stream.splice(2..2, segment.iter().copied());
+            let (_, whole, extent) = decoded(&stream, &COLOUR, Missing::Refuse).expect("decodes");
+            assert_eq!((&whole, extent), (&samples(&COLOUR), Extent::Whole));
+            // The same bytes behind the end.
+            let padded = decoded(&[&stream, segment].concat(), &COLOUR, Missing::Refuse).map(|(_, got, _)| got);
+            assert_eq!(padded, Ok(whole));
+            for length in 2..stream.len() - 1 {
+                let cut = decoded(&stream[..length], &COLOUR, Missing::Refuse).map(|_| ());
+                assert!(matches!(cut, Err(CodecError::BreaksOff(_))), "{interleave} {length}: {cut:?}");
+                let kept = decoded(&stream[..length], &COLOUR, Missing::Keep).map(|(.., extent)| extent);
+                assert!(matches!(kept, Ok(Extent::Part) | Err(CodecError::BreaksOff(_))), "{length}: {kept:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_segment_shorter_than_its_length() {
+    for length in [0, 1] {
+        let mut stream = coded(&COLOUR, charls::charls_interleave_mode_none, 0);
+        stream.splice(2..2, [0xFF, 0xFE, 0, length]);
+        let short = CodecError::Invalid("a marker segment is shorter than its own length");
+        assert_eq!(JpegLs.inspect(&stream, &COLOUR), Err(short));
+    }
+}
+
 /// One of several scans that is near-lossless makes the frame lossy; one of another kind would have CharLS write beyond
 /// its lines.
 #[test]
@@ -89,4 +160,28 @@ fn a_zero_before_the_end() {
         stream.extend([0, 0]);
         assert_eq!(decoded(&stream, &grey, Missing::Refuse), expected);
     }
+}
+
+/// Bytes are missing right before the end marker: it is seen, or it was one byte and one sample.
+#[test]
+fn a_cut_before_the_end() {
+    let mut wrong = 0;
+    for (precision, near) in [(2, 0), (8, 0), (12, 0), (16, 0), (8, 3), (12, 2)] {
+        for (rows, components) in (1..60).flat_map(|rows| [(rows, 1), (rows, 3)]) {
+            let shape = Shape { rows, components, precision, ..COLOUR };
+            let interleave = if components == 1 { MODES[0] } else { MODES[rows % 3] };
+            let stream = coded(&shape, interleave, near);
+            let (_, whole, _) = decoded(&stream, &shape, Missing::Refuse).expect("decodes");
+            let (scan, end) = stream.split_at(stream.len() - 2);
+            for missing in 1..=8 {
+                let cut = [&scan[..scan.len() - missing], end].concat();
+                let Ok((_, got, _)) = decoded(&cut, &shape, Missing::Refuse) else { continue };
+                let last = whole.len() - 1;
+                assert_eq!(got[..last], whole[..last], "{shape:?} {missing}");
+                assert!(got == whole || missing == 1, "{shape:?} {missing}");
+                wrong += usize::from(got != whole);
+            }
+        }
+    }
+    assert!(wrong > 0, "CharLS tells all of them: say so above");
 }

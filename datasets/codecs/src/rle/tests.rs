@@ -32,14 +32,61 @@ fn segments_to_samples() {
     check(&[&[1, 1, 2], &[1, 3, 4], &[0xFF, 5]], 2, 3, Ok(&[1, 3, 5, 2, 4, 5]));
     let six: [&[u8]; 6] = [&[0, 1], &[0, 2], &[0, 3], &[0, 4], &[0, 5], &[0, 6]];
     check(&six, 1, 3, Ok(&[0x102, 0x304, 0x506]));
-    // A run may reach beyond the frame; a segment may not stay behind it.
-    check(&[&[0xFB, 5]], 4, 1, Ok(&[5; 4]));
+    // A segment may not stay behind the frame, nor reach beyond it.
     check(&[&[0xFE, 5]], 4, 1, Err(CodecError::BreaksOff("in an RLE segment")));
     check(&[&[3, 5]], 4, 1, Err(CodecError::BreaksOff("in an RLE segment")));
     check(&[&[0xFE, 5], &[0xFD, 5]], 4, 1, Err(CodecError::Invalid("an RLE segment is too short")));
     let number = "the number of RLE segments is not that of the bytes of a pixel";
     check(&[&[0xFD, 1]], 4, 3, Err(CodecError::Invalid(number)));
     check(&[&[0xFD, 1], &[0xFD, 1], &[0xFD, 1]], 4, 1, Err(CodecError::Invalid(number)));
+}
+
+/// What a segment may hold behind the last byte of the frame.
+#[test]
+fn what_is_left_of_a_segment() {
+    let long = Err(CodecError::Invalid("an RLE segment is longer than the frame"));
+    let check = |left: &[u8], expected: Result<Extent, CodecError>| {
+        for code in [&[0xFD, 5][..], &[3, 5, 5, 5, 5], &[0xFF, 5, 1, 5, 5]] {
+            let segment = &[code, left].concat()[..];
+            for (segments, components) in [(&[segment][..], 1), (&[segment, code], 1), (&[code, code, segment], 3)] {
+                for missing in [Missing::Refuse, Missing::Keep] {
+                    let shape = Shape { components, ..Shape::grey(2, 2, 8) };
+                    let extent = decoded(&frame(segments), shape, missing).map(|(_, extent)| extent);
+                    assert_eq!(extent, expected, "{left:?} {components} {missing:?}");
+                }
+            }
+        }
+    };
+    check(&[], Ok(Extent::Whole));
+    check(&[0], Ok(Extent::Whole));
+    check(&[128], Ok(Extent::Whole));
+    check(&[128, 128, 128, 0], Ok(Extent::Whole));
+    check(&[0, 0], long.clone());
+    check(&[5], long.clone());
+    check(&[0xFD], long.clone());
+    check(&[128, 0, 128], long.clone());
+    check(&[0xFD, 5], long.clone());
+    check(&[3, 5, 5, 5, 5], long.clone());
+    // A code that reaches beyond the frame, by a byte or by most of itself; across rows it may.
+    let beyond = |segment: &[u8]| decoded(&frame(&[segment]), Shape::grey(2, 2, 8), Missing::Refuse).map(|_| ());
+    assert_eq!(beyond(&[0xFC, 5]), long.clone().map(|_| ()));
+    assert_eq!(beyond(&[0x81, 5]), long.clone().map(|_| ()));
+    assert_eq!(beyond(&[4, 5, 5, 5, 5, 5]), long.map(|_| ()));
+}
+
+#[test]
+fn a_frame_of_more_rows_than_declared() {
+    for precision in [8, 16] {
+        for components in [1, 3] {
+            let shape = Shape { components, ..Shape::grey(64, 80, precision) };
+            let samples: Vec<u16> = (0..64 * 80 * components).map(|at| (at / 7 % 200) as u16).collect();
+            let stream = Rle.encode(&Frame { shape, samples: &samples }, &Encoding::Lossless).expect("encodes");
+            for rows in [1, 32, 63] {
+                let fewer = decoded(&stream, Shape { rows, ..shape }, Missing::Keep).map(|_| ());
+                assert_eq!(fewer, Err(CodecError::Invalid("an RLE segment is longer than the frame")), "{rows}");
+            }
+        }
+    }
 }
 
 #[test]
