@@ -2,16 +2,20 @@
 //!
 //! Invariants:
 //! - A stream reaches the library only as a bare code stream whose headers this module has read and held to limits.
-//! - With [`Missing::Refuse`] a stream that is cut anywhere before the end of EOC is an error: the library alone takes
-//!   many such streams for whole ones.
+//! - With [`Missing::Refuse`] a stream that is cut anywhere before the end of EOC, or whose tile-parts end before a packet
+//!   that its headers promise, is an error: the library alone takes many such streams for whole ones.
 //! - The samples do not depend on the number of threads: each code-block and each line of the transform is computed by one
 //!   thread, in integers or in the same order of floats.
 //!
-//! What neither we nor the library can see: that a tile-part was rewritten so as to end, by its own length, with an earlier
-//! packet.
-//!
 //! With [`Missing::Keep`] the wavelet coefficients that are missing are 0, so that what a tile lacks shows as blur, or as
-//! the middle of the range; a tile of which nothing came stays 0.
+//! the middle of the range; a tile of which nothing came stays 0. So does the whole frame where the stream breaks off and
+//! the library does not read what came of it, whatever its reason. Where only packets break off, in tile-parts that are as
+//! long as they say, that is an error: a header that is cut reads as one that is wrong. Of HTJ2K this is most such streams.
+//!
+//! Packet headers apart from their packets (PPM, PPT) are refused, as nobody is known to send them and their end is not
+//! seen.
+//!
+//! OpenJPEG is compiled with its assertions: one that fails aborts the process, which is better than to go on.
 //!
 //! Memory, beyond stream and samples: 4.5 to 6.5 bytes a sample (measured: 3328 x 2560 of 12 bits, one tile and tiles of
 //! 64 x 64, a mammogram and noise); 31 with code-blocks of 4 x 4, the smallest. A precinct adds some 1.5 KiB, of which
@@ -22,11 +26,14 @@
 
 mod boxes;
 mod coding;
+mod ending;
 mod grid;
 mod header;
 mod openjpeg;
 #[cfg(test)]
 pub(crate) mod tests;
+
+use std::num::NonZeroUsize;
 
 use crate::agreement::{decodes, encodes};
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};
@@ -105,12 +112,19 @@ pub(crate) fn decode(
         return Err(CodecError::Unsupported("a resolution that the code stream does not have"));
     }
     decodes(&codestream.shape.reduced(how.reduce), shape, samples)?;
-    let mut run = |bytes: &[u8], strict| openjpeg::decode(bytes, shape, how.reduce, how.threads, strict, samples);
+    let threads = if codestream.high_throughput { how.threads.max(HIGH_THROUGHPUT_MIN) } else { how.threads };
+    let mut run = |bytes: &[u8], strict| {
+        openjpeg::decode(bytes, openjpeg::Reading { reduce: how.reduce, threads, strict }, shape, samples)
+    };
     match (codestream.breaks_off, how.missing) {
-        (None, _) => {
-            run(codestream.all(), true)?;
-            Ok(Extent::Whole)
-        }
+        (None, missing) => match (run(codestream.all(), true), missing) {
+            (Ok(()), _) if ending::has_every_packet(&codestream) => Ok(Extent::Whole),
+            (Ok(()), Missing::Refuse) => Err(CodecError::BreaksOff("before its last packet")),
+            (Ok(()), Missing::Keep) => Ok(Extent::Part),
+            (Err(error), Missing::Refuse) => Err(error),
+            // Only the length of a packet is not held against it.
+            (Err(error), Missing::Keep) => run(codestream.all(), false).map(|()| Extent::Part).map_err(|_| error),
+        },
         (Some(place), Missing::Refuse) => Err(CodecError::BreaksOff(place)),
         (Some(_), Missing::Keep) => {
             // A cut within a packet's header can be too much for the library.
@@ -119,6 +133,11 @@ pub(crate) fn decode(
         }
     }
 }
+
+/// OpenJPEG reads a code-block of ISO 15444-15 where it lies if it has one thread, and else from an aligned copy; how far it
+/// looks for illegal bytes in it depends on the alignment (`mel_init` in its `ht_dec.c`). With two threads or more every
+/// caller has the same streams refused.
+const HIGH_THROUGHPUT_MIN: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Decomposition levels to encode with: 5, as is usual, or what leaves the smallest side a sample.
 pub(crate) fn levels(shape: &Shape) -> u8 {

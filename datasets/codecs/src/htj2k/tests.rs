@@ -4,6 +4,7 @@ use super::*;
 use crate::jpeg2000::tests::cut::check_cuts;
 use crate::jpeg2000::tests::hostile::check_mutations;
 use crate::jpeg2000::tests::streams::{HTJ2K, stream};
+use crate::jpeg2000::tests::{decoded, threads};
 use crate::{Encoding, Frame};
 
 #[test]
@@ -29,4 +30,22 @@ fn neither_is_the_other() {
         assert_eq!(refused, Err(CodecError::Other(other.codec().name())));
     }
     assert_eq!(Htj2k.encode(&frame, &Encoding::Lossless), Err(CodecError::NoEncoder));
+}
+
+/// Illegal bytes anywhere are refused, or not, for any number of threads.
+#[test]
+fn threads_agree() {
+    let mut refused = 0;
+    for name in ["ht_rpcl_precincts.j2c", "ht_1_row.j2c", "ht_1_sample.j2c", "ht_cprl_tiles.j2c"] {
+        let whole = stream(name);
+        for at in 100..whole.len() - 3 {
+            let mut stream = whole.clone();
+            stream[at..at + 2].fill(0xFF);
+            let result = |count| decoded(Format::Htj2k, &stream, &threads(count)).map_err(|_| ());
+            let (one, many) = (result(1), result(5));
+            refused += usize::from(one.is_err());
+            assert!(one == many, "{name} at {at}");
+        }
+    }
+    assert!(refused > 100, "{refused}");
 }

@@ -6,6 +6,8 @@
 //!   limits below, so that what a decoder spends on it is bounded by its samples and its bytes.
 //! - It says [`Codestream::breaks_off`] unless every tile-part is there in full and EOC stands behind the last.
 
+use std::ops::Range;
+
 use crate::jpeg2000::boxes;
 use crate::jpeg2000::coding::{Coding, Style};
 use crate::jpeg2000::grid::Grid;
@@ -19,6 +21,10 @@ const POC: u8 = 0x5F;
 const SOT: u8 = 0x90;
 const SOD: u8 = 0x93;
 const EOC: u8 = 0xD9;
+/// Bytes from SOT to the length of its tile-part.
+pub(super) const PSOT: usize = 6;
+/// PPM, PPT: packet headers apart from their packets.
+const PACKED_HEADERS: [u8; 2] = [0x60, 0x61];
 /// MCT, MCC, MCO, CBD: transforms over components, of ISO 15444-2.
 const PART_2: [u8; 4] = [0x74, 0x75, 0x77, 0x78];
 
@@ -36,6 +42,8 @@ pub(crate) struct Codestream<'a> {
     whole: usize,
     /// Whether data, but not all of it, came of the tile-part behind these.
     cut: bool,
+    /// Of each tile, the last tile-part that is whole.
+    pub(super) last_parts: Vec<Range<usize>>,
     pub(crate) shape: Shape,
     /// Whether code-blocks are of ISO 15444-15.
     pub(crate) high_throughput: bool,
@@ -88,7 +96,8 @@ pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestrea
         return Err(CodecError::Invalid("the code stream has no coding style"));
     }
     walk.at = main_header;
-    let breaks_off = match tile_parts(&mut walk, &mut coding, &grid) {
+    let mut tiles = vec![Tile::default(); grid.tiles()];
+    let breaks_off = match tile_parts(&mut walk, &mut coding, &mut tiles) {
         Ok(()) => None,
         Err(CodecError::BreaksOff(place)) => Some(place),
         Err(other) => return Err(other),
@@ -100,6 +109,7 @@ pub(crate) fn read<'a>(stream: &'a [u8], name: &'static str) -> Result<Codestrea
         main_header,
         whole: walk.at,
         cut: walk.cut,
+        last_parts: tiles.into_iter().map(|tile| tile.last).collect(),
         shape,
         high_throughput,
         lossy: coding.styles().any(|style| !style.reversible),
@@ -182,6 +192,9 @@ fn coding_segment(coding: &mut Coding, marker: u8, body: &[u8]) -> Result<(), Co
         // RSpoc, CSpoc, LYEpoc (2), REpoc, CEpoc, Ppoc.
         POC => coding.changes += body.len() as u64 / 7,
         SIZ => return Err(CodecError::Invalid("the code stream has its sizes twice")),
+        marker if PACKED_HEADERS.contains(&marker) => {
+            return Err(CodecError::Unsupported("a code stream with packet headers apart from their packets"));
+        }
         marker if PART_2.contains(&marker) => {
             return Err(CodecError::Unsupported("a transform over components of JPEG 2000 part 2"));
         }
@@ -190,12 +203,19 @@ fn coding_segment(coding: &mut Coding, marker: u8, body: &[u8]) -> Result<(), Co
     Ok(())
 }
 
+/// What came of a tile.
+#[derive(Debug, Clone, Default)]
+struct Tile {
+    parts: u16,
+    /// How many there should be, where that is said.
+    declared: u8,
+    last: Range<usize>,
+}
+
 /// Every tile-part up to EOC (A.4.2). `walk` ends behind it; where the stream breaks off, behind the last whole tile-part.
-fn tile_parts(walk: &mut Walk<'_>, coding: &mut Coding, grid: &Grid) -> Result<(), CodecError> {
+fn tile_parts(walk: &mut Walk<'_>, coding: &mut Coding, tiles: &mut [Tile]) -> Result<(), CodecError> {
     const TILE_PART: CodecError = CodecError::BreaksOff("within a tile-part");
     const END: CodecError = CodecError::BreaksOff("before its end marker");
-    // Of each tile: the parts that came, and how many there should be where that is said.
-    let mut parts = vec![(0_u16, 0_u8); grid.tiles()];
     loop {
         let mut ahead = Walk { ..*walk };
         if ahead.bytes.len() < ahead.at + 2 {
@@ -213,10 +233,10 @@ fn tile_parts(walk: &mut Walk<'_>, coding: &mut Coding, grid: &Grid) -> Result<(
         }
         let (tile, length) = (word16(sot, 0).ok_or(SHORT)?, word32(sot, 2).ok_or(SHORT)?);
         let count = *sot.get(7).ok_or(SHORT)?;
-        let Some(part) = parts.get_mut(usize::from(tile)) else {
+        let Some(tile) = tiles.get_mut(usize::from(tile)) else {
             return Err(CodecError::Invalid("a tile-part is of a tile that is not there"));
         };
-        *part = (part.0.saturating_add(1), part.1.max(count));
+        (tile.parts, tile.declared) = (tile.parts.saturating_add(1), tile.declared.max(count));
         loop {
             match ahead.segment().map_err(within)? {
                 (SOD, _) => break,
@@ -231,12 +251,15 @@ fn tile_parts(walk: &mut Walk<'_>, coding: &mut Coding, grid: &Grid) -> Result<(
         walk.cut = end.is_none() && ahead.bytes.len() > ahead.at;
         match end {
             Some(end) if end < ahead.at => return Err(CodecError::Invalid("a tile-part ends before it begins")),
-            Some(end) => walk.at = end,
+            Some(end) => {
+                tile.last = walk.at..end;
+                walk.at = end;
+            }
             None if length == 0 => return Err(END),
             None => return Err(TILE_PART),
         }
     }
-    if parts.iter().any(|(came, count)| *came == 0 || *came < u16::from(*count)) {
+    if tiles.iter().any(|tile| tile.parts == 0 || tile.parts < u16::from(tile.declared)) {
         return Err(CodecError::BreaksOff("before its last tile-part"));
     }
     Ok(())
@@ -248,7 +271,7 @@ fn closed(bytes: &[u8], last: usize) -> Vec<u8> {
     if last < bytes.len() {
         // Psot; 0 is up to EOC.
         let length = u32::try_from(bytes.len() - last).unwrap_or(0);
-        closed[last + 6..last + 10].copy_from_slice(&length.to_be_bytes());
+        closed[last + PSOT..last + PSOT + 4].copy_from_slice(&length.to_be_bytes());
     }
     closed
 }

@@ -24,15 +24,25 @@ const THREADS_MAX: usize = 64;
 /// Characters of an error that are kept.
 const MESSAGE_MAX: usize = 200;
 
+/// How to read a code stream.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Reading {
+    /// How many times to halve each side.
+    pub(crate) reduce: u8,
+    /// 1: the calling thread alone. Else as many others.
+    pub(crate) threads: NonZeroUsize,
+    /// Whether a packet that is longer than what there is of it is an error.
+    pub(crate) strict: bool,
+}
+
 /// Decodes a bare code stream into `samples`, of `shape`.
-pub(crate) fn decode(
-    stream: &[u8],
-    shape: &Shape,
-    reduce: u8,
-    threads: NonZeroUsize,
-    strict: bool,
-    samples: &mut [u16],
-) -> Result<(), CodecError> {
+pub(crate) fn decode(stream: &[u8], how: Reading, shape: &Shape, samples: &mut [u16]) -> Result<(), CodecError> {
+    image(stream, how)?.copy(shape, samples)
+}
+
+/// Decodes a bare code stream.
+pub(crate) fn image(stream: &[u8], how: Reading) -> Result<Image, CodecError> {
+    let Reading { reduce, threads, strict } = how;
     let mut source = Source { bytes: stream, at: 0 };
     let mut message = Message::default();
     let codec = Codec::decompressor(&mut message)?;
@@ -59,7 +69,7 @@ pub(crate) fn decode(
     if !done || image.0.is_null() {
         return Err(message.error());
     }
-    image.copy(shape, samples)
+    Ok(image)
 }
 
 /// Encodes a frame as a bare code stream, in one tile and one layer.
@@ -169,7 +179,8 @@ impl Drop for Codec {
     }
 }
 
-struct Image(*mut opj::opj_image_t);
+/// A decoded or an empty frame.
+pub(crate) struct Image(*mut opj::opj_image_t);
 
 impl Image {
     /// # Safety

@@ -1,7 +1,8 @@
-//! Frames there and back, against a second decoder, and reduced. [`cut`], [`hostile`] and [`real`] have the rest.
+//! Frames there and back, against a second decoder, and reduced. [`cut`], [`lacking`], [`hostile`] and [`real`] have the rest.
 
 pub(crate) mod cut;
 pub(crate) mod hostile;
+mod lacking;
 mod real;
 pub(crate) mod streams;
 

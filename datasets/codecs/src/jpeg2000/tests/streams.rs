@@ -46,7 +46,7 @@ const RAMP: Shape = shape(70, 90, 1, 12, false);
 const NOISE: Shape = shape(40, 50, 1, 12, false);
 const COLOUR: Shape = shape(40, 50, 3, 8, false);
 
-const JPEG2000: &[Case] = &[
+pub(crate) const JPEG2000: &[Case] = &[
     case("rlcp_layers.j2k", RAMP, Content::Ramp, 0, 3),
     case("rpcl_precincts.j2k", RAMP, Content::Ramp, 0, 3),
     case("pcrl_tiles.j2k", RAMP, Content::Ramp, 0, 2),
