@@ -66,12 +66,14 @@ pub(super) fn settle(header: &Header, declared: &Layout) -> Result<(Layout, Vec<
         return Err("the code stream's precision does not fit Bits Allocated (0028,0100)");
     }
     let (mut layout, mut notes) = (*declared, Vec::new());
-    // All bits that are allocated: what is above or below those that are stored was coded with them.
-    if precision != layout.stored && precision != layout.allocated {
+    let own_sign = signed && !layout.signed;
+    // All bits that are allocated: what is above or below those that are stored was coded with them. A sign that is not
+    // declared is where the stream has it, above them all.
+    if precision != layout.stored && (precision != layout.allocated || own_sign) {
         (layout.stored, layout.high) = (precision, precision - 1);
         notes.push("Bits Stored (0028,0101) is not the precision of the code stream, which counts");
     }
-    if signed && !layout.signed {
+    if own_sign {
         layout.signed = true;
         notes.push("Pixel Representation (0028,0103) is 0, the code stream is signed, which counts");
     }

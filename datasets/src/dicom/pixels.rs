@@ -12,6 +12,7 @@ use dicom_dictionary_std::tags;
 use uvid_codecs::{CodecError, Extent, Header, Missing};
 use uvid_exam::Reduced;
 
+use super::bits::Bits;
 use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
@@ -195,12 +196,18 @@ impl Frame {
                 // A small image of a wavelet overshoots beside edges.
                 let clamp = header.lossy || reduce > 0 || syntax.loss != Loss::Never;
                 let bits = Bits::new(&layout, header.shape.precision, clamp);
+                let signed = header.shape.signed && !clamp;
+                if signed && !samples.iter().all(|sample| bits.is_extended(*sample)) {
+                    return Err(failed(&syntax, BEYOND));
+                }
                 samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
                 Ok((samples, extent))
             }
         }
     }
 }
+
+const BEYOND: &str = "the code stream is signed and has values beyond what Bits Stored (0028,0101) allows";
 
 /// Whether pixels that are declared to be colour are a code stream of one component.
 pub(super) fn is_grey_stream(
@@ -264,90 +271,4 @@ fn native(
     };
     values.resize(pixels, bits.value(0));
     Ok((values, if whole { Extent::Whole } else { Extent::Part }))
-}
-
-/// From a coded word to `stored - lo`.
-struct Bits {
-    shift: u16,
-    mask: u16,
-    sign: i32,
-    lo: i32,
-    hi: i32,
-}
-
-impl Bits {
-    /// `precision` is how many bits of a word were coded. Where something may have been lost, values that overshot are
-    /// clamped; elsewhere, what is outside Bits Stored is another's (an overlay) and dropped.
-    fn new(layout: &Layout, precision: u16, clamp: bool) -> Self {
-        let (lo, hi) = layout.range().into_inner();
-        let shift = if precision > layout.high { layout.high + 1 - layout.stored } else { 0 };
-        let kept = if clamp { precision - shift } else { (precision - shift).min(layout.stored) };
-        let sign = if layout.signed { 1 << (kept - 1) } else { 0 };
-        Self { shift, mask: u16::MAX >> (16 - kept), sign, lo, hi }
-    }
-
-    fn value(&self, word: u16) -> u16 {
-        let bits = i32::from((word >> self.shift) & self.mask);
-        let stored = (bits ^ self.sign) - self.sign;
-        // Within 0..=65535: lo..=hi spans at most 16 bits.
-        (stored.clamp(self.lo, self.hi) - self.lo) as u16
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn layout(stored: u16, high: u16, signed: bool) -> Layout {
-        let allocated = if high < 8 { 8 } else { 16 };
-        Layout { rows: 1, columns: 1, allocated, stored, high, signed }
-    }
-
-    #[test]
-    fn bits() {
-        let check = |word: u16, layout: Layout, precision, clamp, stored: i32| {
-            let pixel = Bits::new(&layout, precision, clamp).value(word);
-            assert_eq!(i32::from(pixel) + layout.range().start(), stored, "{word:#x} {layout:?}");
-        };
-        // An overlay above the stored bits, values left-aligned, a sign bit below the top.
-        check(0xF123, layout(12, 11, false), 16, false, 0x123);
-        check(0x123F, layout(12, 15, false), 16, false, 0x123);
-        check(0xF800, layout(12, 11, true), 16, false, -2048);
-        check(0x0FFF, layout(12, 11, true), 16, false, -1);
-        check(0x8000, layout(16, 15, true), 16, false, -32768);
-        check(0x80, layout(8, 7, true), 8, false, -128);
-        // A code stream of fewer bits than Bits Stored has its own sign bit.
-        check(0x3FF, layout(12, 11, true), 10, false, -1);
-        check(0x3FF, layout(12, 11, false), 10, false, 0x3FF);
-        check(0x123, layout(12, 15, false), 12, false, 0x123);
-        // A lossy code stream may overshoot.
-        check(0x1001, layout(12, 11, false), 16, true, 0xFFF);
-        check(0x7FFF, layout(12, 11, true), 16, true, 2047);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_stored_comes_back(
-            stored in 1_u16..=16, up in 0_u16..16, signed: bool, inverted: bool, value: u16, around: u16,
-        ) {
-            let high = (stored - 1 + up).min(15);
-            let layout = layout(stored, high, signed);
-            let shift = high + 1 - stored;
-            let mask = u16::MAX >> (16 - stored);
-            let container = if layout.allocated == 8 { 0xFF } else { 0xFFFF };
-            let word = (((value & mask) << shift) | (around & !(mask << shift))) & container;
-            let (lo, hi) = layout.range().into_inner();
-            let expected = if signed && value & mask & (1 << (stored - 1)) != 0 {
-                i32::from(value & mask) - (1 << stored)
-            } else {
-                i32::from(value & mask)
-            };
-            let pixel = Bits::new(&layout, layout.allocated, false).value(word);
-            let span = (hi - lo) as u16;
-            let pixel = if inverted { span - pixel } else { pixel };
-            let pixels = uvid_exam::Pixels::new(1, 1, lo..=hi, inverted, vec![pixel]).expect("valid");
-            prop_assert_eq!(pixels.stored(pixel), expected);
-        }
-    }
 }
