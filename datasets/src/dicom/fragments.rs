@@ -2,14 +2,14 @@
 //!
 //! | what says where frames begin | when |
 //! |---|---|
-//! | nothing | there is one frame: all fragments are its |
+//! | nothing | there is one frame: all fragments are its; no more than one may begin a code stream |
 //! | the Basic Offset Table, the first item | every entry is where a fragment begins, in order, one for each frame |
 //! | the Extended Offset Table (7FE0,0001), with its Lengths (7FE0,0002) | the same; PS3.3 section C.7.6.3.1.8 |
 //! | the fragments | there are as many as frames, empty ones not counted where that makes them as many |
 //! | the code streams | as many fragments begin with a start marker, each behind one with an end marker |
 //!
-//! Invariant: a table that does not fit the fragments is not used, and a note says so; where nothing says where frames
-//! begin, none is given.
+//! Invariant: a table that does not fit the fragments, or the code streams in them, is not used, nor are two that
+//! differ, and a note says so; where nothing says where frames begin, none is given.
 
 use std::ops::Range;
 
@@ -19,7 +19,8 @@ use dicom_dictionary_std::tags;
 use super::bytes::{Bytes, Window};
 use super::element::{DataSet, Element, Walk};
 use super::object::Place;
-use super::{Attribute, Limits, ReadError};
+use super::syntax::Packing;
+use super::{Attribute, Limits, ReadError, coded};
 
 /// One fragment: where its value is, counted from the start of the value of Pixel Data, and how long.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,11 +44,12 @@ const EXTENDED_OFFSETS: Tag = Tag(0x7FE0, 0x0001);
 const EXTENDED_LENGTHS: Tag = Tag(0x7FE0, 0x0002);
 
 impl Frames {
-    /// Finds the fragments of `element`, Pixel Data of `count` frames.
+    /// Finds the fragments of `element`, Pixel Data of `count` frames that are packed like this.
     pub(super) fn new(
         data: &DataSet<'_>,
         element: &Element<'_>,
         count: usize,
+        packing: Packing,
         place: &mut Place<'_>,
         limits: &Limits,
     ) -> Result<Self, ReadError> {
@@ -74,7 +76,11 @@ impl Frames {
             fragments.push(Fragment { at: range.start, len });
         }
         let mut found = Self { fragments, frames: Vec::new(), notes: Vec::new() };
-        found.frames = found.divide(data, table.unwrap_or_default(), base, count, &mut walk.bytes)?;
+        // One fragment for each frame leaves nothing to find out.
+        let marked = matches!(packing, Packing::Coded(format) if coded::is_marked(format));
+        let look = marked && found.fragments.len() != count;
+        let streams = if look { found.streams(&mut walk.bytes) } else { Streams::default() };
+        found.frames = found.divide(data, table.unwrap_or_default(), base, count, &streams, &mut walk.bytes)?;
         walk.bytes.check()?;
         Ok(found)
     }
@@ -111,17 +117,22 @@ impl Frames {
         table: Range<usize>,
         base: usize,
         count: usize,
+        streams: &Streams,
         window: &mut Window<'_>,
     ) -> Result<Vec<Range<usize>>, ReadError> {
         let invalid = |problem| Err(ReadError::Invalid { attribute: PIXEL_DATA, problem });
         let fragments = self.fragments.len();
+        if count == 1 && streams.begin.len() > 1 {
+            return invalid("holds several code streams where Number of Frames (0028,0008) is 1");
+        }
+        let mut tables = Vec::new();
         if !table.is_empty() {
             let fits = table.len() == count.saturating_mul(4);
             let bytes = if fits { window.copy(table) } else { None };
             let offsets =
                 bytes.unwrap_or_default().as_chunks().0.iter().map(|b| u64::from(u32::from_le_bytes(*b))).collect();
-            match self.by_table(offsets, base, count) {
-                Some(frames) => return Ok(frames),
+            match self.by_table(offsets, base, count).filter(|frames| streams.agree(frames)) {
+                Some(frames) => tables.push(frames),
                 None => self.notes.push("the Basic Offset Table does not fit the fragments and is not used"),
             }
         }
@@ -132,27 +143,30 @@ impl Frames {
             let lengths = data.get(EXTENDED_LENGTHS).map(words).unwrap_or_default();
             let fits = offsets.bytes.len() == count.saturating_mul(8);
             let frames = if fits { self.by_table(words(offsets), base, count) } else { None };
-            match frames.filter(|frames| self.have_lengths(frames, &lengths)) {
-                Some(frames) => return Ok(frames),
+            match frames.filter(|frames| self.have_lengths(frames, &lengths) && streams.agree(frames)) {
+                Some(frames) => tables.push(frames),
                 None => self.notes.push("Extended Offset Table (7FE0,0001) does not fit the fragments and is not used"),
             }
         }
-        let starts = if count == fragments { Vec::new() } else { self.code_streams(window) };
+        match tables.pop() {
+            Some(frames) if tables.iter().all(|other| *other == frames) => return Ok(frames),
+            Some(_) => {
+                self.notes.push("the Basic Offset Table and Extended Offset Table (7FE0,0001) differ; neither is used")
+            }
+            None => {}
+        }
         if count == 1 {
-            return match starts.len() {
-                0 | 1 => Ok(std::iter::once(0..fragments).collect()),
-                _ => invalid("holds several code streams where Number of Frames (0028,0008) is 1"),
-            };
+            return Ok(std::iter::once(0..fragments).collect());
         }
         if fragments == count {
             return Ok((0..count).map(|at| at..at + 1).collect());
         }
+        if streams.certain && streams.begin.len() == count {
+            return Ok(ranges(&streams.begin, fragments));
+        }
         let full: Vec<usize> = (0..fragments).filter(|at| self.fragments[*at].len > 0).collect();
         if full.len() == count {
             return Ok(full.into_iter().map(|at| at..at + 1).collect());
-        }
-        if starts.len() == count {
-            return Ok(ranges(&starts, fragments));
         }
         invalid("has fragments that nothing assigns to frames: no offset table, another number, no certain beginnings")
     }
@@ -180,13 +194,14 @@ impl Frames {
                 .all(|(frame, length)| bytes(frame).checked_sub(*length).is_some_and(|n| n <= 1))
     }
 
-    /// The fragments that code streams begin with; none unless the first does, and each of the others comes behind the
-    /// end of one. JPEG, JPEG-LS and JPEG 2000 have such marks, RLE and JPEG XL have not.
-    fn code_streams(&self, window: &mut Window<'_>) -> Vec<usize> {
-        /// SOI of ITU-T T.81, and SOC with SIZ of ISO 15444-1.
+    /// The code streams of a format that has marks.
+    fn streams(&self, window: &mut Window<'_>) -> Streams {
+        /// SOI of ITU-T T.81, SOC with SIZ of ISO 15444-1, or the first box of its annex I.
         fn begins(window: &mut Window<'_>, fragment: Fragment) -> bool {
-            let first: Option<[u8; 4]> = if fragment.len < 4 { None } else { window.chunk(fragment.at) };
-            matches!(first, Some([0xFF, 0xD8, 0xFF, _] | [0xFF, 0x4F, 0xFF, 0x51]))
+            let first: Option<[u8; 8]> = if fragment.len < 8 { None } else { window.chunk(fragment.at) };
+            let short: Option<[u8; 4]> = if fragment.len < 4 { None } else { window.chunk(fragment.at) };
+            matches!(short, Some([0xFF, 0xD8, 0xFF, _] | [0xFF, 0x4F, 0xFF, 0x51]))
+                || first == Some([0, 0, 0, 12, b'j', b'P', b' ', b' '])
         }
         /// EOI, and EOC, which is the same; a zero may pad it.
         fn ends(window: &mut Window<'_>, fragment: Fragment) -> bool {
@@ -195,13 +210,32 @@ impl Frames {
             matches!(last, Some([_, 0xFF, 0xD9] | [0xFF, 0xD9, 0x00]))
         }
         let full: Vec<usize> = (0..self.fragments.len()).filter(|at| self.fragments[*at].len > 0).collect();
-        let starts: Vec<usize> = full.iter().copied().filter(|at| begins(window, self.fragments[*at])).collect();
-        let certain = starts.first() == full.first()
-            && starts.iter().skip(1).all(|start| {
+        let begin: Vec<usize> = full.iter().copied().filter(|at| begins(window, self.fragments[*at])).collect();
+        let certain = begin.first() == full.first()
+            && begin.iter().skip(1).all(|start| {
                 let before = full[..full.partition_point(|at| at < start)].last();
                 before.is_some_and(|before| ends(window, self.fragments[*before]))
             });
-        if certain { starts } else { Vec::new() }
+        Streams { begin, certain }
+    }
+}
+
+/// What marks in the fragments say of code streams. JPEG, JPEG-LS and JPEG 2000 have such marks, RLE and JPEG XL have
+/// not.
+#[derive(Debug, Default)]
+struct Streams {
+    /// The fragments that begin one.
+    begin: Vec<usize>,
+    /// The first does, and each of the others comes behind the end of one.
+    certain: bool,
+}
+
+impl Streams {
+    /// Whether every frame of a table begins a stream, and every stream a frame, as far as marks are there.
+    fn agree(&self, frames: &[Range<usize>]) -> bool {
+        let mut begin = frames.iter().map(|frame| &frame.start);
+        self.begin.is_empty()
+            || if self.certain { begin.eq(&self.begin) } else { begin.all(|at| self.begin.contains(at)) }
     }
 }
 

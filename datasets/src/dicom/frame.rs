@@ -190,7 +190,8 @@ fn stored(
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
     if file.syntax.packing != Packing::Native {
-        return Ok(Frames::new(data, element, count, place, limits)?.stream(index, element, place, limits)?);
+        return Ok(Frames::new(data, element, count, file.syntax.packing, place, limits)?
+            .stream(index, element, place, limits)?);
     }
     let size = native_bytes(data)?;
     if size > limits.frame_bytes_max {

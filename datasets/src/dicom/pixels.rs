@@ -139,12 +139,17 @@ impl Frame {
         }
         if syntax.packing == Packing::Native {
             // A pixel of 8 bits may lie behind the one that it is swapped with.
-            let stored = place.value(element, 0, element.len.min(layout.pixels() * layout.bytes() + 1))?;
-            return Self::new(stored, data, syntax, layout);
+            let bytes = layout.pixels() * layout.bytes();
+            record.notes.extend(surplus(element.len, bytes)?.map(str::to_owned));
+            return Self::new(place.value(element, 0, element.len.min(bytes + 1))?, data, syntax, layout);
         }
-        let frames = Frames::new(data, element, 1, place, limits)?;
+        let frames = Frames::new(data, element, 1, syntax.packing, place, limits)?;
         frames.notes.iter().for_each(|note| record.note(*note));
-        Self::new(frames.stream(0, element, place, limits)?, data, syntax, layout)
+        let stream = frames.stream(0, element, place, limits)?;
+        if syntax.packing == Packing::Encapsulated {
+            record.notes.extend(surplus(stream.len(), layout.pixels() * layout.bytes())?.map(str::to_owned));
+        }
+        Self::new(stream, data, syntax, layout)
     }
 
     /// A frame from its bytes: of a code stream, what it says of itself is compared with what is declared.
@@ -168,9 +173,9 @@ impl Frame {
             Packing::Coded(format) => format,
         };
         let declared = coded::declared(format, layout, 1);
-        let (header, note) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
+        let (header, odd) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
         let (layout, mut notes) = coded::settle(&header, layout).map_err(|why| failed(&syntax, why))?;
-        notes.extend(note);
+        notes.extend(odd);
         Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
     }
 
@@ -222,7 +227,7 @@ pub(super) fn is_grey_stream(
     if !element.undefined || coded::is_plain(format) {
         return Ok(false);
     }
-    let stream = match Frames::new(data, element, 1, place, limits) {
+    let stream = match Frames::new(data, element, 1, syntax.packing, place, limits) {
         Ok(frames) => frames.stream(0, element, place, limits)?,
         Err(error @ ReadError::Io(_)) => return Err(error),
         Err(_) => return Ok(false),
@@ -241,6 +246,20 @@ pub(super) fn failed(syntax: &Syntax, why: &str) -> ReadError {
 pub(super) fn undecoded(syntax: &Syntax, error: &CodecError) -> ReadError {
     let failed = failed(syntax, &error.to_string());
     if matches!(error, CodecError::BreaksOff(_)) { ReadError::Incomplete(Box::new(failed)) } else { failed }
+}
+
+/// What is odd about the length of one uncompressed frame of so many bytes, which may be padded to an even one. What is
+/// short is told when the pixels are wanted.
+pub(super) fn surplus(len: usize, frame: usize) -> Result<Option<&'static str>, ReadError> {
+    if len.saturating_sub(frame) <= frame % 2 {
+        return Ok(None);
+    }
+    let rest = len.checked_rem(frame).unwrap_or_default();
+    if rest == 0 || rest == 1 && (len - rest) % 2 == 1 {
+        let problem = "holds several frames in the place of one";
+        return Err(ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem });
+    }
+    Ok(Some("Pixel Data (7FE0,0010) is longer than Rows, Columns and Bits Allocated say"))
 }
 
 /// PS3.5 section 8.1.1 and annex D: in big endian, pixels of 8 bits in an OW are swapped in pairs.
