@@ -15,6 +15,7 @@ use std::ops::Range;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
+use uvid_codecs::Missing;
 
 use super::bytes::{Bytes, Window};
 use super::element::{DataSet, Element, Walk};
@@ -35,6 +36,8 @@ pub(super) struct Frames {
     fragments: Vec<Fragment>,
     /// The fragments of each frame; one range where there is one frame.
     frames: Vec<Range<usize>>,
+    /// That the pixels break off.
+    cut: bool,
     /// What was wrong with a table.
     pub(super) notes: Vec<&'static str>,
 }
@@ -44,7 +47,8 @@ const EXTENDED_OFFSETS: Tag = Tag(0x7FE0, 0x0001);
 const EXTENDED_LENGTHS: Tag = Tag(0x7FE0, 0x0002);
 
 impl Frames {
-    /// Finds the fragments of `element`, Pixel Data of `count` frames that are packed like this.
+    /// Finds the fragments of `element`, Pixel Data of `count` frames that are packed like this. Where they break off,
+    /// that is an error, or they are those that are there, the last one as far as it goes.
     pub(super) fn new(
         data: &DataSet<'_>,
         element: &Element<'_>,
@@ -52,7 +56,12 @@ impl Frames {
         packing: Packing,
         place: &mut Place<'_>,
         limits: &Limits,
+        missing: Missing,
     ) -> Result<Self, ReadError> {
+        let cut = element.broken().is_some();
+        if let (Some(at), Missing::Refuse) = (element.broken(), missing) {
+            return Err(ReadError::Incomplete(Box::new(at.into())));
+        }
         let window = place.window(element);
         let mut walk = Walk::inside(window, tags::PIXEL_DATA, element, data.encoding, limits.sequence_depth_max);
         let mut fragments = Vec::new();
@@ -60,9 +69,20 @@ impl Frames {
         // Where fragments are counted from: behind the Basic Offset Table.
         let mut base = 0;
         loop {
+            let at = walk.at;
             let item = walk.item_span(1);
             walk.bytes.check()?;
-            let Some(range) = item? else { break };
+            let range = match item {
+                Ok(Some(range)) => range,
+                Ok(None) => break,
+                Err(_) if cut => match walk.part_of_item(at) {
+                    Some(range) => range,
+                    None => break,
+                },
+                Err(at) => return Err(at.into()),
+            };
+            // What goes to the end of what breaks off is the last one.
+            walk.at = range.end;
             if table.is_none() {
                 base = range.end;
                 table = Some(range);
@@ -75,10 +95,10 @@ impl Frames {
             let len = u32::try_from(range.len()).unwrap_or(u32::MAX);
             fragments.push(Fragment { at: range.start, len });
         }
-        let mut found = Self { fragments, frames: Vec::new(), notes: Vec::new() };
+        let mut found = Self { fragments, frames: Vec::new(), cut, notes: Vec::new() };
         // One fragment for each frame leaves nothing to find out.
         let marked = matches!(packing, Packing::Coded(format) if coded::is_marked(format));
-        let look = marked && found.fragments.len() != count;
+        let look = marked && (cut || found.fragments.len() != count);
         let streams = if look { found.streams(&mut walk.bytes) } else { Streams::default() };
         found.frames = found.divide(data, table.unwrap_or_default(), base, count, &streams, &mut walk.bytes)?;
         walk.bytes.check()?;
@@ -93,7 +113,10 @@ impl Frames {
         place: &mut Place<'_>,
         limits: &Limits,
     ) -> Result<Vec<u8>, ReadError> {
-        let fragments = self.frames.get(index).and_then(|range| self.fragments.get(range.clone())).unwrap_or_default();
+        let Some(fragments) = self.frames.get(index).and_then(|range| self.fragments.get(range.clone())) else {
+            let short = ReadError::Invalid { attribute: PIXEL_DATA, problem: "breaks off before this frame" };
+            return Err(ReadError::Incomplete(Box::new(short)));
+        };
         let bytes = fragments.iter().fold(0_usize, |sum, fragment| sum.saturating_add(fragment.len as usize));
         if bytes > limits.frame_bytes_max {
             return Err(ReadError::Limit { attribute: PIXEL_DATA, value: bytes, max: limits.frame_bytes_max });
@@ -158,20 +181,21 @@ impl Frames {
         if count == 1 {
             return Ok(std::iter::once(0..fragments).collect());
         }
-        if fragments == count {
+        if fragments == count && !self.cut {
             return Ok((0..count).map(|at| at..at + 1).collect());
         }
-        if streams.certain && streams.begin.len() == count {
+        let as_many = |starts: usize| if self.cut { starts <= count } else { starts == count };
+        if streams.certain && !streams.begin.is_empty() && as_many(streams.begin.len()) {
             return Ok(ranges(&streams.begin, fragments));
         }
         let full: Vec<usize> = (0..fragments).filter(|at| self.fragments[*at].len > 0).collect();
-        if full.len() == count {
+        if full.len() == count && !self.cut {
             return Ok(full.into_iter().map(|at| at..at + 1).collect());
         }
         invalid("has fragments that nothing assigns to frames: no offset table, another number, no certain beginnings")
     }
 
-    /// Frames that begin at these offsets, if a fragment begins at each.
+    /// Frames that begin at these offsets, if a fragment begins at each. Of pixels that break off, those before.
     fn by_table(&self, offsets: Vec<u64>, base: usize, count: usize) -> Option<Vec<Range<usize>>> {
         /// Of an item's tag and length.
         const HEAD_BYTES: usize = 8;
@@ -179,9 +203,11 @@ impl Frames {
             let at = usize::try_from(*offset).ok()?.checked_add(base)?.checked_add(HEAD_BYTES)?;
             self.fragments.binary_search_by_key(&at, |fragment| fragment.at).ok()
         };
-        let starts: Vec<usize> = offsets.iter().map(fragment).collect::<Option<_>>()?;
+        let end = self.fragments.last().map_or(0, |last| (last.at + last.len as usize) as u64);
+        let there = offsets.iter().take_while(|offset| !self.cut || **offset < end);
+        let starts: Vec<usize> = there.map(fragment).collect::<Option<_>>()?;
         let ordered = starts.windows(2).all(|pair| pair[0] < pair[1]);
-        (starts.len() == count && starts.first() == Some(&0) && ordered).then(|| ranges(&starts, self.fragments.len()))
+        (offsets.len() == count && starts.first() == Some(&0) && ordered).then(|| ranges(&starts, self.fragments.len()))
     }
 
     /// Whether frames are as long as Extended Offset Table Lengths (7FE0,0002) says, a byte of padding apart.

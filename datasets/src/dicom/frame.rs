@@ -114,31 +114,45 @@ impl Object<'_> {
     pub fn picture(&mut self, number: usize, window: Option<&Window>, missing: Missing) -> Result<Picture, FrameError> {
         let Self { file, place, limits } = self;
         let data = file.data_set(limits);
-        let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-        let stored = stored(file, &data, place, limits, number, missing)?;
-        if let Packing::Coded(format) = file.syntax.packing {
-            let shape = colour::declared(&data, format, limits)?;
-            let (header, _) = coded::inspect(&stored, format, &shape).map_err(|e| undecoded(&file.syntax, &e))?;
-            if header.shape.components != 1 {
-                return colour::coded(&stored, &file.syntax, &header, &shape, &data, missing);
-            }
-        } else if colour::COLOURS.contains(&photometric.as_str()) {
-            return colour::native(little_endian(file, &data, stored), &data, limits);
-        }
-        if !photometric.starts_with("MONOCHROME") {
-            let grey = matches!(file.syntax.packing, Packing::Coded(_)) && photometric != "PALETTE COLOR";
-            return Err(FrameError::Unsupported(if grey {
-                "the code stream has one component, Photometric Interpretation (0028,0004) is of colour"
-            } else {
-                "pictures are made of MONOCHROME1, MONOCHROME2, RGB and YBR_FULL"
-            }));
-        }
-        let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
-        let layout = frame.layout;
-        let (values, extent) = frame.values(0, missing)?;
-        let picture = grey(&data, &layout, &values, photometric == "MONOCHROME1", window);
-        Ok(Picture { whole: extent == Extent::Whole, ..picture })
+        let cut = data.get(tags::PIXEL_DATA).is_some_and(|element| element.broken().is_some());
+        let shown = shown(file, &data, place, limits, number, window, missing)?;
+        Ok(Picture { whole: shown.whole && !cut, ..shown })
     }
+}
+
+fn shown(
+    file: &File,
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    limits: &Limits,
+    number: usize,
+    window: Option<&Window>,
+    missing: Missing,
+) -> Result<Picture, FrameError> {
+    let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+    let stored = stored(file, data, place, limits, number, missing)?;
+    if let Packing::Coded(format) = file.syntax.packing {
+        let shape = colour::declared(data, format, limits)?;
+        let (header, _) = coded::inspect(&stored, format, &shape).map_err(|e| undecoded(&file.syntax, &e))?;
+        if header.shape.components != 1 {
+            return colour::coded(&stored, &file.syntax, &header, &shape, data, missing);
+        }
+    } else if colour::COLOURS.contains(&photometric.as_str()) {
+        return colour::native(little_endian(file, data, stored), data, limits);
+    }
+    if !photometric.starts_with("MONOCHROME") {
+        let grey = matches!(file.syntax.packing, Packing::Coded(_)) && photometric != "PALETTE COLOR";
+        return Err(FrameError::Unsupported(if grey {
+            "the code stream has one component, Photometric Interpretation (0028,0004) is of colour"
+        } else {
+            "pictures are made of MONOCHROME1, MONOCHROME2, RGB and YBR_FULL"
+        }));
+    }
+    let frame = Frame::new(stored, data, &file.syntax, &Layout::new(data, limits)?)?;
+    let layout = frame.layout;
+    let (values, extent) = frame.values(0, missing)?;
+    let picture = grey(data, &layout, &values, photometric == "MONOCHROME1", window);
+    Ok(Picture { whole: extent == Extent::Whole, ..picture })
 }
 
 fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, window: Option<&Window>) -> Picture {
@@ -190,7 +204,7 @@ fn stored(
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
     if file.syntax.packing != Packing::Native {
-        return Ok(Frames::new(data, element, count, file.syntax.packing, place, limits)?
+        return Ok(Frames::new(data, element, count, file.syntax.packing, place, limits, missing)?
             .stream(index, element, place, limits)?);
     }
     let size = native_bytes(data)?;

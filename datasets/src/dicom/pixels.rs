@@ -137,13 +137,16 @@ impl Frame {
             (false, false) => return invalid("is not encapsulated although the transfer syntax is compressed"),
             (true, false) | (false, true) => {}
         }
+        if let Some(at) = element.broken() {
+            return Err(ReadError::Incomplete(Box::new(at.into())));
+        }
         if syntax.packing == Packing::Native {
             // A pixel of 8 bits may lie behind the one that it is swapped with.
             let bytes = layout.pixels() * layout.bytes();
             record.notes.extend(surplus(element.len, bytes)?.map(str::to_owned));
             return Self::new(place.value(element, 0, element.len.min(bytes + 1))?, data, syntax, layout);
         }
-        let frames = Frames::new(data, element, 1, syntax.packing, place, limits)?;
+        let frames = Frames::new(data, element, 1, syntax.packing, place, limits, Missing::Refuse)?;
         frames.notes.iter().for_each(|note| record.note(*note));
         let stream = frames.stream(0, element, place, limits)?;
         if syntax.packing == Packing::Encapsulated {
@@ -227,7 +230,7 @@ pub(super) fn is_grey_stream(
     if !element.undefined || coded::is_plain(format) {
         return Ok(false);
     }
-    let stream = match Frames::new(data, element, 1, syntax.packing, place, limits) {
+    let stream = match Frames::new(data, element, 1, syntax.packing, place, limits, Missing::Refuse) {
         Ok(frames) => frames.stream(0, element, place, limits)?,
         Err(error @ ReadError::Io(_)) => return Err(error),
         Err(_) => return Ok(false),

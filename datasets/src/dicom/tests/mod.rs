@@ -16,6 +16,7 @@ use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 use super::{Limits, Object, ReadError, read, read_header};
 
 mod container;
+mod cut;
 mod frames;
 mod fuzz;
 mod large;
