@@ -60,7 +60,8 @@ pub(super) fn mammogram(
         lossy
     };
 
-    let halvings = frame.halvings(reduced);
+    // A mean of padding and breast is neither.
+    let halvings = if data.word(tags::PIXEL_PADDING_VALUE).is_some() { 0 } else { frame.halvings(reduced) };
     let times = f64::from(1_u32 << halvings);
     if halvings > 0 {
         record.note(format!("decoded at 1/{times} of its resolution, as the model's package allows"));
@@ -73,7 +74,9 @@ pub(super) fn mammogram(
     }
     let (rows, columns) = (layout.rows >> halvings, layout.columns >> halvings);
     let (grid, to_file) = turn(Grid { rows, columns, values }, how);
-    let to_file = to_file.then(&Affine::scale_then_move(times, times, 0.0, 0.0));
+    // A wavelet's samples lie where the first of so many pixels does, not in the middle of them (ISO 15444-1 F.3).
+    let middle = 0.5 - times / 2.0;
+    let to_file = to_file.then(&Affine::scale_then_move(times, times, middle, middle));
     let rows = Attribute(tags::ROWS);
     let pixels = Pixels::new(grid.rows, grid.columns, layout.range(), inverted, grid.values)
         .map_err(|_| ReadError::Invalid { attribute: rows, problem: "does not fit the pixels" })?;
