@@ -1,8 +1,11 @@
 //! From the words of a frame to its stored values (PS3.5 section 8.1.1).
 //!
 //! Invariant: a word gives the bits that Bits Stored and High Bit name, and what lies in the others is another's: it is
-//! never part of a value; [`Bits::is_extended`] tells where it is more than a sign.
+//! never part of a value; [`Bits::is_odd`] tells where it is more than a sign.
 
+use dicom_core::Tag;
+
+use super::element::DataSet;
 use super::pixels::Layout;
 
 /// From a coded word to `stored - lo`.
@@ -15,6 +18,8 @@ pub(super) struct Bits {
     /// What is coded above Bits Stored, and the sign below it, once the word is shifted.
     above: u16,
     signed_below: u16,
+    /// What is coded below.
+    below: u16,
 }
 
 impl Bits {
@@ -29,7 +34,7 @@ impl Bits {
         let stored = layout.stored.min(precision - shift);
         let above = low(precision - shift) & !low(stored);
         let signed_below = if layout.signed { 1 << (stored - 1) } else { 0 };
-        Self { shift, mask: low(kept), sign, lo, hi, above, signed_below }
+        Self { shift, mask: low(kept), sign, lo, hi, above, signed_below, below: low(shift) }
     }
 
     /// Whether what was coded above Bits Stored says no more than the sign: of a word that is a number of all its bits,
@@ -39,12 +44,29 @@ impl Bits {
         word & self.above == if word & self.signed_below == 0 { 0 } else { self.above }
     }
 
+    /// Whether what lies outside of Bits Stored is neither nothing nor a sign.
+    pub(super) fn is_odd(&self, word: u16) -> bool {
+        let above = (word >> self.shift) & self.above;
+        word & self.below != 0 || above != 0 && !self.is_extended(word)
+    }
+
     pub(super) fn value(&self, word: u16) -> u16 {
         let bits = i32::from((word >> self.shift) & self.mask);
         let stored = (bits ^ self.sign) - self.sign;
         // Within 0..=65535: lo..=hi spans at most 16 bits.
         (stored.clamp(self.lo, self.hi) - self.lo) as u16
     }
+}
+
+/// Whether bits of the pixels that Bits Stored leaves hold an overlay (PS3.3 C.9.2, as it was before 2004): a plane
+/// whose Overlay Bit Position (60xx,0102) is one of them, and that has no Overlay Data (60xx,3000) of its own.
+/// `precision` is how many bits of a word were coded.
+pub(super) fn hold_overlay(data: &DataSet<'_>, layout: &Layout, precision: u16) -> bool {
+    let left = |bit: u16| bit < precision && (bit > layout.high || bit + layout.stored <= layout.high);
+    (0x6000..=0x601E).step_by(2).any(|group| {
+        data.word(Tag(group, 0x0102)).is_some_and(left)
+            && data.get(Tag(group, 0x3000)).is_none_or(|overlay| overlay.bytes.is_empty())
+    })
 }
 
 #[cfg(test)]

@@ -33,6 +33,12 @@ pub(super) fn is_marked(format: Format) -> bool {
     matches!(format, Format::JpegDct | Format::JpegLossless | Format::JpegLs | Format::Jpeg2000 | Format::Htj2k)
 }
 
+/// Whether a stream of this format that was made with loss may look like one without: wavelets and the like may be cut
+/// short on purpose.
+pub(super) fn may_hide_loss(format: Format) -> bool {
+    matches!(format, Format::Jpeg2000 | Format::Htj2k | Format::JpegXl)
+}
+
 /// What the data set declares, as codecs want to know it.
 pub(super) fn declared(format: Format, layout: &Layout, components: usize) -> Shape {
     let (precision, signed) = if is_plain(format) { (layout.allocated, false) } else { (layout.stored, layout.signed) };

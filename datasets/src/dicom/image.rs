@@ -17,7 +17,7 @@ use super::element::DataSet;
 use super::kind::About;
 use super::object::Place;
 use super::orientation::{Grid, Turn, Upright, seen_chest_wall, turn, upright, verify};
-use super::pixels::{Frame, Layout, failed, is_grey_stream};
+use super::pixels::{Decoded, Frame, Layout, failed, is_grey_stream};
 use super::record::Record;
 use super::syntax::{Loss, Syntax};
 use super::{Attribute, Header, Limits, ReadError, view, voi};
@@ -67,7 +67,8 @@ pub(super) fn mammogram(
         record.note(format!("decoded at 1/{times} of its resolution, as the model's package allows"));
     }
     // A mammogram is whole, or none.
-    let (values, _) = frame.values(halvings, Missing::Refuse)?;
+    let Decoded { values, note, .. } = frame.values(halvings, Missing::Refuse)?;
+    note.into_iter().for_each(|note| record.note(note));
     let values = bright(values, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
         record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");

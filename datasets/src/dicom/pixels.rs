@@ -12,7 +12,7 @@ use dicom_dictionary_std::tags;
 use uvid_codecs::{CodecError, Extent, Header, Missing};
 use uvid_exam::Reduced;
 
-use super::bits::Bits;
+use super::bits::{self, Bits};
 use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
@@ -104,6 +104,18 @@ pub(super) struct Frame {
     stored: Vec<u8>,
     form: Form,
     syntax: Syntax,
+    /// Whether bits that Bits Stored leaves hold an overlay.
+    overlay: bool,
+}
+
+/// What is decoded of a frame.
+pub(super) struct Decoded {
+    /// Each `stored - lo`.
+    pub(super) values: Vec<u16>,
+    /// How much of it was there.
+    pub(super) extent: Extent,
+    /// What was odd about the words.
+    pub(super) note: Option<&'static str>,
 }
 
 enum Form {
@@ -171,7 +183,8 @@ impl Frame {
                 let native = syntax.packing == Packing::Native;
                 let swapped = native && big && data.get(tags::PIXEL_DATA).is_some_and(in_words);
                 let form = Form::Native { big, swapped };
-                return Ok(Self { layout: *layout, lossy: false, notes: Vec::new(), stored, form, syntax });
+                let overlay = bits::hold_overlay(data, layout, layout.allocated);
+                return Ok(Self { layout: *layout, lossy: false, notes: Vec::new(), stored, form, syntax, overlay });
             }
             Packing::Coded(format) => format,
         };
@@ -179,13 +192,15 @@ impl Frame {
         let (header, odd) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
         let (layout, mut notes) = coded::settle(&header, layout).map_err(|why| failed(&syntax, why))?;
         notes.extend(odd);
-        Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
+        let overlay = bits::hold_overlay(data, &layout, header.shape.precision);
+        Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax, overlay })
     }
 
     /// How many times it may be halved while it is decoded.
     pub(super) fn halvings(&self, reduced: Option<Reduced>) -> u8 {
         match (&self.form, reduced) {
-            (Form::Coded(header), Some(reduced)) => {
+            // A mean of words that hold two things is none of either.
+            (Form::Coded(header), Some(reduced)) if !self.overlay => {
                 reduced.halvings(self.layout.rows, self.layout.columns, header.reductions)
             }
             _ => 0,
@@ -194,27 +209,34 @@ impl Frame {
 
     /// Decodes it to `stored - lo`, each side halved `reduce` times, no more than [`Frame::halvings`]. What is missing
     /// is an error, or the value 0 as it would be stored.
-    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
-        let Self { layout, stored, form, syntax, .. } = self;
-        match form {
-            Form::Native { big, swapped } => native(&stored, big, swapped, &layout, missing),
-            Form::Coded(header) => {
-                let samples = coded::samples(&stored, &header, reduce, missing);
-                let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
-                // A small image of a wavelet overshoots beside edges.
-                let clamp = header.lossy || reduce > 0 || syntax.loss != Loss::Never;
-                let bits = Bits::new(&layout, header.shape.precision, clamp);
-                let signed = header.shape.signed && !clamp;
-                if signed && !samples.iter().all(|sample| bits.is_extended(*sample)) {
-                    return Err(failed(&syntax, BEYOND));
-                }
-                samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
-                Ok((samples, extent))
-            }
+    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<Decoded, ReadError> {
+        let Self { layout, stored, form, syntax, overlay, .. } = self;
+        let header = match form {
+            Form::Native { big, swapped } => return native(&stored, big, swapped, &layout, overlay, missing),
+            Form::Coded(header) => header,
+        };
+        let lossy = header.lossy || reduce > 0 || coded::may_hide_loss(header.format) && syntax.loss != Loss::Never;
+        let precision = header.shape.precision;
+        if overlay && header.lossy {
+            return Err(failed(&syntax, "an overlay lies in the bits of pixels that were compressed with loss"));
         }
+        let samples = coded::samples(&stored, &header, reduce, missing);
+        let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
+        // What was lost overshoots beside edges, and so does a small image of a wavelet.
+        let clamp = lossy && !overlay;
+        let bits = Bits::new(&layout, precision, clamp);
+        let signed = header.shape.signed && !lossy && !overlay;
+        if signed && !samples.iter().all(|sample| bits.is_extended(*sample)) {
+            return Err(failed(&syntax, BEYOND));
+        }
+        let odd = !overlay && samples.iter().any(|sample| bits.is_odd(*sample));
+        samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
+        Ok(Decoded { values: samples, extent, note: odd.then_some(if clamp { CLAMPED } else { DROPPED }) })
     }
 }
 
+const CLAMPED: &str = "values beyond what Bits Stored (0028,0101) allows were clamped";
+const DROPPED: &str = "bits outside Bits Stored (0028,0101) were not zero and are dropped";
 const BEYOND: &str = "the code stream is signed and has values beyond what Bits Stored (0028,0101) allows";
 
 /// Whether pixels that are declared to be colour are a code stream of one component.
@@ -271,8 +293,9 @@ fn native(
     big: bool,
     swapped: bool,
     layout: &Layout,
+    overlay: bool,
     missing: Missing,
-) -> Result<(Vec<u16>, Extent), ReadError> {
+) -> Result<Decoded, ReadError> {
     let bits = Bits::new(layout, layout.allocated, false);
     let there = bytes.len() / layout.bytes();
     let whole = there >= layout.pixels();
@@ -282,15 +305,21 @@ fn native(
         return Err(ReadError::Incomplete(Box::new(short)));
     }
     let pixels = layout.pixels();
+    let mut odd = false;
+    let mut value = |word: u16| {
+        odd |= bits.is_odd(word);
+        bits.value(word)
+    };
     let mut values: Vec<u16> = if layout.allocated == 16 {
         let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
-        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| bits.value(word(b))).collect()
+        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| value(word(b))).collect()
     } else if swapped {
         let byte = |i: usize| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default());
-        (0..pixels.min(there)).map(|i| bits.value(byte(i))).collect()
+        (0..pixels.min(there)).map(|i| value(byte(i))).collect()
     } else {
-        bytes.iter().take(pixels).map(|&b| bits.value(u16::from(b))).collect()
+        bytes.iter().take(pixels).map(|&b| value(u16::from(b))).collect()
     };
     values.resize(pixels, bits.value(0));
-    Ok((values, if whole { Extent::Whole } else { Extent::Part }))
+    let extent = if whole { Extent::Whole } else { Extent::Part };
+    Ok(Decoded { values, extent, note: (odd && !overlay).then_some(DROPPED) })
 }
