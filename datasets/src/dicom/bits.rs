@@ -47,7 +47,14 @@ impl Bits {
     /// Whether what lies outside of Bits Stored is neither nothing nor a sign.
     pub(super) fn is_odd(&self, word: u16) -> bool {
         let above = (word >> self.shift) & self.above;
-        word & self.below != 0 || above != 0 && !self.is_extended(word)
+        let signed = (word >> self.shift) & self.signed_below != 0;
+        // Without a branch: every pixel is asked.
+        (word & self.below != 0) | ((above != 0) & !(signed & (above == self.above)))
+    }
+
+    /// Whether that is so of any of these.
+    pub(super) fn any_odd(&self, words: &[u16]) -> bool {
+        (self.above | self.below) != 0 && words.iter().fold(false, |odd, word| odd | self.is_odd(*word))
     }
 
     pub(super) fn value(&self, word: u16) -> u16 {

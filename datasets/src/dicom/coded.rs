@@ -28,7 +28,7 @@ pub(super) fn is_plain(format: Format) -> bool {
     matches!(format, Format::Rle | Format::DeflatedFrame)
 }
 
-/// Whether a stream of this format begins and ends with a marker of ITU-T T.81, which nothing within looks like.
+/// Whether a stream of this format begins and ends with a marker, which no bits that are coded look like.
 pub(super) fn is_marked(format: Format) -> bool {
     matches!(format, Format::JpegDct | Format::JpegLossless | Format::JpegLs | Format::Jpeg2000 | Format::Htj2k)
 }
@@ -68,7 +68,7 @@ pub(super) fn inspect(
 
 /// What lies behind the end of a stream: zeros are padding, another stream is an error.
 fn behind(stream: &[u8]) -> Result<Option<&'static str>, CodecError> {
-    /// EOI, and EOC. No bits that are coded look like it; what a segment holds may.
+    /// EOI, and EOC. What a segment holds may look like it, coded bits do not.
     const END: [u8; 2] = [0xFF, 0xD9];
     /// Bytes that are looked through at once.
     const BLOCK_BYTES: usize = 4096;

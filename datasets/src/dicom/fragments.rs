@@ -199,13 +199,11 @@ impl Frames {
     fn by_table(&self, offsets: Vec<u64>, base: usize, count: usize) -> Option<Vec<Range<usize>>> {
         /// Of an item's tag and length.
         const HEAD_BYTES: usize = 8;
-        let fragment = |offset: &u64| {
-            let at = usize::try_from(*offset).ok()?.checked_add(base)?.checked_add(HEAD_BYTES)?;
-            self.fragments.binary_search_by_key(&at, |fragment| fragment.at).ok()
-        };
-        let end = self.fragments.last().map_or(0, |last| (last.at + last.len as usize) as u64);
-        let there = offsets.iter().take_while(|offset| !self.cut || **offset < end);
-        let starts: Vec<usize> = there.map(fragment).collect::<Option<_>>()?;
+        let value = |offset: &u64| usize::try_from(*offset).ok()?.checked_add(base)?.checked_add(HEAD_BYTES);
+        let last = self.fragments.last().map_or(0, |last| last.at);
+        let there = offsets.iter().map(value).take_while(|at| !self.cut || at.is_some_and(|at| at <= last));
+        let fragment = |at: usize| self.fragments.binary_search_by_key(&at, |fragment| fragment.at).ok();
+        let starts: Vec<usize> = there.map(|at| fragment(at?)).collect::<Option<_>>()?;
         let ordered = starts.windows(2).all(|pair| pair[0] < pair[1]);
         (offsets.len() == count && starts.first() == Some(&0) && ordered).then(|| ranges(&starts, self.fragments.len()))
     }

@@ -229,7 +229,7 @@ impl Frame {
         if signed && !samples.iter().all(|sample| bits.is_extended(*sample)) {
             return Err(failed(&syntax, BEYOND));
         }
-        let odd = !overlay && samples.iter().any(|sample| bits.is_odd(*sample));
+        let odd = !overlay && bits.any_odd(&samples);
         samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
         Ok(Decoded { values: samples, extent, note: odd.then_some(if clamp { CLAMPED } else { DROPPED }) })
     }

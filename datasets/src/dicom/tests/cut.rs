@@ -122,15 +122,21 @@ fn frames_before_the_cut_are_their_own() {
         let whole = relabelled(&o, LOSSLESS);
         let all: Vec<Picture> = (1..=3).map(|n| seen(&whole, n, Missing::Refuse).expect("whole")).collect();
         let first = whole.len() - 8 - at(6);
-        // In the last half of the second frame, and of the third.
-        for (length, there) in [(first + at(4) - 6, 2), (first + at(6) - 6, 3)] {
+        // In the last half of the second frame, and of the third; within the head of the third, and behind it.
+        for (length, there, some) in [
+            (first + at(4) - 6, 2, ROWS / 2),
+            (first + at(6) - 6, 3, ROWS / 2),
+            (first + at(4) + 1, 2, ROWS),
+            (first + at(4) + 7, 2, ROWS),
+            (first + at(4) + 9, 2, ROWS),
+        ] {
             let cut = &whole[..length];
             for number in 1..=3 {
-                let what = format!("{table:?} {there} {number}");
+                let what = format!("{table:?} {length} {number}");
                 assert!(seen(cut, number, Missing::Refuse).is_err(), "{what}");
                 let rows = match number {
                     _ if number < there => ROWS,
-                    _ if number == there => ROWS / 2,
+                    _ if number == there => some,
                     _ => {
                         assert!(
                             seen(cut, number, Missing::Keep).is_err_and(|e| e.contains("before this frame")),

@@ -21,6 +21,7 @@ mod cut;
 mod frames;
 mod fuzz;
 mod large;
+mod one_frame;
 mod real;
 mod reduced;
 mod streams;
