@@ -223,6 +223,9 @@ fn stored(
     missing: Missing,
 ) -> Result<Vec<u8>, FrameError> {
     let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
+    if let (Some(at), Missing::Refuse) = (element.broken(), missing) {
+        return Err(ReadError::Incomplete(Box::new(at.into())).into());
+    }
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
     let packing = file.syntax.packing;

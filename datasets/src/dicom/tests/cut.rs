@@ -161,15 +161,22 @@ fn frames_before_the_cut_are_their_own() {
     let whole = relabelled(&o, FRAGMENTS);
     assert!(seen(&whole, 1, Missing::Refuse).is_ok());
     assert!(seen(&whole[..whole.len() - 20], 1, Missing::Keep).is_err_and(|e| e.contains("nothing assigns")));
-    // Uncompressed ones have their places, whatever comes behind.
+    // Uncompressed ones have their places.
     let mut o = plain();
     text(&mut o, tags::NUMBER_OF_FRAMES, VR::IS, "2");
     let both: Vec<u16> = [turned(0), turned(1)].concat();
     o.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(both.into())));
     let whole = explicit(&o);
-    let mut cut = Object::of(&whole[..whole.len() - 20], &Limits::default()).expect("opened");
-    assert!(cut.frame(1, Form::Native).is_ok_and(|frame| frame == plain_bytes()));
-    assert!(cut.frame(2, Form::Native).is_err());
+    let cut = &whole[..whole.len() - 20];
+    let (first, second) = (seen(cut, 1, Missing::Keep).expect("there"), seen(cut, 2, Missing::Keep).expect("a part"));
+    assert!(first.bytes == seen(&whole, 1, Missing::Refuse).expect("whole").bytes && !second.whole);
+    assert!(seen(cut, 1, Missing::Refuse).is_err());
+    // More is announced than is there, although that is a frame.
+    let mut long = explicit(&plain());
+    let at = long.len() - 2 * ROWS * COLUMNS - 4;
+    long[at] += 2;
+    assert_eq!(fate(&long).0, "pixels-incomplete");
+    assert!(seen(&long, 1, Missing::Refuse).is_err() && seen(&long, 1, Missing::Keep).is_ok_and(|part| !part.whole));
 }
 
 #[test]
