@@ -17,6 +17,9 @@ impl<T: Read + Seek + Send> ReadSeek for T {}
 /// Bytes of a [`Window`].
 const WINDOW_BYTES: usize = 8 << 10;
 
+/// Bytes that are read at once where many are.
+const PIECE_BYTES: usize = 256 << 10;
+
 /// Bytes by position.
 pub(super) trait Bytes {
     /// How many there are.
@@ -134,9 +137,16 @@ impl<'a> Window<'a> {
         self.failed.map_or(Ok(()), |kind| Err(ReadError::Io(kind)))
     }
 
+    /// Appends those of a range, piece by piece; none behind a failure of the source.
+    pub(super) fn copy_to(&mut self, range: Range<usize>, bytes: &mut Vec<u8>) {
+        for at in range.clone().step_by(PIECE_BYTES) {
+            let Some(piece) = self.fill(at..range.end.min(at + PIECE_BYTES)) else { return };
+            bytes.extend(piece);
+        }
+    }
+
     /// Whether two ranges hold the same bytes.
     pub(super) fn same(&mut self, one: Range<usize>, other: Range<usize>) -> bool {
-        const PIECE_BYTES: usize = 256 << 10;
         let pieces = |range: &Range<usize>| range.clone().step_by(PIECE_BYTES);
         one.len() == other.len()
             && pieces(&one).zip(pieces(&other)).all(|(a, b)| {

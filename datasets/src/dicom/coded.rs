@@ -28,6 +28,17 @@ pub(super) fn is_plain(format: Format) -> bool {
     matches!(format, Format::Rle | Format::DeflatedFrame)
 }
 
+/// Whether a stream of this format begins and ends with a marker, which no bits that are coded look like.
+pub(super) fn is_marked(format: Format) -> bool {
+    matches!(format, Format::JpegDct | Format::JpegLossless | Format::JpegLs | Format::Jpeg2000 | Format::Htj2k)
+}
+
+/// Whether a stream of this format that was made with loss may look like one without: wavelets and the like may be cut
+/// short on purpose.
+pub(super) fn may_hide_loss(format: Format) -> bool {
+    matches!(format, Format::Jpeg2000 | Format::Htj2k | Format::JpegXl)
+}
+
 /// What the data set declares, as codecs want to know it.
 pub(super) fn declared(format: Format, layout: &Layout, components: usize) -> Shape {
     let (precision, signed) = if is_plain(format) { (layout.allocated, false) } else { (layout.stored, layout.signed) };
@@ -39,17 +50,49 @@ pub(super) fn inspect(
     stream: &[u8],
     format: Format,
     declared: &Shape,
-) -> Result<(Header, Option<&'static str>), CodecError> {
+) -> Result<(Header, Vec<&'static str>), CodecError> {
     let of = |format: Format| format.codec().inspect(stream, declared);
     let header = of(format).or_else(|error| sister(format).map_or(Err(error.clone()), of).map_err(|_| error))?;
-    if header.format == format {
-        return Ok((header, None));
+    let mut notes = Vec::new();
+    if header.format != format {
+        if Some(header.format) != sister(format) {
+            return Err(CodecError::Other(format.codec().name()));
+        }
+        notes.push("Transfer Syntax UID (0002,0010) names another coding process than the code stream's, which counts");
     }
-    if Some(header.format) != sister(format) {
-        return Err(CodecError::Other(format.codec().name()));
+    if is_marked(header.format) {
+        notes.extend(behind(stream)?);
     }
-    let note = "Transfer Syntax UID (0002,0010) names another coding process than the code stream's, which counts";
-    Ok((header, Some(note)))
+    Ok((header, notes))
+}
+
+/// What lies behind the end of a stream: zeros are padding, another stream is an error.
+fn behind(stream: &[u8]) -> Result<Option<&'static str>, CodecError> {
+    /// EOI, and EOC. What a segment holds may look like it, coded bits do not.
+    const END: [u8; 2] = [0xFF, 0xD9];
+    /// Bytes that are looked through at once.
+    const BLOCK_BYTES: usize = 4096;
+    /// Of what SOI, SOC with SIZ, and the first box of ISO 15444-1 annex I begin with, what is not 0.
+    const STARTS: [&[u8]; 3] = [&[0xFF, 0xD8, 0xFF], &[0xFF, 0x4F, 0xFF, 0x51], &[12, b'j', b'P', b' ', b' ']];
+    let mut rest = None;
+    for from in (0..stream.len()).step_by(BLOCK_BYTES) {
+        let block = &stream[from..stream.len().min(from + BLOCK_BYTES + 1)];
+        // Whole blocks first, without a branch: nearly none has it.
+        let pairs = block.iter().zip(block.iter().skip(1));
+        if !pairs.fold(false, |found, (a, b)| found | (*a == END[0] && *b == END[1])) {
+            continue;
+        }
+        for at in block.windows(2).enumerate().filter(|(_, pair)| **pair == END).map(|(at, _)| from + at) {
+            let behind = &stream[at + END.len()..];
+            let padding = behind.iter().take_while(|byte| **byte == 0).count();
+            let behind = &behind[padding..];
+            if STARTS.iter().any(|start| behind.starts_with(start)) {
+                return Err(CodecError::Invalid("the frame holds several code streams"));
+            }
+            rest = Some(behind);
+        }
+    }
+    Ok(rest.filter(|rest| !rest.is_empty()).map(|_| "bytes lie behind the end of the code stream and are not used"))
 }
 
 /// The layout of one component, as the stream has it, and how that differs from the declared one.
@@ -66,12 +109,14 @@ pub(super) fn settle(header: &Header, declared: &Layout) -> Result<(Layout, Vec<
         return Err("the code stream's precision does not fit Bits Allocated (0028,0100)");
     }
     let (mut layout, mut notes) = (*declared, Vec::new());
-    // All bits that are allocated: what is above or below those that are stored was coded with them.
-    if precision != layout.stored && precision != layout.allocated {
+    let own_sign = signed && !layout.signed;
+    // All bits that are allocated: what is above or below those that are stored was coded with them. A sign that is not
+    // declared is where the stream has it, above them all.
+    if precision != layout.stored && (precision != layout.allocated || own_sign) {
         (layout.stored, layout.high) = (precision, precision - 1);
         notes.push("Bits Stored (0028,0101) is not the precision of the code stream, which counts");
     }
-    if signed && !layout.signed {
+    if own_sign {
         layout.signed = true;
         notes.push("Pixel Representation (0028,0103) is 0, the code stream is signed, which counts");
     }

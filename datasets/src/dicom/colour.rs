@@ -7,7 +7,7 @@ use dicom_dictionary_std::tags;
 use uvid_codecs::{Extent, Format, Header, Missing, Shape};
 
 use super::element::DataSet;
-use super::frame::{FrameError, Picture, word};
+use super::frame::{FrameError, Picture, short, word};
 use super::pixels::undecoded;
 use super::syntax::Syntax;
 use super::{Limits, coded};
@@ -57,13 +57,21 @@ pub(super) fn coded(
     Ok(Picture { rows, columns, samples: 3, bytes, whole: extent == Extent::Whole })
 }
 
-/// Uncompressed colour.
-pub(super) fn native(stored: Vec<u8>, data: &DataSet<'_>, limits: &Limits) -> Result<Picture, FrameError> {
+/// Uncompressed colour. What is missing is an error, or 0.
+pub(super) fn native(
+    stored: Vec<u8>,
+    data: &DataSet<'_>,
+    limits: &Limits,
+    missing: Missing,
+) -> Result<Picture, FrameError> {
     let Shape { rows, columns, components, precision, .. } = declared(data, Format::DeflatedFrame, limits)?;
     if (components, precision) != (3, 8) {
         return Err(EIGHT);
     }
     let whole = stored.len() >= rows * columns * 3;
+    if !whole && missing == Missing::Refuse {
+        return Err(short());
+    }
     let mut stored = stored;
     stored.resize(rows * columns * 3, 0);
     let bytes = rgb(side_by_side(stored, data), data);

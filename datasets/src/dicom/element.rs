@@ -1,8 +1,8 @@
 //! A data set as slices of the file (PS3.5 section 7).
 //!
 //! Invariants: every value is a sub-slice of the input, or was left on disk, so a length field costs nothing; nesting is followed to
-//! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break and
-//! says where it broke; [`DataSet::repeated`] names an element that occurs twice.
+//! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break, and
+//! the part that is there of Pixel Data left on disk, and says where it broke; [`DataSet::repeated`] names an element that occurs twice.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -94,6 +94,11 @@ pub(super) struct Element<'a> {
 }
 
 impl Element<'_> {
+    /// Where the value breaks off: that of Pixel Data alone, which is then all there is up to the end.
+    pub(super) fn broken(&self) -> Option<Break> {
+        self.apart.and_then(|apart| apart.broken)
+    }
+
     /// Whether it has the value of the one of its tag before it.
     fn repeats(&self, before: &Self) -> bool {
         self.apart.map_or(self.bytes == before.bytes, |apart| apart.same)
@@ -218,11 +223,8 @@ impl<B: Bytes> Walk<B> {
         self.place = Place::In(tag);
         let (start, undefined) = (self.at, length == UNDEFINED);
         let apart = self.bytes.apart(start).filter(|_| tag == tags::PIXEL_DATA && depth == 0);
-        let end = if let Some(Apart { value, next, broken, .. }) = apart {
+        let end = if let Some(Apart { value, next, .. }) = apart {
             let (end, next) = (value.end, *next);
-            if let Some(at) = broken {
-                return Err(*at);
-            }
             self.at = next;
             end
         } else if undefined {
@@ -303,6 +305,13 @@ impl<B: Bytes> Walk<B> {
             self.at
         };
         Ok(Some(start..end))
+    }
+
+    /// What is there of the item at a position, if it is one of a length that runs past the end.
+    pub(super) fn part_of_item(&mut self, at: usize) -> Option<Range<usize>> {
+        self.at = at;
+        let (tag, _, length) = self.head().ok()?;
+        (tag == ITEM && length != UNDEFINED).then(|| self.at..self.bytes.len())
     }
 }
 
@@ -393,6 +402,10 @@ impl<'a> DataSet<'a> {
                 Ok(None) => break None,
                 Err(at) => break Some(at),
             };
+            if let Some(at) = element.broken() {
+                elements.entry(tag).or_insert(element);
+                break Some(at);
+            }
             if let Some(before) = elements.insert(tag, element) {
                 let kind = if element.repeats(&before) { &mut repeated.alike } else { &mut repeated.different };
                 kind.get_or_insert(tag);

@@ -4,16 +4,17 @@
 //! with the reason.
 
 use dicom_dictionary_std::tags;
+use uvid_codecs::Format;
 use uvid_exam::{SopInstanceUid, Window};
 
 use super::element::DataSet;
 use super::fragments::Frames;
 use super::object::Place;
 use super::part10::File;
-use super::pixels::{Frame, Layout, undecoded};
+use super::pixels::{Decoded, Frame, Layout, failed, surplus, undecoded};
 use super::record::Record;
-use super::syntax::Packing;
-use super::{Extent, Limits, Missing, Object, ReadError, coded, colour, voi};
+use super::syntax::{Packing, Syntax};
+use super::{Attribute, Extent, Limits, Missing, Object, ReadError, coded, colour, voi};
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -87,18 +88,8 @@ impl Object<'_> {
         match (file.syntax.packing, form) {
             (Packing::Native | Packing::Encapsulated, _) => Ok(little_endian(file, &data, stored)),
             (_, Form::Stored) => Ok(stored),
-            (_, Form::Native) => {
-                let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
-                let layout = frame.layout;
-                let lowest = *layout.range().start();
-                let (values, _) = frame.values(0, Missing::Refuse)?;
-                // The low bits of a two's complement, as many as are allocated.
-                let words = values.into_iter().map(|value| (i32::from(value) + lowest) as u16);
-                Ok(match layout.allocated {
-                    8 => words.map(|word| word as u8).collect(),
-                    _ => words.flat_map(u16::to_le_bytes).collect(),
-                })
-            }
+            (Packing::Refused(why), Form::Native) => Err(failed(&file.syntax, why).into()),
+            (Packing::Coded(format), Form::Native) => uncompressed(&stored, format, &file.syntax, &data, limits),
         }
     }
 
@@ -114,31 +105,76 @@ impl Object<'_> {
     pub fn picture(&mut self, number: usize, window: Option<&Window>, missing: Missing) -> Result<Picture, FrameError> {
         let Self { file, place, limits } = self;
         let data = file.data_set(limits);
-        let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
-        let stored = stored(file, &data, place, limits, number, missing)?;
-        if let Packing::Coded(format) = file.syntax.packing {
-            let shape = colour::declared(&data, format, limits)?;
-            let (header, _) = coded::inspect(&stored, format, &shape).map_err(|e| undecoded(&file.syntax, &e))?;
-            if header.shape.components != 1 {
-                return colour::coded(&stored, &file.syntax, &header, &shape, &data, missing);
-            }
-        } else if colour::COLOURS.contains(&photometric.as_str()) {
-            return colour::native(little_endian(file, &data, stored), &data, limits);
-        }
-        if !photometric.starts_with("MONOCHROME") {
-            let grey = matches!(file.syntax.packing, Packing::Coded(_)) && photometric != "PALETTE COLOR";
-            return Err(FrameError::Unsupported(if grey {
-                "the code stream has one component, Photometric Interpretation (0028,0004) is of colour"
-            } else {
-                "pictures are made of MONOCHROME1, MONOCHROME2, RGB and YBR_FULL"
-            }));
-        }
-        let frame = Frame::new(stored, &data, &file.syntax, &Layout::new(&data, limits)?)?;
-        let layout = frame.layout;
-        let (values, extent) = frame.values(0, missing)?;
-        let picture = grey(&data, &layout, &values, photometric == "MONOCHROME1", window);
-        Ok(Picture { whole: extent == Extent::Whole, ..picture })
+        let cut = data.get(tags::PIXEL_DATA).is_some_and(|element| element.broken().is_some());
+        let shown = shown(file, &data, place, limits, number, window, missing)?;
+        Ok(Picture { whole: shown.whole && !cut, ..shown })
     }
+}
+
+/// A code stream's words, as many bits as are allocated, where the data set describes them rightly: with its values in
+/// the same place, none of them dropped or clamped. Where all bits that are allocated were coded, they are those of the
+/// file before it was compressed.
+fn uncompressed(
+    stream: &[u8],
+    format: Format,
+    syntax: &Syntax,
+    data: &DataSet<'_>,
+    limits: &Limits,
+) -> Result<Vec<u8>, FrameError> {
+    let declared = Layout::new(data, limits)?;
+    let shape = coded::declared(format, &declared, 1);
+    let (header, _) = coded::inspect(stream, format, &shape).map_err(|error| undecoded(syntax, &error))?;
+    let (layout, _) = coded::settle(&header, &declared).map_err(|why| failed(syntax, why))?;
+    let precision = header.shape.precision;
+    if layout != declared || precision < layout.allocated && precision != layout.high + 1 {
+        let why = "the code stream has other bits than Bits Stored (0028,0101), High Bit (0028,0102) and Pixel \
+                   Representation (0028,0103) say";
+        return Err(FrameError::Unsupported(why));
+    }
+    let (samples, _) =
+        coded::samples(stream, &header, 0, Missing::Refuse).map_err(|error| undecoded(syntax, &error))?;
+    // The sign goes on above what was coded.
+    let sign = if layout.signed { 1_u16 << (precision - 1) } else { 0 };
+    let words = samples.into_iter().map(|word| (word ^ sign).wrapping_sub(sign));
+    Ok(match layout.allocated {
+        8 => words.map(|word| word as u8).collect(),
+        _ => words.flat_map(u16::to_le_bytes).collect(),
+    })
+}
+
+fn shown(
+    file: &File,
+    data: &DataSet<'_>,
+    place: &mut Place<'_>,
+    limits: &Limits,
+    number: usize,
+    window: Option<&Window>,
+    missing: Missing,
+) -> Result<Picture, FrameError> {
+    let photometric = data.upper(tags::PHOTOMETRIC_INTERPRETATION).unwrap_or_default();
+    let stored = stored(file, data, place, limits, number, missing)?;
+    if let Packing::Coded(format) = file.syntax.packing {
+        let shape = colour::declared(data, format, limits)?;
+        let (header, _) = coded::inspect(&stored, format, &shape).map_err(|e| undecoded(&file.syntax, &e))?;
+        if header.shape.components != 1 {
+            return colour::coded(&stored, &file.syntax, &header, &shape, data, missing);
+        }
+    } else if colour::COLOURS.contains(&photometric.as_str()) {
+        return colour::native(little_endian(file, data, stored), data, limits, missing);
+    }
+    if !photometric.starts_with("MONOCHROME") {
+        let grey = matches!(file.syntax.packing, Packing::Coded(_)) && photometric != "PALETTE COLOR";
+        return Err(FrameError::Unsupported(if grey {
+            "the code stream has one component, Photometric Interpretation (0028,0004) is of colour"
+        } else {
+            "pictures are made of MONOCHROME1, MONOCHROME2, RGB and YBR_FULL"
+        }));
+    }
+    let frame = Frame::new(stored, data, &file.syntax, &Layout::new(data, limits)?)?;
+    let layout = frame.layout;
+    let Decoded { values, extent, .. } = frame.values(0, missing)?;
+    let picture = grey(data, &layout, &values, photometric == "MONOCHROME1", window);
+    Ok(Picture { whole: extent == Extent::Whole, ..picture })
 }
 
 fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, window: Option<&Window>) -> Picture {
@@ -169,7 +205,7 @@ fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, win
 }
 
 pub(super) fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {
-    data.word(tag).ok_or(ReadError::Missing(super::Attribute(tag)))
+    data.word(tag).ok_or(ReadError::Missing(Attribute(tag)))
 }
 
 /// Number of Frames (0028,0008); 1 where it is no number above 0.
@@ -177,7 +213,7 @@ fn count(data: &DataSet<'_>) -> usize {
     data.code(tags::NUMBER_OF_FRAMES).and_then(|text| text.parse().ok()).filter(|count| *count > 0).unwrap_or(1)
 }
 
-/// The bytes of a frame as the file has them.
+/// The bytes of a frame as the file has them; of one that is not compressed, no more than its pixels.
 fn stored(
     file: &File,
     data: &DataSet<'_>,
@@ -187,33 +223,54 @@ fn stored(
     missing: Missing,
 ) -> Result<Vec<u8>, FrameError> {
     let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
+    if let (Some(at), Missing::Refuse) = (element.broken(), missing) {
+        return Err(ReadError::Incomplete(Box::new(at.into())).into());
+    }
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
-    if file.syntax.packing != Packing::Native {
-        return Ok(Frames::new(data, element, count, place, limits)?.stream(index, element, place, limits)?);
+    let packing = file.syntax.packing;
+    let fragments = |place: &mut Place<'_>| {
+        Frames::new(data, element, count, packing, place, limits, missing)?.stream(index, element, place, limits)
+    };
+    if !matches!(packing, Packing::Native | Packing::Encapsulated) {
+        return Ok(fragments(place)?);
     }
-    let size = native_bytes(data)?;
+    let size = native_bytes(data, packing)?;
     if size > limits.frame_bytes_max {
         return Err(FrameError::Unsupported("the frame is larger than allowed"));
     }
-    let short = FrameError::Unsupported("Pixel Data is shorter than it should be");
-    let from = index.checked_mul(size).filter(|from| *from < element.len).ok_or(short.clone())?;
-    let there = size.min(element.len - from);
-    if there < size && missing == Missing::Refuse {
-        return Err(short);
+    let mut stored = if packing == Packing::Native {
+        let from = index.checked_mul(size).filter(|from| *from < element.len).ok_or_else(short)?;
+        place.value(element, from, size.min(element.len - from))?
+    } else {
+        fragments(place)?
+    };
+    if packing == Packing::Encapsulated {
+        surplus(stored.len(), size)?;
     }
-    Ok(place.value(element, from, there)?)
+    stored.truncate(size);
+    if stored.len() < size && missing == Missing::Refuse {
+        return Err(short());
+    }
+    Ok(stored)
 }
 
-/// Bytes of one uncompressed frame.
-fn native_bytes(data: &DataSet<'_>) -> Result<usize, FrameError> {
+pub(super) fn short() -> FrameError {
+    let problem = "is shorter than Rows, Columns and Bits Allocated say";
+    let short = ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
+    ReadError::Incomplete(Box::new(short)).into()
+}
+
+/// Bytes of one uncompressed frame. In a fragment of its own it may end within a byte.
+fn native_bytes(data: &DataSet<'_>, packing: Packing) -> Result<usize, FrameError> {
     let allocated = usize::from(word(data, tags::BITS_ALLOCATED)?);
-    if allocated == 0 || allocated % 8 != 0 {
+    if allocated == 0 || allocated % 8 != 0 && packing == Packing::Native {
         return Err(FrameError::Unsupported("a frame's pixels do not end at a byte"));
     }
     let samples = usize::from(data.word(tags::SAMPLES_PER_PIXEL).unwrap_or(1));
     let pixels = usize::from(word(data, tags::ROWS)?) * usize::from(word(data, tags::COLUMNS)?);
-    pixels.checked_mul(samples * (allocated / 8)).ok_or(FrameError::Unsupported("the frame is larger than memory"))
+    let bits = pixels.checked_mul(samples * allocated);
+    bits.map(|bits| bits.div_ceil(8)).ok_or(FrameError::Unsupported("the frame is larger than memory"))
 }
 
 /// Uncompressed pixels in little endian, whatever the file is in (PS3.5 annex D).

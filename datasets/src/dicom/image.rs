@@ -17,7 +17,7 @@ use super::element::DataSet;
 use super::kind::About;
 use super::object::Place;
 use super::orientation::{Grid, Turn, Upright, seen_chest_wall, turn, upright, verify};
-use super::pixels::{Frame, Layout, failed, is_grey_stream};
+use super::pixels::{Decoded, Frame, Layout, failed, is_grey_stream};
 use super::record::Record;
 use super::syntax::{Loss, Syntax};
 use super::{Attribute, Header, Limits, ReadError, view, voi};
@@ -60,20 +60,24 @@ pub(super) fn mammogram(
         lossy
     };
 
-    let halvings = frame.halvings(reduced);
+    // A mean of padding and breast is neither.
+    let halvings = if data.word(tags::PIXEL_PADDING_VALUE).is_some() { 0 } else { frame.halvings(reduced) };
     let times = f64::from(1_u32 << halvings);
     if halvings > 0 {
         record.note(format!("decoded at 1/{times} of its resolution, as the model's package allows"));
     }
     // A mammogram is whole, or none.
-    let (values, _) = frame.values(halvings, Missing::Refuse)?;
+    let Decoded { values, note, .. } = frame.values(halvings, Missing::Refuse)?;
+    note.into_iter().for_each(|note| record.note(note));
     let values = bright(values, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {
         record.note("Pixel Padding Value (0028,0120) covers more than 95 % of the pixels");
     }
     let (rows, columns) = (layout.rows >> halvings, layout.columns >> halvings);
     let (grid, to_file) = turn(Grid { rows, columns, values }, how);
-    let to_file = to_file.then(&Affine::scale_then_move(times, times, 0.0, 0.0));
+    // A wavelet's samples lie where the first of so many pixels does, not in the middle of them (ISO 15444-1 F.3).
+    let middle = 0.5 - times / 2.0;
+    let to_file = to_file.then(&Affine::scale_then_move(times, times, middle, middle));
     let rows = Attribute(tags::ROWS);
     let pixels = Pixels::new(grid.rows, grid.columns, layout.range(), inverted, grid.values)
         .map_err(|_| ReadError::Invalid { attribute: rows, problem: "does not fit the pixels" })?;

@@ -51,12 +51,9 @@ pub struct Listing {
 /// The elements of a data set, without group lengths. It may end in Pixel Data (7FE0,0010).
 pub(super) fn listing(data: &DataSet<'_>) -> Result<Listing, ReadError> {
     let mut left = NODES_MAX;
-    let mut nodes = nodes(data, &mut left)?;
+    let nodes = nodes(data, &mut left)?;
     let stopped = data.broken.map(ReadError::from);
     let in_pixels = matches!(&stopped, Some(ReadError::Broken { place: Place::In(tags::PIXEL_DATA), .. }));
-    if in_pixels && data.get(tags::PIXEL_DATA).is_none() {
-        nodes.push(Node { tag: tags::PIXEL_DATA, vr: *b"OW", value: Value::Bulk });
-    }
     Ok(Listing { nodes, broken: stopped.is_some() && !in_pixels })
 }
 

@@ -14,8 +14,8 @@
 //! - Contradictions and notes outlive the failure to decode the pixels.
 //!
 //! Who does what: `part10` finds the data set in the file, `element` walks it, `charset` decodes its text, `header`
-//! identifies it, `kind` says what it is, `view` which breast from where, `fragments` finds the frame, `coded` and
-//! `pixels` decode it, `orientation` turns it upright, `voi` reads and applies what the file offers for display, and
+//! identifies it, `kind` says what it is, `view` which breast from where, `fragments` finds the frame, `coded`,
+//! `pixels` and `bits` decode it, `orientation` turns it upright, `voi` reads and applies what the file offers for display, and
 //! `image` puts a [`uvid_exam::Mammogram`] together. [`Object`] is what holds a file open.
 //!
 //! Why not `dicom-object` for the reading. Measured with 0.10.1: 200 000 nested sequences (4 MB) overflow its stack
@@ -24,6 +24,7 @@
 //! files of the tests.
 
 mod attributes;
+mod bits;
 mod bytes;
 mod catalog;
 mod charset;

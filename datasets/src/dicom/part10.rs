@@ -109,7 +109,7 @@ fn file(
     let mut held = Vec::with_capacity(bytes);
     let mut at = 0;
     for part in apart.iter().map(|apart| &apart.value).chain([&(upto..upto)]) {
-        held.extend(window.copy(at..part.start.max(at)).unwrap_or_default());
+        window.copy_to(at..part.start.max(at), &mut held);
         at = part.end;
     }
     window.check()?;
@@ -146,7 +146,13 @@ fn pixels_apart(walk: &mut Walk<Window<'_>>, bytes_max: usize) -> Vec<Apart> {
                 apart.push(Apart { value: span.value, next: walk.at, same, broken: None });
             }
             (None, Ok(Some(_))) => {}
-            (_, Ok(None)) | (None, Err(_)) => return apart,
+            (_, Ok(None)) => {
+                // Zeros behind the data set, however many, are told by the first of them.
+                const ZEROS_BYTES: usize = 8;
+                walk.at = walk.bytes.len().min(at.saturating_add(ZEROS_BYTES));
+                return apart;
+            }
+            (None, Err(_)) => return apart,
         }
     }
 }

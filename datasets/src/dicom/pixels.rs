@@ -12,6 +12,7 @@ use dicom_dictionary_std::tags;
 use uvid_codecs::{CodecError, Extent, Header, Missing};
 use uvid_exam::Reduced;
 
+use super::bits::{self, Bits};
 use super::coded;
 use super::element::{DataSet, Element};
 use super::fragments::Frames;
@@ -103,6 +104,18 @@ pub(super) struct Frame {
     stored: Vec<u8>,
     form: Form,
     syntax: Syntax,
+    /// Whether bits that Bits Stored leaves hold an overlay.
+    overlay: bool,
+}
+
+/// What is decoded of a frame.
+pub(super) struct Decoded {
+    /// Each `stored - lo`.
+    pub(super) values: Vec<u16>,
+    /// How much of it was there.
+    pub(super) extent: Extent,
+    /// What was odd about the words.
+    pub(super) note: Option<&'static str>,
 }
 
 enum Form {
@@ -136,14 +149,22 @@ impl Frame {
             (false, false) => return invalid("is not encapsulated although the transfer syntax is compressed"),
             (true, false) | (false, true) => {}
         }
+        if let Some(at) = element.broken() {
+            return Err(ReadError::Incomplete(Box::new(at.into())));
+        }
         if syntax.packing == Packing::Native {
             // A pixel of 8 bits may lie behind the one that it is swapped with.
-            let stored = place.value(element, 0, element.len.min(layout.pixels() * layout.bytes() + 1))?;
-            return Self::new(stored, data, syntax, layout);
+            let bytes = layout.pixels() * layout.bytes();
+            record.notes.extend(surplus(element.len, bytes)?.map(str::to_owned));
+            return Self::new(place.value(element, 0, element.len.min(bytes + 1))?, data, syntax, layout);
         }
-        let frames = Frames::new(data, element, 1, place, limits)?;
+        let frames = Frames::new(data, element, 1, syntax.packing, place, limits, Missing::Refuse)?;
         frames.notes.iter().for_each(|note| record.note(*note));
-        Self::new(frames.stream(0, element, place, limits)?, data, syntax, layout)
+        let stream = frames.stream(0, element, place, limits)?;
+        if syntax.packing == Packing::Encapsulated {
+            record.notes.extend(surplus(stream.len(), layout.pixels() * layout.bytes())?.map(str::to_owned));
+        }
+        Self::new(stream, data, syntax, layout)
     }
 
     /// A frame from its bytes: of a code stream, what it says of itself is compared with what is declared.
@@ -162,21 +183,24 @@ impl Frame {
                 let native = syntax.packing == Packing::Native;
                 let swapped = native && big && data.get(tags::PIXEL_DATA).is_some_and(in_words);
                 let form = Form::Native { big, swapped };
-                return Ok(Self { layout: *layout, lossy: false, notes: Vec::new(), stored, form, syntax });
+                let overlay = bits::hold_overlay(data, layout, layout.allocated);
+                return Ok(Self { layout: *layout, lossy: false, notes: Vec::new(), stored, form, syntax, overlay });
             }
             Packing::Coded(format) => format,
         };
         let declared = coded::declared(format, layout, 1);
-        let (header, note) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
+        let (header, odd) = coded::inspect(&stored, format, &declared).map_err(|error| undecoded(&syntax, &error))?;
         let (layout, mut notes) = coded::settle(&header, layout).map_err(|why| failed(&syntax, why))?;
-        notes.extend(note);
-        Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax })
+        notes.extend(odd);
+        let overlay = bits::hold_overlay(data, &layout, header.shape.precision);
+        Ok(Self { layout, lossy: header.lossy, notes, stored, form: Form::Coded(header), syntax, overlay })
     }
 
     /// How many times it may be halved while it is decoded.
     pub(super) fn halvings(&self, reduced: Option<Reduced>) -> u8 {
         match (&self.form, reduced) {
-            (Form::Coded(header), Some(reduced)) => {
+            // A mean of words that hold two things is none of either.
+            (Form::Coded(header), Some(reduced)) if !self.overlay => {
                 reduced.halvings(self.layout.rows, self.layout.columns, header.reductions)
             }
             _ => 0,
@@ -185,22 +209,35 @@ impl Frame {
 
     /// Decodes it to `stored - lo`, each side halved `reduce` times, no more than [`Frame::halvings`]. What is missing
     /// is an error, or the value 0 as it would be stored.
-    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<(Vec<u16>, Extent), ReadError> {
-        let Self { layout, stored, form, syntax, .. } = self;
-        match form {
-            Form::Native { big, swapped } => native(&stored, big, swapped, &layout, missing),
-            Form::Coded(header) => {
-                let samples = coded::samples(&stored, &header, reduce, missing);
-                let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
-                // A small image of a wavelet overshoots beside edges.
-                let clamp = header.lossy || reduce > 0 || syntax.loss != Loss::Never;
-                let bits = Bits::new(&layout, header.shape.precision, clamp);
-                samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
-                Ok((samples, extent))
-            }
+    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<Decoded, ReadError> {
+        let Self { layout, stored, form, syntax, overlay, .. } = self;
+        let header = match form {
+            Form::Native { big, swapped } => return native(&stored, big, swapped, &layout, overlay, missing),
+            Form::Coded(header) => header,
+        };
+        let lossy = header.lossy || reduce > 0 || coded::may_hide_loss(header.format) && syntax.loss != Loss::Never;
+        let precision = header.shape.precision;
+        if overlay && header.lossy {
+            return Err(failed(&syntax, "an overlay lies in the bits of pixels that were compressed with loss"));
         }
+        let samples = coded::samples(&stored, &header, reduce, missing);
+        let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
+        // What was lost overshoots beside edges, and so does a small image of a wavelet.
+        let clamp = lossy && !overlay;
+        let bits = Bits::new(&layout, precision, clamp);
+        let signed = header.shape.signed && !lossy && !overlay;
+        if signed && !samples.iter().all(|sample| bits.is_extended(*sample)) {
+            return Err(failed(&syntax, BEYOND));
+        }
+        let odd = !overlay && bits.any_odd(&samples);
+        samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
+        Ok(Decoded { values: samples, extent, note: odd.then_some(if clamp { CLAMPED } else { DROPPED }) })
     }
 }
+
+const CLAMPED: &str = "values beyond what Bits Stored (0028,0101) allows were clamped";
+const DROPPED: &str = "bits outside Bits Stored (0028,0101) were not zero and are dropped";
+const BEYOND: &str = "the code stream is signed and has values beyond what Bits Stored (0028,0101) allows";
 
 /// Whether pixels that are declared to be colour are a code stream of one component.
 pub(super) fn is_grey_stream(
@@ -215,7 +252,7 @@ pub(super) fn is_grey_stream(
     if !element.undefined || coded::is_plain(format) {
         return Ok(false);
     }
-    let stream = match Frames::new(data, element, 1, place, limits) {
+    let stream = match Frames::new(data, element, 1, syntax.packing, place, limits, Missing::Refuse) {
         Ok(frames) => frames.stream(0, element, place, limits)?,
         Err(error @ ReadError::Io(_)) => return Err(error),
         Err(_) => return Ok(false),
@@ -236,14 +273,29 @@ pub(super) fn undecoded(syntax: &Syntax, error: &CodecError) -> ReadError {
     if matches!(error, CodecError::BreaksOff(_)) { ReadError::Incomplete(Box::new(failed)) } else { failed }
 }
 
+/// What is odd about the length of one uncompressed frame of so many bytes, which may be padded to an even one. What is
+/// short is told when the pixels are wanted.
+pub(super) fn surplus(len: usize, frame: usize) -> Result<Option<&'static str>, ReadError> {
+    if len.saturating_sub(frame) <= frame % 2 {
+        return Ok(None);
+    }
+    let rest = len.checked_rem(frame).unwrap_or_default();
+    if rest == 0 || rest == 1 && (len - rest) % 2 == 1 {
+        let problem = "holds several frames in the place of one";
+        return Err(ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem });
+    }
+    Ok(Some("Pixel Data (7FE0,0010) is longer than Rows, Columns and Bits Allocated say"))
+}
+
 /// PS3.5 section 8.1.1 and annex D: in big endian, pixels of 8 bits in an OW are swapped in pairs.
 fn native(
     bytes: &[u8],
     big: bool,
     swapped: bool,
     layout: &Layout,
+    overlay: bool,
     missing: Missing,
-) -> Result<(Vec<u16>, Extent), ReadError> {
+) -> Result<Decoded, ReadError> {
     let bits = Bits::new(layout, layout.allocated, false);
     let there = bytes.len() / layout.bytes();
     let whole = there >= layout.pixels();
@@ -253,101 +305,21 @@ fn native(
         return Err(ReadError::Incomplete(Box::new(short)));
     }
     let pixels = layout.pixels();
+    let mut odd = false;
+    let mut value = |word: u16| {
+        odd |= bits.is_odd(word);
+        bits.value(word)
+    };
     let mut values: Vec<u16> = if layout.allocated == 16 {
         let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
-        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| bits.value(word(b))).collect()
+        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| value(word(b))).collect()
     } else if swapped {
         let byte = |i: usize| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default());
-        (0..pixels.min(there)).map(|i| bits.value(byte(i))).collect()
+        (0..pixels.min(there)).map(|i| value(byte(i))).collect()
     } else {
-        bytes.iter().take(pixels).map(|&b| bits.value(u16::from(b))).collect()
+        bytes.iter().take(pixels).map(|&b| value(u16::from(b))).collect()
     };
     values.resize(pixels, bits.value(0));
-    Ok((values, if whole { Extent::Whole } else { Extent::Part }))
-}
-
-/// From a coded word to `stored - lo`.
-struct Bits {
-    shift: u16,
-    mask: u16,
-    sign: i32,
-    lo: i32,
-    hi: i32,
-}
-
-impl Bits {
-    /// `precision` is how many bits of a word were coded. Where something may have been lost, values that overshot are
-    /// clamped; elsewhere, what is outside Bits Stored is another's (an overlay) and dropped.
-    fn new(layout: &Layout, precision: u16, clamp: bool) -> Self {
-        let (lo, hi) = layout.range().into_inner();
-        let shift = if precision > layout.high { layout.high + 1 - layout.stored } else { 0 };
-        let kept = if clamp { precision - shift } else { (precision - shift).min(layout.stored) };
-        let sign = if layout.signed { 1 << (kept - 1) } else { 0 };
-        Self { shift, mask: u16::MAX >> (16 - kept), sign, lo, hi }
-    }
-
-    fn value(&self, word: u16) -> u16 {
-        let bits = i32::from((word >> self.shift) & self.mask);
-        let stored = (bits ^ self.sign) - self.sign;
-        // Within 0..=65535: lo..=hi spans at most 16 bits.
-        (stored.clamp(self.lo, self.hi) - self.lo) as u16
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn layout(stored: u16, high: u16, signed: bool) -> Layout {
-        let allocated = if high < 8 { 8 } else { 16 };
-        Layout { rows: 1, columns: 1, allocated, stored, high, signed }
-    }
-
-    #[test]
-    fn bits() {
-        let check = |word: u16, layout: Layout, precision, clamp, stored: i32| {
-            let pixel = Bits::new(&layout, precision, clamp).value(word);
-            assert_eq!(i32::from(pixel) + layout.range().start(), stored, "{word:#x} {layout:?}");
-        };
-        // An overlay above the stored bits, values left-aligned, a sign bit below the top.
-        check(0xF123, layout(12, 11, false), 16, false, 0x123);
-        check(0x123F, layout(12, 15, false), 16, false, 0x123);
-        check(0xF800, layout(12, 11, true), 16, false, -2048);
-        check(0x0FFF, layout(12, 11, true), 16, false, -1);
-        check(0x8000, layout(16, 15, true), 16, false, -32768);
-        check(0x80, layout(8, 7, true), 8, false, -128);
-        // A code stream of fewer bits than Bits Stored has its own sign bit.
-        check(0x3FF, layout(12, 11, true), 10, false, -1);
-        check(0x3FF, layout(12, 11, false), 10, false, 0x3FF);
-        check(0x123, layout(12, 15, false), 12, false, 0x123);
-        // A lossy code stream may overshoot.
-        check(0x1001, layout(12, 11, false), 16, true, 0xFFF);
-        check(0x7FFF, layout(12, 11, true), 16, true, 2047);
-    }
-
-    proptest! {
-        #[test]
-        fn what_is_stored_comes_back(
-            stored in 1_u16..=16, up in 0_u16..16, signed: bool, inverted: bool, value: u16, around: u16,
-        ) {
-            let high = (stored - 1 + up).min(15);
-            let layout = layout(stored, high, signed);
-            let shift = high + 1 - stored;
-            let mask = u16::MAX >> (16 - stored);
-            let container = if layout.allocated == 8 { 0xFF } else { 0xFFFF };
-            let word = (((value & mask) << shift) | (around & !(mask << shift))) & container;
-            let (lo, hi) = layout.range().into_inner();
-            let expected = if signed && value & mask & (1 << (stored - 1)) != 0 {
-                i32::from(value & mask) - (1 << stored)
-            } else {
-                i32::from(value & mask)
-            };
-            let pixel = Bits::new(&layout, layout.allocated, false).value(word);
-            let span = (hi - lo) as u16;
-            let pixel = if inverted { span - pixel } else { pixel };
-            let pixels = uvid_exam::Pixels::new(1, 1, lo..=hi, inverted, vec![pixel]).expect("valid");
-            prop_assert_eq!(pixels.stored(pixel), expected);
-        }
-    }
+    let extent = if whole { Extent::Whole } else { Extent::Part };
+    Ok(Decoded { values, extent, note: (odd && !overlay).then_some(DROPPED) })
 }

@@ -125,9 +125,63 @@ fn offset_tables() {
     for lengths in [&[][..], &[4], &[4, 9], &[3, 6], &[u64::MAX, 8]] {
         assert!(plain().extended(&[0, 12], lengths).frames().is_err(), "{lengths:?}");
     }
+    // Two that say the same, or not; the code streams may tell which is right.
+    check(plain().table(&[0, 24]).extended(&[0, 24], &[8, 4]), &[&[1, 1, 1, 1, 2, 2, 2, 2], &[3; 4]]);
+    assert!(plain().table(&[0, 24]).extended(&[0, 12], &[4, 8]).frames().is_err());
+    check(three().table(&[0, 30]).extended(&[0, 16], &[8, 10]), &[&one, &long]);
+    check(three().table(&[0, 16]).extended(&[0, 30], &[14, 4]), &[&one, &long]);
     // The Extended Offset Table where the Basic one is wrong.
     check(plain().table(&[0, 5]).extended(&[0, 12], &[4, 8]), &[&[1; 4], &[2, 2, 2, 2, 3, 3, 3, 3]]);
     check(Coded::new("2", vec![one.clone(), two.clone()]).table(&[7, 9]), &[&one, &two]);
+}
+
+/// Frames of two fragments each, and where each fragment begins.
+fn halves(streams: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<u32>) {
+    let fragments: Vec<Vec<u8>> = streams
+        .iter()
+        .flat_map(|stream| {
+            let (a, b) = stream.split_at(stream.len() / 4 * 2);
+            [a.to_vec(), b.to_vec()]
+        })
+        .collect();
+    let at = |n: usize| fragments[..n].iter().map(|fragment| 8 + fragment.len() as u32).sum();
+    let offsets = (0..fragments.len()).map(at).collect();
+    (fragments, offsets)
+}
+
+#[test]
+fn a_table_that_the_code_streams_contradict() {
+    let streams: Vec<Vec<u8>> = (1..=3).map(whole).collect();
+    let (fragments, at) = halves(&streams);
+    let check = |fragments: &[Vec<u8>], offsets: &[usize], expected: Option<&[Vec<u8>]>| {
+        let offsets: Vec<u32> = offsets.iter().map(|n| at[*n]).collect();
+        let coded = Coded::new("3", fragments.to_vec());
+        let wide: Vec<u64> = offsets.iter().map(|offset| u64::from(*offset)).collect();
+        let ends = wide.iter().skip(1).copied().chain([u64::from(at[5]) + 8 + fragments[5].len() as u64]);
+        let starts = wide.iter().map(|n| at.iter().position(|at| u64::from(*at) == *n).expect("a fragment"));
+        let last = starts.clone().skip(1).chain([6]);
+        let heads = starts.zip(last).map(|(from, to)| 8 * (to - from) as u64);
+        let lengths: Vec<u64> = wide.iter().zip(ends).zip(heads).map(|((from, to), heads)| to - from - heads).collect();
+        for coded in [coded.clone().table(&offsets), coded.extended(&wide, &lengths)] {
+            assert_eq!(coded.frames().ok().as_deref(), expected, "{offsets:?}");
+        }
+    };
+    check(&fragments, &[0, 2, 4], Some(&streams));
+    // The streams themselves say where they begin.
+    check(&fragments, &[0, 1, 2], Some(&streams));
+    check(&fragments, &[0, 2, 3], Some(&streams));
+    check(&fragments, &[0, 4, 5], Some(&streams));
+    // They do no more where one has no end, and a frame still begins with one.
+    let mut cut = fragments.clone();
+    cut[1] = vec![7; 4];
+    let first = [&cut[0][..], &cut[1]].concat();
+    check(&cut, &[0, 2, 4], Some(&[first, streams[1].clone(), streams[2].clone()]));
+    check(&cut, &[0, 1, 2], None);
+    check(&cut, &[0, 4, 5], None);
+    // Four streams are not three frames.
+    let four: Vec<Vec<u8>> = (1..=4).map(whole).collect();
+    let ends: Vec<u32> = vec![0, 16, 32];
+    assert!(Coded::new("3", four).table(&ends).frames().is_err());
 }
 
 #[test]
@@ -170,7 +224,14 @@ fn no_offset_table() {
         check(number, &[a, b"", b], Ok(&[long]));
         check(number, &[b"ab", b"cd", b"ef"], Ok(&[b"abcdef"]));
         check(number, &[], Ok(&[b""]));
-        check(number, &[one, two], Err("holds several code streams where Number of Frames (0028,0008) is 1"));
+        let several = "holds several code streams where Number of Frames (0028,0008) is 1";
+        check(number, &[one, two], Err(several));
+        check(number, &[a, one], Err(several));
+        // Whatever a table says.
+        let coded = Coded::new(number, vec![one.to_vec(), two.to_vec()]);
+        for coded in [coded.clone().table(&[0]), coded.extended(&[0], &[16])] {
+            assert!(coded.frames().is_err_and(|said| said.contains(several)));
+        }
     }
 }
 

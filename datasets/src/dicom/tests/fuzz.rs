@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 use rand_chacha::ChaCha8Rng;
 use rand_core::{Rng, SeedableRng};
 
+use super::super::Missing;
+use super::super::frame::Form;
 use super::super::voi::display;
 use super::real::{bytes, stored};
 use super::*;
@@ -56,11 +58,24 @@ fn outcome(bytes: &[u8], limits: &Limits) -> String {
     lying.write_all(bytes).expect("written");
     let through = Object::open(lying, limits).and_then(|mut object| object.read());
     assert_eq!(format!("{through:?}"), format!("{:?}", read(bytes, limits)));
+    // What is shown and what is given, of all that opens.
+    if let Ok(mut object) = Object::of(bytes, limits) {
+        for number in 1..=object.frames().min(2) {
+            for missing in [Missing::Refuse, Missing::Keep] {
+                if let Ok(picture) = object.picture(number, None, missing) {
+                    assert_eq!(picture.bytes.len(), picture.rows * picture.columns * picture.samples);
+                    assert!(picture.whole || missing == Missing::Keep);
+                }
+            }
+            let _ = (object.frame(number, Form::Stored), object.frame(number, Form::Native));
+        }
+    }
     assert!(read_header(bytes, limits).is_ok() || read(bytes, limits).is_err());
     match read(bytes, limits) {
         Err(error) => error.code().to_owned(),
         Ok(Received { content: Content::Listed(listed), .. }) => match listed.fate {
             Fate::Unreadable(_) => "unreadable".to_owned(),
+            Fate::Incomplete(_) => "incomplete".to_owned(),
             _ => "listed".to_owned(),
         },
         Ok(Received { content: Content::Mammogram(image), .. }) => {

@@ -164,3 +164,44 @@ fn image_measured() {
     // Padding is replaced in a copy, when the stream is gone: the larger of the two counts.
     assert!(cost <= samples + codec + stream.max(samples) + (12 << 20), "{syntax}: {cost} bytes");
 }
+
+/// A file with many zeros behind its data set.
+const ZEROS: &str = "TEST_DICOM_ZEROS";
+
+#[test]
+fn a_header_costs_itself_once_and_zeros_behind_it_nothing() {
+    if peak_bytes().is_none() {
+        println!("skipped: this system does not say how much memory a process had");
+        return;
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("zeros.dcm");
+    // More of them than a header may have.
+    let mut disk = File::create(&path).expect("a file");
+    disk.write_all(&explicit(&plain())).expect("written");
+    disk.set_len(disk.metadata().expect("there").len() + (1100 << 20)).expect("a hole");
+    alone("large::zeros_measured", ZEROS, &path);
+    // As many bytes in a private attribute are held, once.
+    let mut disk = File::create(&path).expect("a file");
+    disk.write_all(&explicit(&plain())).expect("written");
+    disk.write_all(&[0xE1, 0x7F, 0x10, 0x10, b'O', b'B', 0, 0]).expect("written");
+    disk.write_all(&HELD_BYTES.to_le_bytes()).expect("written");
+    disk.set_len(disk.metadata().expect("there").len() + u64::from(HELD_BYTES)).expect("a hole");
+    alone("large::zeros_measured", ZEROS, &path);
+}
+
+const HELD_BYTES: u32 = 100 << 20;
+
+/// The process that is measured.
+#[test]
+fn zeros_measured() {
+    let Some(path) = std::env::var_os(ZEROS) else { return };
+    let held = if std::fs::metadata(&path).expect("there").len() > 1 << 30 { 0 } else { HELD_BYTES as usize };
+    let before = peak_bytes().expect("measured");
+    let object = Object::open(File::open(&path).expect("there"), &Limits::default()).expect("readable");
+    let cost = peak_bytes().expect("measured") - before;
+    assert_eq!(object.header(None).expect("readable").study.as_str(), "1.2.3");
+    assert!(!object.listing(None).expect("listed").broken);
+    println!("{} MiB of a header held: {} KiB", held >> 20, cost >> 10);
+    assert!(cost < held + (4 << 20), "{cost} bytes");
+}

@@ -15,10 +15,13 @@ use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
 use super::{Limits, Object, ReadError, read, read_header};
 
+mod bits;
 mod container;
+mod cut;
 mod frames;
 mod fuzz;
 mod large;
+mod one_frame;
 mod real;
 mod reduced;
 mod streams;

@@ -16,7 +16,7 @@ pub(super) fn encapsulated(o: &mut InMemDicomObject, fragments: Vec<Vec<u8>>) {
 }
 
 /// A frame in a code stream.
-fn encode(format: Format, shape: Shape, samples: &[u16], how: &Encoding) -> Vec<u8> {
+pub(super) fn encode(format: Format, shape: Shape, samples: &[u16], how: &Encoding) -> Vec<u8> {
     format.codec().encode(&Frame { shape, samples }, how).expect("encoded")
 }
 
@@ -24,12 +24,12 @@ pub(super) fn plain_samples() -> Vec<u16> {
     (0..ROWS).flat_map(|r| (0..COLUMNS).map(move |c| stored_at(r, c))).collect()
 }
 
-fn plain_shape() -> Shape {
+pub(super) fn plain_shape() -> Shape {
     Shape::grey(ROWS, COLUMNS, 12)
 }
 
 /// The plain image's frame, 12 bits, without loss.
-fn plain_in(format: Format) -> Vec<u8> {
+pub(super) fn plain_in(format: Format) -> Vec<u8> {
     encode(format, plain_shape(), &plain_samples(), &Encoding::Lossless)
 }
 
@@ -96,7 +96,7 @@ fn lossy_or_not() {
 }
 
 /// A file in a syntax that dicom-rs's writer may not have: the UID is put in by hand.
-fn relabelled(object: &InMemDicomObject, syntax: &str) -> Vec<u8> {
+pub(super) fn relabelled(object: &InMemDicomObject, syntax: &str) -> Vec<u8> {
     let bytes = file(object, uids::JPEGLS_LOSSLESS);
     let from = uids::JPEGLS_LOSSLESS;
     let at = bytes.windows(from.len()).position(|w| w == from.as_bytes()).expect("the syntax");
@@ -303,24 +303,44 @@ fn the_code_stream_wins() {
 
 #[test]
 fn the_sign_of_a_stream_counts() {
-    // -8, -7 ...: the low 12 bits of a two's complement.
-    let stored = |i: usize| i as i32 - 8;
-    let samples: Vec<u16> = (0..ROWS * COLUMNS).map(|i| stored(i) as u16 & 0xFFF).collect();
-    let check = |signed: bool, representation: u16, note: &str| {
-        let shape = Shape { signed, ..plain_shape() };
+    let sign = "Pixel Representation (0028,0103) is 0, the code stream is signed, which counts";
+    let both = format!("Bits Stored (0028,0101) is not the precision of the code stream, which counts; {sign}");
+    let check = |signed: bool, precision: u16, representation: u16, from: i32, expected: Result<&str, &str>| {
+        // Upwards from there, in as many bits of a two's complement as are coded.
+        let stored = |i: usize| from + i as i32;
+        let word = |i| stored(i) as u16 & (u16::MAX >> (16 - precision));
+        let samples: Vec<u16> = (0..ROWS * COLUMNS).map(word).collect();
+        let shape = Shape { signed, ..Shape::grey(ROWS, COLUMNS, precision) };
         let mut o = plain();
         words(&mut o, tags::PIXEL_REPRESENTATION, &[representation]);
         encapsulated(&mut o, vec![encode(Format::Jpeg2000, shape, &samples, &Encoding::Lossless)]);
-        let image = read_all(&relabelled(&o, "1.2.840.10008.1.2.4.90")).expect("readable");
-        assert_eq!(image.notes.join("; "), note);
-        for (i, pixel) in image.pixels.values().iter().enumerate() {
-            assert_eq!(image.pixels.stored(*pixel), stored(i), "{i}");
+        let what = format!("{signed} {precision} {representation} {from}");
+        match (read_all(&relabelled(&o, "1.2.840.10008.1.2.4.90")), expected) {
+            (Ok(image), Ok(note)) => {
+                assert_eq!(image.notes.join("; "), note, "{what}");
+                for (i, pixel) in image.pixels.values().iter().enumerate() {
+                    assert_eq!(image.pixels.stored(*pixel), stored(i), "{what}: {i}");
+                }
+            }
+            (Err(said), Err(expected)) => assert!(said.contains(expected), "{said}"),
+            (found, _) => panic!("{what}: {:?}", found.map(|image| image.notes)),
         }
     };
-    check(true, 1, "");
-    check(true, 0, "Pixel Representation (0028,0103) is 0, the code stream is signed, which counts");
+    check(true, 12, 1, -8, Ok(""));
+    check(true, 12, 0, -8, Ok(sign));
     // As two's complement, whatever the stream thinks of it.
-    check(false, 1, "");
+    check(false, 12, 1, -8, Ok(""));
+    // All bits are coded: a sign that is not declared is above them.
+    check(true, 16, 0, -8, Ok(&both));
+    check(true, 16, 0, 2000, Ok(&both));
+    check(true, 16, 0, 3900, Ok(&both));
+    check(true, 16, 1, -8, Ok(""));
+    check(true, 16, 1, -2048, Ok(""));
+    check(false, 16, 1, -8, Ok(""));
+    let beyond = "the code stream is signed and has values beyond what Bits Stored (0028,0101) allows";
+    for from in [1900, 2048, 3900, -2049] {
+        check(true, 16, 1, from, Err(beyond));
+    }
 }
 
 #[test]
