@@ -14,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::stream::{self, BoxStream, StreamExt};
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -39,8 +39,8 @@ pub(super) struct Part {
 pub(super) enum Content {
     /// A stored object.
     Stored(PathBuf, Digest),
-    /// Here.
-    Here(Bytes),
+    /// It comes in pieces.
+    Pieces(BoxStream<'static, io::Result<Bytes>>),
     /// They are made when their turn comes.
     Later(BoxFuture<'static, io::Result<Bytes>>),
 }
@@ -72,10 +72,35 @@ pub(super) fn boundary() -> String {
 /// What is being sent.
 struct Sending {
     parts: VecDeque<Part>,
-    current: Option<(File, PathBuf, Sha256, Digest)>,
+    current: Option<Current>,
     /// `None`: the one part alone. Taken away when the closing delimiter was sent.
     boundary: Option<String>,
     started: bool,
+}
+
+/// A part of which there may be more.
+enum Current {
+    /// An object, what was read of it, and what all of it was when it was stored.
+    Stored(File, Sha256, Digest),
+    Pieces(BoxStream<'static, io::Result<Bytes>>),
+}
+
+impl Current {
+    /// The next piece; `None` behind the last.
+    async fn next(&mut self) -> io::Result<Option<Bytes>> {
+        match self {
+            Self::Stored(file, hash, digest) => {
+                let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+                file.read_buf(&mut piece).await?;
+                hash.update(&piece);
+                if piece.is_empty() && <[u8; 32]>::from(hash.finalize_reset()) != *digest.as_bytes() {
+                    return Err(io::Error::other("an object has changed on disk"));
+                }
+                Ok((!piece.is_empty()).then(|| piece.freeze()))
+            }
+            Self::Pieces(pieces) => pieces.next().await.transpose(),
+        }
+    }
 }
 
 impl Sending {
@@ -94,42 +119,22 @@ impl Sending {
     }
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if let Some((file, ..)) = &mut self.current {
-            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-            file.read_buf(&mut piece).await?;
-            if let Some(piece) = self.read(piece.freeze())? {
+        if let Some(current) = &mut self.current {
+            if let Some(piece) = current.next().await? {
                 return Ok(Some(piece));
             }
+            self.current = None;
         }
         let Some(part) = self.parts.pop_front() else {
             return Ok(self.boundary.take().map(|boundary| format!("\r\n--{boundary}--\r\n").into()));
         };
         let head = self.head(&part);
-        match part.content {
-            Content::Stored(path, digest) => {
-                let file = File::open(&path).await?;
-                self.current = Some((file, path, Sha256::new(), digest));
-                if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
-            }
-            Content::Here(bytes) => Ok(Some([head, bytes].concat().into())),
-            Content::Later(made) => Ok(Some([head, made.await?].concat().into())),
-        }
-    }
-
-    /// Takes a piece of the current object; an empty one is its end.
-    fn read(&mut self, piece: Bytes) -> io::Result<Option<Bytes>> {
-        let Some((file, path, mut hash, digest)) = self.current.take() else { return Ok(None) };
-        if piece.is_empty() {
-            let found: [u8; 32] = hash.finalize().into();
-            return if found == *digest.as_bytes() {
-                Ok(None)
-            } else {
-                Err(io::Error::other("an object has changed on disk"))
-            };
-        }
-        hash.update(&piece);
-        self.current = Some((file, path, hash, digest));
-        Ok(Some(piece))
+        self.current = match part.content {
+            Content::Stored(path, digest) => Some(Current::Stored(File::open(&path).await?, Sha256::new(), digest)),
+            Content::Pieces(pieces) => Some(Current::Pieces(pieces)),
+            Content::Later(made) => return Ok(Some([head, made.await?].concat().into())),
+        };
+        if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
     }
 
     fn head(&mut self, part: &Part) -> Bytes {
