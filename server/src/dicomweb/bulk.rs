@@ -1,7 +1,7 @@
 //! Bulk data: the value of one attribute (PS3.18 section 10.4.1.1.5).
 //!
-//! Invariants: values come uncompressed in little endian, whatever the transfer syntax of their object; compressed
-//! Pixel Data come as frames. Of a value that lies in its file, [`PIECE_BYTES`] are in
+//! Invariants: values come uncompressed in little endian, whatever the transfer syntax of their object; Pixel Data in
+//! fragments come as frames, never as the items that hold these. Of a value that lies in its file, [`PIECE_BYTES`] are in
 //! memory, and who reads it takes no turn; a deflated data set is inflated again for every [`AHEAD_BYTES`] of one.
 
 use std::io::{self, SeekFrom};
@@ -28,6 +28,9 @@ use crate::http::{App, Path, Problem};
 /// Bytes of a value that are read at once: whole words of any size.
 const PIECE_BYTES: usize = 256 << 10;
 
+/// Encapsulated Uncompressed Explicit VR Little Endian: frames in fragments (PS3.5 section A.4.11).
+const ENCAPSULATED: &str = "1.2.840.10008.1.2.1.98";
+
 /// `GET .../bulkdata/00420011`, `.../bulkdata/52009230.0.00289145`: what the metadata's BulkDataURI name.
 pub(super) async fn bulkdata(
     State(app): State<App>,
@@ -37,7 +40,8 @@ pub(super) async fn bulkdata(
     let missing = || Problem::not_found("attribute");
     let (within, tag) = bulk_path(&path).ok_or_else(missing)?;
     let object = one(&app, &study, &series, &instance).await?;
-    if within.is_empty() && tag == tags::PIXEL_DATA && is_compressed(&object.transfer_syntax) {
+    let in_fragments = is_compressed(&object.transfer_syntax) || object.transfer_syntax == ENCAPSULATED;
+    if within.is_empty() && tag == tags::PIXEL_DATA && in_fragments {
         return all_frames(&app, &headers, object).await;
     }
     let packing = wanted(&headers).iter().find_map(|range| range.takes(OCTETS, EXPLICIT, true));

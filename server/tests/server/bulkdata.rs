@@ -1,7 +1,8 @@
 //! Bulk data of WADO-RS: what the metadata's BulkDataURI name, of any size.
 
 use axum::body::Body;
-use axum::http::Request;
+use axum::http::{Request, StatusCode};
+use dicom_core::value::PixelFragmentSequence;
 use dicom_core::{DataElement, PrimitiveValue, Tag, VR};
 use dicom_dictionary_std::{tags, uids as known};
 use dicom_object::{FileDicomObject, InMemDicomObject};
@@ -31,6 +32,23 @@ fn rewritten(file: &[u8], syntax: &str, change: impl FnOnce(&mut File)) -> Vec<u
     let mut bytes = Vec::new();
     object.write_all(&mut bytes).unwrap();
     bytes
+}
+
+/// Frames in fragments, one each.
+fn encapsulated(file: &[u8], syntax: &str, frames: &[Vec<u8>]) -> Vec<u8> {
+    rewritten(file, syntax, |object| {
+        let fragments = PixelFragmentSequence::new(Vec::<u32>::new(), frames.to_vec());
+        object.put(DataElement::new(tags::PIXEL_DATA, VR::OB, fragments));
+        if frames.len() > 1 {
+            let count = PrimitiveValue::from(frames.len().to_string());
+            object.put(DataElement::new(tags::NUMBER_OF_FRAMES, VR::IS, count));
+            let tomosynthesis = PrimitiveValue::from(known::BREAST_TOMOSYNTHESIS_IMAGE_STORAGE);
+            object.put(DataElement::new(tags::SOP_CLASS_UID, VR::UI, tomosynthesis));
+            object.update_meta(|meta| {
+                meta.media_storage_sop_class_uid = known::BREAST_TOMOSYNTHESIS_IMAGE_STORAGE.to_owned();
+            });
+        }
+    })
 }
 
 /// The pieces of an answer's body.
@@ -133,4 +151,22 @@ fn bulk_data_cost_no_memory() {
     // HTTP/1.1 frames the body in chunks: a little more than the pixels.
     assert!(status == 200 && (PIXELS..PIXELS + (1 << 20)).contains(&body.len()), "{status} {}", body.len());
     assert!(grown < 16 << 20, "{grown} bytes");
+}
+
+/// 1.2.840.10008.1.2.1.98: not compressed, and in fragments all the same.
+#[tokio::test]
+async fn fragments_of_uncompressed_frames_are_pixels() {
+    let (file, pixels) = image(&Spec { transfer_syntax: TransferSyntax::ExplicitLittle, ..Spec::small(323) });
+    let inverse: Vec<u8> = pixels.iter().map(|byte| byte ^ 0x0F).collect();
+    let syntax = known::ENCAPSULATED_UNCOMPRESSED_EXPLICIT_VR_LITTLE_ENDIAN;
+    for frames in [vec![pixels.clone()], vec![pixels.clone(), inverse]] {
+        let file = encapsulated(&file, syntax, &frames);
+        let server = Server::start().await;
+        server.stow(&[&file]).await.ok();
+        let uri = format!("{}/bulkdata/7FE00010", path_of(&file));
+        let found: Vec<_> = parts(&get(&server, &uri, "").await).into_iter().map(|(_, bytes)| bytes).collect();
+        assert!(found == frames, "{} frames", frames.len());
+        let whole = get(&server, &uri, "application/octet-stream").await;
+        assert!(whole.status == StatusCode::OK && whole.body == frames.concat(), "{} frames", frames.len());
+    }
 }
