@@ -230,11 +230,15 @@ pub(super) async fn frames(
 pub(super) async fn all_frames(app: &App, headers: &HeaderMap, object: Located) -> Answer {
     let (transfer_syntax, file) = (object.transfer_syntax.clone(), open(app, object).await?);
     let (file, count) = read_file(app, file, |object: &mut Object<'_>| object.frames()).await?;
-    send_frames(app, headers, file, &transfer_syntax, (1..=count.min(FRAMES_MAX)).collect(), true).await
+    if count > FRAMES_MAX {
+        let detail = format!("there are {count} frames; ask for them as /frames/1,2,3, at most {FRAMES_MAX} at once");
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail));
+    }
+    send_frames(app, headers, file, &transfer_syntax, (1..=count).collect(), true).await
 }
 
 /// Sends frames, compressed as they are or uncompressed, whichever is wanted more. `all` says that they are all that the
-/// object has.
+/// object has: uncompressed and joined, they are the value of its Pixel Data.
 async fn send_frames(
     app: &App,
     headers: &HeaderMap,
@@ -249,7 +253,7 @@ async fn send_frames(
     let forms = if !frame::is_compressed(transfer_syntax) { vec![native] } else { vec![stored, native] };
     let choice = wanted(headers).into_iter().find_map(|range| {
         forms.iter().find_map(|(media, syntax, form)| {
-            let single = numbers.len() == 1 || all;
+            let single = numbers.len() == 1 || all && *form == Form::Native;
             Some((*media, *syntax, *form, range.takes(media, syntax, single)?))
         })
     });
@@ -258,7 +262,7 @@ async fn send_frames(
     };
     let first = move |object: &mut Object<'_>| {
         let count = object.frames();
-        if numbers.iter().any(|number| *number > count) {
+        if numbers.is_empty() || numbers.iter().any(|number| *number > count) {
             tracing::debug!(count, "no such frame");
             return Err(Problem::not_found("frame"));
         }

@@ -170,3 +170,31 @@ async fn fragments_of_uncompressed_frames_are_pixels() {
         assert!(whole.status == StatusCode::OK && whole.body == frames.concat(), "{} frames", frames.len());
     }
 }
+
+/// Frames that are compressed are parts of their own: joined, they would be none.
+#[tokio::test]
+async fn several_compressed_frames_are_not_joined() {
+    let (file, _) = image(&Spec { transfer_syntax: TransferSyntax::JpegLossless, ..Spec::small(324) });
+    let object = dicom_object::from_reader(file.as_slice()).unwrap();
+    let stream = object.element(tags::PIXEL_DATA).unwrap().fragments().unwrap().concat();
+    let check = async |frames: usize, accept: &str, status: u16, count: usize| {
+        let file = encapsulated(&file, known::JPEG_LOSSLESS_SV1, &vec![stream.clone(); frames]);
+        let server = Server::start().await;
+        server.stow(&[&file]).await.ok();
+        let answer = get(&server, &format!("{}/bulkdata/7FE00010", path_of(&file)), accept).await;
+        assert_eq!(answer.status, status, "{frames} frames, {accept}");
+        match count {
+            0 => answer.problem(status, "not-acceptable"),
+            1 => assert!(answer.body == stream, "{frames} frames, {accept}"),
+            _ => assert_eq!(parts(&answer).len(), count, "{accept}"),
+        }
+        answer
+    };
+    check(1, "image/jpeg", 200, 1).await;
+    check(2, "image/jpeg", 406, 0).await;
+    check(2, "image/jpeg, multipart/related; type=\"image/jpeg\"; q=0.5", 200, 2).await;
+    check(1000, "", 200, 1000).await;
+    // More than are sent at once are refused, not left out.
+    let refused = check(1001, "", 406, 0).await;
+    assert!(refused.json()["detail"].as_str().unwrap().contains("/frames/"), "{}", refused.json());
+}
