@@ -10,7 +10,8 @@
 //! | 410 | the disk has lost it; a resend restores it |
 //!
 //! A client that names no transfer syntax is given the stored one, as it would be for `transfer-syntax=*`; a frame is
-//! uncompressed for one that wants `application/octet-stream`.
+//! uncompressed for one that wants `application/octet-stream`. Deflated frames have no other media type, and are
+//! inflated for whoever does not name their transfer syntax.
 //!
 //! Memory: objects, and values that are no frames (`bulk`), are streamed from disk. For metadata and frames all of an
 //! object but its pixels is held, and of these one frame, `http.heatmaps_max` at a time. Who reads slowly holds none of
@@ -51,6 +52,9 @@ pub(super) const AHEAD_BYTES: usize = 32 << 20;
 /// Uncompressed pixels (PS3.18 table 8.7.3-5).
 pub(super) const OCTETS: &str = "application/octet-stream";
 pub(super) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+
+/// Deflated Image Frame Compression: its frames have no media type of their own.
+const DEFLATED_FRAME: &str = "1.2.840.10008.1.2.8.1";
 
 /// An object's file, its bytes compared with their digest.
 pub(super) type OpenFile = (std::fs::File, Digest);
@@ -250,7 +254,13 @@ async fn send_frames(
     let stored = (media_of(transfer_syntax), transfer_syntax, Form::Stored);
     let native = (OCTETS, EXPLICIT, Form::Native);
     // What anything goes for comes first.
-    let forms = if !frame::is_compressed(transfer_syntax) { vec![native] } else { vec![stored, native] };
+    let forms = if !frame::is_compressed(transfer_syntax) {
+        vec![native]
+    } else if transfer_syntax == DEFLATED_FRAME {
+        vec![native, stored]
+    } else {
+        vec![stored, native]
+    };
     let choice = wanted(headers).into_iter().find_map(|range| {
         forms.iter().find_map(|(media, syntax, form)| {
             let single = numbers.len() == 1 || all && *form == Form::Native;

@@ -15,6 +15,8 @@ use crate::wado::{get, parts, path_of};
 /// A private attribute, behind its creator.
 const CREATOR: Tag = Tag(0x0009, 0x0010);
 const PRIVATE: Tag = Tag(0x0009, 0x1001);
+/// Deflated Image Frame Compression.
+const DEFLATED_FRAME: &str = "1.2.840.10008.1.2.8.1";
 
 type File = FileDicomObject<InMemDicomObject>;
 
@@ -197,4 +199,36 @@ async fn several_compressed_frames_are_not_joined() {
     // More than are sent at once are refused, not left out.
     let refused = check(1001, "", 406, 0).await;
     assert!(refused.json()["detail"].as_str().unwrap().contains("/frames/"), "{}", refused.json());
+}
+
+/// Deflated frames have no media type of their own: who names no transfer syntax is given pixels.
+#[tokio::test]
+async fn deflated_frames_are_inflated_for_who_does_not_ask_for_them() {
+    let (file, pixels) = image(&Spec { transfer_syntax: TransferSyntax::ExplicitLittle, ..Spec::small(325) });
+    // RFC 1951 section 3.2.4: stored blocks.
+    let blocks = pixels.chunks(65_535).enumerate();
+    let last = pixels.len().div_ceil(65_535) - 1;
+    let mut deflated: Vec<u8> = blocks
+        .flat_map(|(at, block)| {
+            let length = block.len() as u16;
+            [&[u8::from(at == last)][..], &length.to_le_bytes(), &(!length).to_le_bytes(), block].concat()
+        })
+        .collect();
+    deflated.resize(deflated.len().next_multiple_of(2), 0);
+    let file = encapsulated(&file, DEFLATED_FRAME, std::slice::from_ref(&deflated));
+    let server = Server::start().await;
+    server.stow(&[&file]).await.ok();
+    let check = async |accept: &str, expected: &[u8]| {
+        for part in ["frames/1", "bulkdata/7FE00010"] {
+            let answer = get(&server, &format!("{}/{part}", path_of(&file)), accept).await;
+            assert_eq!(answer.status, StatusCode::OK, "{part} {accept}");
+            let multipart = answer.headers["content-type"].to_str().unwrap().starts_with("multipart/");
+            let body = if multipart { parts(&answer).swap_remove(0).1 } else { answer.body };
+            assert!(body == expected, "{part} {accept}: {} bytes", body.len());
+        }
+    };
+    check("", &pixels).await;
+    check("application/octet-stream", &pixels).await;
+    check("multipart/related; type=\"application/octet-stream\"", &pixels).await;
+    check(&format!("application/octet-stream; transfer-syntax={DEFLATED_FRAME}"), &deflated).await;
 }
