@@ -12,14 +12,14 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, StreamExt};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use uvid_datasets::dicom::frame::is_compressed;
 use uvid_datasets::dicom::{Object, Offset};
 
 use super::json;
 use super::media::wanted;
-use super::outgoing::{Content, Part, respond};
+use super::outgoing::{Content, Part, Pieces, respond};
 use super::wado::{
     AHEAD_BYTES, EXPLICIT, OCTETS, OpenFile, all_frames, frame_problem, not_acceptable, one, open, read_file,
 };
@@ -57,8 +57,6 @@ pub(super) async fn bulkdata(
     let part = Part { content_type, location: None, content: Content::Pieces(pieces) };
     Ok(respond(StatusCode::OK, packing, OCTETS, vec![part]))
 }
-
-type Pieces = BoxStream<'static, io::Result<Bytes>>;
 
 /// Reads a value where it lies, and turns its words, of so many bytes each.
 fn in_file(file: std::fs::File, at: usize, len: usize, word: usize) -> Pieces {
@@ -122,7 +120,7 @@ mod tests {
 
     #[tokio::test]
     async fn words_are_turned_and_pieces_joined() {
-        let bytes: Vec<u8> = (0..2 * PIECE_BYTES + 11).map(|i| (i * 31 >> 3) as u8).collect();
+        let bytes: Vec<u8> = (0..2 * PIECE_BYTES + 11).map(|i| ((i * 31) >> 3) as u8).collect();
         let mut file = tempfile::tempfile().expect("a file");
         io::Write::write_all(&mut file, &[&[0xEE; 5], &bytes[..], &[0xEE; 5]].concat()).expect("written");
         for word in [1, 2, 4, 8] {

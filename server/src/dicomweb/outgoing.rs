@@ -14,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, StreamExt};
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -35,12 +35,15 @@ pub(super) struct Part {
     pub(super) content: Content,
 }
 
+/// Bytes as they come.
+pub(super) type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
 /// Where a part's bytes are.
 pub(super) enum Content {
     /// A stored object.
     Stored(PathBuf, Digest),
     /// It comes in pieces.
-    Pieces(BoxStream<'static, io::Result<Bytes>>),
+    Pieces(Pieces),
     /// They are made when their turn comes.
     Later(BoxFuture<'static, io::Result<Bytes>>),
 }
@@ -72,35 +75,26 @@ pub(super) fn boundary() -> String {
 /// What is being sent.
 struct Sending {
     parts: VecDeque<Part>,
-    current: Option<Current>,
+    /// Of the part that is being sent.
+    current: Option<Pieces>,
     /// `None`: the one part alone. Taken away when the closing delimiter was sent.
     boundary: Option<String>,
     started: bool,
 }
 
-/// A part of which there may be more.
-enum Current {
-    /// An object, what was read of it, and what all of it was when it was stored.
-    Stored(File, Sha256, Digest),
-    Pieces(BoxStream<'static, io::Result<Bytes>>),
-}
-
-impl Current {
-    /// The next piece; `None` behind the last.
-    async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        match self {
-            Self::Stored(file, hash, digest) => {
-                let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-                file.read_buf(&mut piece).await?;
-                hash.update(&piece);
-                if piece.is_empty() && <[u8; 32]>::from(hash.finalize_reset()) != *digest.as_bytes() {
-                    return Err(io::Error::other("an object has changed on disk"));
-                }
-                Ok((!piece.is_empty()).then(|| piece.freeze()))
-            }
-            Self::Pieces(pieces) => pieces.next().await.transpose(),
+/// An object, with an error behind it if it is not what was stored.
+fn stored(file: File, digest: Digest) -> Pieces {
+    let next = move |(mut file, mut hash): (File, Sha256)| async move {
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        file.read_buf(&mut piece).await?;
+        if !piece.is_empty() {
+            hash.update(&piece);
+            return Ok(Some((piece.freeze(), (file, hash))));
         }
-    }
+        let found: [u8; 32] = hash.finalize().into();
+        if found == *digest.as_bytes() { Ok(None) } else { Err(io::Error::other("an object has changed on disk")) }
+    };
+    stream::try_unfold((file, Sha256::new()), next).boxed()
 }
 
 impl Sending {
@@ -120,7 +114,7 @@ impl Sending {
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
         if let Some(current) = &mut self.current {
-            if let Some(piece) = current.next().await? {
+            if let Some(piece) = current.try_next().await? {
                 return Ok(Some(piece));
             }
             self.current = None;
@@ -130,8 +124,8 @@ impl Sending {
         };
         let head = self.head(&part);
         self.current = match part.content {
-            Content::Stored(path, digest) => Some(Current::Stored(File::open(&path).await?, Sha256::new(), digest)),
-            Content::Pieces(pieces) => Some(Current::Pieces(pieces)),
+            Content::Stored(path, digest) => Some(stored(File::open(&path).await?, digest)),
+            Content::Pieces(pieces) => Some(pieces),
             Content::Later(made) => return Ok(Some([head, made.await?].concat().into())),
         };
         if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
