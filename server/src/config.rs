@@ -218,7 +218,7 @@ settings! {
         /// Bytes of a deflated data set once inflated.
         inflated_bytes_max: usize = dicom::Limits::default().inflated_bytes_max;
         /// Bytes of a data set without its Pixel Data, which are held in memory.
-        header_bytes_max: usize = dicom::Limits::default().header_bytes_max;
+        data_set_bytes_max: usize = dicom::Limits::default().header_bytes_max;
         /// Fragments of compressed pixels, 16 bytes of memory each.
         fragments_max: usize = dicom::Limits::default().fragments_max;
         /// Bytes of one frame as it is stored.
@@ -247,7 +247,7 @@ impl Config {
             file_bytes_max: bytes(self.store.identify_bytes_max),
             frame_pixels_max: self.dicom.frame_pixels_max,
             inflated_bytes_max: self.dicom.inflated_bytes_max,
-            header_bytes_max: self.dicom.header_bytes_max,
+            header_bytes_max: self.dicom.data_set_bytes_max,
             fragments_max: self.dicom.fragments_max,
             frame_bytes_max: self.dicom.frame_bytes_max,
             ..dicom::Limits::default()
@@ -289,7 +289,7 @@ impl Config {
             ("dicom.frame_pixels_max", self.dicom.frame_pixels_max as u64, 1),
             ("dicom.study_pixels_max", self.dicom.study_pixels_max as u64, 1),
             ("dicom.inflated_bytes_max", self.dicom.inflated_bytes_max as u64, 1),
-            ("dicom.header_bytes_max", self.dicom.header_bytes_max as u64, 1),
+            ("dicom.data_set_bytes_max", self.dicom.data_set_bytes_max as u64, 1),
             ("dicom.fragments_max", self.dicom.fragments_max as u64, 1),
             ("dicom.frame_bytes_max", self.dicom.frame_bytes_max as u64, 1),
         ] {

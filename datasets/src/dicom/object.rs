@@ -15,12 +15,14 @@
 use std::io::{Cursor, SeekFrom};
 
 use dicom_core::Tag;
+use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received, Reduced};
 
 use super::bytes::{ReadSeek, Window, read_at};
 use super::charset::Charset;
 use super::element::{DataSet, Element};
+use super::frame::FrameError;
 use super::kind::{self, Kind};
 use super::listing::{self, Listing};
 use super::part10::{self, File};
@@ -45,10 +47,13 @@ pub(super) struct Place<'a> {
 impl Place<'_> {
     /// The bytes of an element's value, from `from` on, as many as `len`.
     pub(super) fn value(&mut self, element: &Element<'_>, from: usize, len: usize) -> Result<Vec<u8>, ReadError> {
-        let at = match element.offset {
-            Offset::File(at) | Offset::Inflated(at) => at.saturating_add(from) as u64,
-        };
-        read_at(self.data(), at, len).map_err(|error| ReadError::Io(error.kind()))
+        self.bytes(element.offset, from, len)
+    }
+
+    /// The bytes `from` behind a place, as many as `len`.
+    fn bytes(&mut self, place: Offset, from: usize, len: usize) -> Result<Vec<u8>, ReadError> {
+        let (Offset::File(at) | Offset::Inflated(at)) = place;
+        read_at(self.data(), at.saturating_add(from) as u64, len).map_err(|error| ReadError::Io(error.kind()))
     }
 
     /// A window over an element's value.
@@ -157,13 +162,14 @@ impl<'a> Object<'a> {
         listing::listing(&self.data_set(repair))
     }
 
-    /// The bytes of an element as the file has them: `path` is its tag, behind the sequences and the items, from 0,
-    /// that it is in.
+    /// Where the value of an element is: its first byte, how many bytes it has, and how many of them are a word that is
+    /// to be turned to have it in little endian, 1 where none is. `path` is its tag, behind the sequences and the items,
+    /// from 0, that it is in.
     ///
     /// # Errors
     ///
-    /// [`ReadError::Io`].
-    pub fn bulk(&mut self, path: &[(Tag, usize)], tag: Tag) -> Result<Option<Vec<u8>>, ReadError> {
+    /// [`FrameError::Unsupported`]: pixels in fragments are frames ([`Object::frame`]) and no value.
+    pub fn bulk(&self, path: &[(Tag, usize)], tag: Tag) -> Result<Option<(Offset, usize, usize)>, FrameError> {
         let mut data = self.file.data_set(&self.limits);
         for (sequence, item) in path {
             match data.items(*sequence).into_iter().nth(*item) {
@@ -171,10 +177,29 @@ impl<'a> Object<'a> {
                 None => return Ok(None),
             }
         }
-        match data.get(tag) {
-            Some(element) if element.apart.is_some() => self.place.value(element, 0, element.len).map(Some),
-            element => Ok(element.map(|element| element.bytes.to_vec())),
+        let Some(element) = data.get(tag) else { return Ok(None) };
+        if tag == tags::PIXEL_DATA && element.undefined {
+            return Err(FrameError::Unsupported("the pixels are in fragments, which are no value"));
         }
+        // Pixels of more than 8 bits are words, whatever their VR says (PS3.5 section 8.1.1 and annex D).
+        let wide = tag == tags::PIXEL_DATA && data.word(tags::BITS_ALLOCATED).is_some_and(|bits| bits > 8);
+        let word = match element.vr.as_ref().filter(|_| data.encoding.big()) {
+            Some(b"OW") => 2,
+            Some(b"OF" | b"OL") => 4,
+            Some(b"OD" | b"OV") => 8,
+            Some(_) if wide => 2,
+            Some(_) | None => 1,
+        };
+        Ok(Some((element.offset, element.len, word)))
+    }
+
+    /// So many bytes, `from` behind a place that [`Object::bulk`] gives, as the file has them.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError::Io`]: they are not all there.
+    pub fn bulk_bytes(&mut self, place: Offset, from: usize, len: usize) -> Result<Vec<u8>, ReadError> {
+        self.place.bytes(place, from, len)
     }
 
     /// Reads it whole: a mammogram of one frame with its pixels, anything else as [`Content::Listed`].

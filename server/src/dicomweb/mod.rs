@@ -13,6 +13,7 @@
 //! Invariant: answers name patients, to whoever may ask; logs, metrics and problems do not.
 
 mod answer;
+mod bulk;
 pub mod client;
 mod json;
 mod media;
@@ -58,7 +59,7 @@ pub fn routes() -> Router<App> {
         .route(&format!("{series}/metadata"), get(wado::series_metadata))
         .route(&format!("{instance}/metadata"), get(wado::instance_metadata))
         .route(&format!("{instance}/frames/{{list}}"), get(wado::frames))
-        .route(&format!("{instance}/bulkdata/{{path}}"), get(wado::bulkdata))
+        .route(&format!("{instance}/bulkdata/{{path}}"), get(bulk::bulkdata))
         .route(&format!("{instance}/rendered"), get(rendered::instance))
         .route(&format!("{instance}/frames/{{frame}}/rendered"), get(rendered::frame))
         .route(&format!("{study}/thumbnail"), get(rendered::study_thumbnail))

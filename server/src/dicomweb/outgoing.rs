@@ -14,7 +14,7 @@ use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use bytes::BytesMut;
 use futures_util::future::BoxFuture;
-use futures_util::stream;
+use futures_util::stream::{self, BoxStream, StreamExt, TryStreamExt};
 use sha2::{Digest as _, Sha256};
 use tokio::fs::File;
 use tokio::io::AsyncReadExt;
@@ -35,12 +35,15 @@ pub(super) struct Part {
     pub(super) content: Content,
 }
 
+/// Bytes as they come.
+pub(super) type Pieces = BoxStream<'static, io::Result<Bytes>>;
+
 /// Where a part's bytes are.
 pub(super) enum Content {
     /// A stored object.
     Stored(PathBuf, Digest),
-    /// Here.
-    Here(Bytes),
+    /// It comes in pieces.
+    Pieces(Pieces),
     /// They are made when their turn comes.
     Later(BoxFuture<'static, io::Result<Bytes>>),
 }
@@ -72,10 +75,26 @@ pub(super) fn boundary() -> String {
 /// What is being sent.
 struct Sending {
     parts: VecDeque<Part>,
-    current: Option<(File, PathBuf, Sha256, Digest)>,
+    /// Of the part that is being sent.
+    current: Option<Pieces>,
     /// `None`: the one part alone. Taken away when the closing delimiter was sent.
     boundary: Option<String>,
     started: bool,
+}
+
+/// An object, with an error behind it if it is not what was stored.
+fn stored(file: File, digest: Digest) -> Pieces {
+    let next = move |(mut file, mut hash): (File, Sha256)| async move {
+        let mut piece = BytesMut::with_capacity(PIECE_BYTES);
+        file.read_buf(&mut piece).await?;
+        if !piece.is_empty() {
+            hash.update(&piece);
+            return Ok(Some((piece.freeze(), (file, hash))));
+        }
+        let found: [u8; 32] = hash.finalize().into();
+        if found == *digest.as_bytes() { Ok(None) } else { Err(io::Error::other("an object has changed on disk")) }
+    };
+    stream::try_unfold((file, Sha256::new()), next).boxed()
 }
 
 impl Sending {
@@ -94,42 +113,22 @@ impl Sending {
     }
 
     async fn next(&mut self) -> io::Result<Option<Bytes>> {
-        if let Some((file, ..)) = &mut self.current {
-            let mut piece = BytesMut::with_capacity(PIECE_BYTES);
-            file.read_buf(&mut piece).await?;
-            if let Some(piece) = self.read(piece.freeze())? {
+        if let Some(current) = &mut self.current {
+            if let Some(piece) = current.try_next().await? {
                 return Ok(Some(piece));
             }
+            self.current = None;
         }
         let Some(part) = self.parts.pop_front() else {
             return Ok(self.boundary.take().map(|boundary| format!("\r\n--{boundary}--\r\n").into()));
         };
         let head = self.head(&part);
-        match part.content {
-            Content::Stored(path, digest) => {
-                let file = File::open(&path).await?;
-                self.current = Some((file, path, Sha256::new(), digest));
-                if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
-            }
-            Content::Here(bytes) => Ok(Some([head, bytes].concat().into())),
-            Content::Later(made) => Ok(Some([head, made.await?].concat().into())),
-        }
-    }
-
-    /// Takes a piece of the current object; an empty one is its end.
-    fn read(&mut self, piece: Bytes) -> io::Result<Option<Bytes>> {
-        let Some((file, path, mut hash, digest)) = self.current.take() else { return Ok(None) };
-        if piece.is_empty() {
-            let found: [u8; 32] = hash.finalize().into();
-            return if found == *digest.as_bytes() {
-                Ok(None)
-            } else {
-                Err(io::Error::other("an object has changed on disk"))
-            };
-        }
-        hash.update(&piece);
-        self.current = Some((file, path, hash, digest));
-        Ok(Some(piece))
+        self.current = match part.content {
+            Content::Stored(path, digest) => Some(stored(File::open(&path).await?, digest)),
+            Content::Pieces(pieces) => Some(pieces),
+            Content::Later(made) => return Ok(Some([head, made.await?].concat().into())),
+        };
+        if head.is_empty() { Box::pin(self.next()).await } else { Ok(Some(head)) }
     }
 
     fn head(&mut self, part: &Part) -> Bytes {

@@ -1,4 +1,4 @@
-//! The Retrieve Transaction (PS3.18 section 10.4), but for pictures.
+//! The Retrieve Transaction (PS3.18 section 10.4), but for pictures and bulk data.
 //!
 //! | status | when |
 //! |---|---|
@@ -10,11 +10,12 @@
 //! | 410 | the disk has lost it; a resend restores it |
 //!
 //! A client that names no transfer syntax is given the stored one, as it would be for `transfer-syntax=*`; a frame is
-//! uncompressed for one that wants `application/octet-stream`.
+//! uncompressed for one that wants `application/octet-stream`. Deflated frames have no other media type, and are
+//! inflated for whoever does not name their transfer syntax.
 //!
-//! Memory: objects are streamed from disk. For metadata and frames all of an object but its pixels is held, and of
-//! these one frame, `http.heatmaps_max` at a time. Who reads slowly holds none of these turns: the object is opened
-//! again for the frames after those that were decoded, [`AHEAD_BYTES`] of them at once.
+//! Memory: objects, and values that are no frames (`bulk`), are streamed from disk. For metadata and frames all of an
+//! object but its pixels is held, and of these one frame, `http.heatmaps_max` at a time. Who reads slowly holds none of
+//! these turns: the object is opened again for the frames after those that were decoded, [`AHEAD_BYTES`] of them at once.
 //!
 //! Bytes that pixels are decoded from are those that were stored: they are compared with their digest, once for each
 //! request.
@@ -28,8 +29,6 @@ use axum::extract::State;
 use axum::http::header::{ACCEPT, CONTENT_TYPE};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use dicom_core::Tag;
-use dicom_dictionary_std::tags;
 use futures_util::stream;
 use tokio::sync::Mutex;
 use uvid_datasets::dicom::frame::{self, Form, FrameError};
@@ -48,11 +47,17 @@ use crate::store::{Digest, ObjectStore, StoreError};
 const FRAMES_MAX: usize = 1_000;
 
 /// Bytes of decoded frames, beyond one, that wait for a client to take them.
-const AHEAD_BYTES: usize = 32 << 20;
+pub(super) const AHEAD_BYTES: usize = 32 << 20;
 
 /// Uncompressed pixels (PS3.18 table 8.7.3-5).
-const OCTETS: &str = "application/octet-stream";
-const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+pub(super) const OCTETS: &str = "application/octet-stream";
+pub(super) const EXPLICIT: &str = "1.2.840.10008.1.2.1";
+
+/// Deflated Image Frame Compression: its frames have no media type of their own.
+const DEFLATED_FRAME: &str = "1.2.840.10008.1.2.8.1";
+
+/// An object's file, its bytes compared with their digest.
+pub(super) type OpenFile = (std::fs::File, Digest);
 
 type Answer = Result<Response, Problem>;
 
@@ -221,42 +226,45 @@ pub(super) async fn frames(
         Problem::new(StatusCode::BAD_REQUEST, "frames-invalid", detail)
     })?;
     let object = one(&app, &study, &series, &instance).await?;
-    send_frames(&app, &headers, object, Some(numbers)).await
+    let transfer_syntax = object.transfer_syntax.clone();
+    send_frames(&app, &headers, open(&app, object).await?, &transfer_syntax, numbers.into(), false).await
 }
 
-/// `GET .../bulkdata/00420011`, `.../bulkdata/52009230.0.00289145`: what the metadata's BulkDataURI name.
-pub(super) async fn bulkdata(
-    State(app): State<App>,
-    Path((study, series, instance, path)): Path<(String, String, String, String)>,
-    headers: HeaderMap,
-) -> Answer {
-    let missing = || Problem::not_found("attribute");
-    let (within, tag) = bulk_path(&path).ok_or_else(missing)?;
-    let object = one(&app, &study, &series, &instance).await?;
-    if within.is_empty() && tag == tags::PIXEL_DATA && frame::is_compressed(&object.transfer_syntax) {
-        return send_frames(&app, &headers, object, None).await;
+/// All frames of an object that has them in fragments.
+pub(super) async fn all_frames(app: &App, headers: &HeaderMap, object: Located) -> Answer {
+    let (transfer_syntax, file) = (object.transfer_syntax.clone(), open(app, object).await?);
+    let (file, count) = read_file(app, file, |object: &mut Object<'_>| object.frames()).await?;
+    if count > FRAMES_MAX {
+        let detail = format!("there are {count} frames; ask for them as /frames/1,2,3, at most {FRAMES_MAX} at once");
+        return Err(Problem::new(StatusCode::NOT_ACCEPTABLE, "not-acceptable", detail));
     }
-    let packing = wanted(&headers).iter().find_map(|range| range.takes(OCTETS, &object.transfer_syntax, true));
-    let packing = packing.ok_or_else(|| not_acceptable(&[OCTETS]))?;
-    let syntax = object.transfer_syntax.clone();
-    let find = move |object: &mut Object<'_>| object.bulk(&within, tag).map_err(|error| Problem::internal(&error));
-    let bytes = read(&app, object, find).await??.ok_or_else(missing)?;
-    let content_type = format!("{OCTETS}; transfer-syntax={syntax}");
-    let part = Part { content_type, location: None, content: Content::Here(bytes.into()) };
-    Ok(respond(StatusCode::OK, packing, OCTETS, vec![part]))
+    send_frames(app, headers, file, &transfer_syntax, (1..=count).collect(), true).await
 }
 
-/// Sends frames, all of them if `None`, compressed as they are or uncompressed, whichever is wanted more.
-async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: Option<Vec<usize>>) -> Answer {
-    let single = numbers.as_ref().is_none_or(|numbers| numbers.len() == 1);
-    let compressed = frame::is_compressed(&object.transfer_syntax);
-    let stored = (media_of(&object.transfer_syntax), object.transfer_syntax.clone(), Form::Stored);
-    let native = (OCTETS, EXPLICIT.to_owned(), Form::Native);
-    // What anything goes for: as it is.
-    let forms = if compressed { vec![stored, native] } else { vec![native] };
+/// Sends frames, compressed as they are or uncompressed, whichever is wanted more. `all` says that they are all that the
+/// object has: uncompressed and joined, they are the value of its Pixel Data.
+async fn send_frames(
+    app: &App,
+    headers: &HeaderMap,
+    file: OpenFile,
+    transfer_syntax: &str,
+    numbers: VecDeque<usize>,
+    all: bool,
+) -> Answer {
+    let stored = (media_of(transfer_syntax), transfer_syntax, Form::Stored);
+    let native = (OCTETS, EXPLICIT, Form::Native);
+    // What anything goes for comes first.
+    let forms = if !frame::is_compressed(transfer_syntax) {
+        vec![native]
+    } else if transfer_syntax == DEFLATED_FRAME {
+        vec![native, stored]
+    } else {
+        vec![stored, native]
+    };
     let choice = wanted(headers).into_iter().find_map(|range| {
         forms.iter().find_map(|(media, syntax, form)| {
-            Some((*media, syntax.clone(), *form, range.takes(media, syntax, single)?))
+            let single = numbers.len() == 1 || all && *form == Form::Native;
+            Some((*media, *syntax, *form, range.takes(media, syntax, single)?))
         })
     });
     let Some((media, syntax, form, packing)) = choice else {
@@ -264,16 +272,14 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
     };
     let first = move |object: &mut Object<'_>| {
         let count = object.frames();
-        let numbers: VecDeque<usize> = numbers.map_or_else(|| (1..=count.min(FRAMES_MAX)).collect(), VecDeque::from);
-        if let Some(wrong) = numbers.iter().find(|number| **number > count) {
-            tracing::debug!(wrong, count, "no such frame");
+        if numbers.is_empty() || numbers.iter().any(|number| *number > count) {
+            tracing::debug!(count, "no such frame");
             return Err(Problem::not_found("frame"));
         }
         let parts = numbers.len();
         // The first one now: what cannot be given at all has a status of its own.
         decode(object, form, numbers).map(|(ready, left)| (parts, ready, left)).map_err(frame_problem)
     };
-    let file = open(app, object).await?;
     let (file, given) = read_file(app, file, first).await?;
     let (count, ready, left) = given?;
     let frames = Arc::new(Mutex::new(Frames { app: app.clone(), file: Some(file), form, ready, left }));
@@ -290,7 +296,7 @@ async fn send_frames(app: &App, headers: &HeaderMap, object: Located, numbers: O
 struct Frames {
     app: App,
     /// Its bytes are those that were stored. `None` while frames are decoded.
-    file: Option<(std::fs::File, Digest)>,
+    file: Option<OpenFile>,
     form: Form,
     /// Decoded, not sent yet.
     ready: VecDeque<Bytes>,
@@ -363,8 +369,8 @@ pub(super) async fn read<T: Send + 'static>(
     read_file(app, file, work).await.map(|(_, done)| done)
 }
 
-/// An object's file, its bytes compared with their digest.
-async fn open(app: &App, object: Located) -> Result<(std::fs::File, Digest), Problem> {
+/// Opens an object, and compares its bytes with their digest.
+pub(super) async fn open(app: &App, object: Located) -> Result<OpenFile, Problem> {
     let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
     let objects: ObjectStore = app.store().objects().clone();
     let work = move || {
@@ -376,11 +382,11 @@ async fn open(app: &App, object: Located) -> Result<(std::fs::File, Digest), Pro
 }
 
 /// The same with a file that is open, which it gives back.
-async fn read_file<T: Send + 'static>(
+pub(super) async fn read_file<T: Send + 'static>(
     app: &App,
-    (file, digest): (std::fs::File, Digest),
+    (file, digest): OpenFile,
     work: impl FnOnce(&mut Object<'_>) -> T + Send + 'static,
-) -> Result<((std::fs::File, Digest), T), Problem> {
+) -> Result<(OpenFile, T), Problem> {
     let permit = app.heatmaps().acquire_owned().await.map_err(|error| Problem::internal(&error))?;
     let limits = whole(app);
     let work = move || {
@@ -432,18 +438,6 @@ fn frame_list(list: &str) -> Option<Vec<usize>> {
     (numbers.len() <= FRAMES_MAX).then_some(numbers)
 }
 
-/// A tag, behind sequences and items from 0 that it is in: `52009230.0.00289145`.
-fn bulk_path(path: &str) -> Option<(Vec<(Tag, usize)>, Tag)> {
-    let mut pieces = path.split('.');
-    let mut within = Vec::new();
-    let mut tag = json::tag(pieces.next()?)?;
-    while let Some(item) = pieces.next() {
-        within.push((tag, item.parse().ok()?));
-        tag = json::tag(pieces.next()?)?;
-    }
-    Some((within, tag))
-}
-
 /// The first picture of a study or series, for a thumbnail: of what was received rather than made.
 pub(super) async fn first_image(app: &App, study: &str, series: Option<&str>) -> Result<Located, Problem> {
     let (objects, _) = locate(app, study, series, None).await?;
@@ -475,16 +469,6 @@ mod tests {
         assert_eq!(frame_list(&vec!["1"; FRAMES_MAX].join(",")).map(|list| list.len()), Some(FRAMES_MAX));
     }
 
-    #[test]
-    fn bulk_data_have_paths() {
-        assert_eq!(bulk_path("7FE00010"), Some((vec![], tags::PIXEL_DATA)));
-        let nested = Some((vec![(tags::SHARED_FUNCTIONAL_GROUPS_SEQUENCE, 0)], Tag(0x0028, 0x3006)));
-        assert_eq!(bulk_path("52009229.0.00283006"), nested);
-        for wrong in ["", "7FE00010.", "7FE00010.0", "7FE00010.x.00283006", "7FE0001", "../../etc"] {
-            assert_eq!(bulk_path(wrong), None, "{wrong}");
-        }
-    }
-
     proptest! {
         #[test]
         fn a_list_of_frames_is_what_was_written(numbers in proptest::collection::vec(1_usize..5_000, 1..50)) {
@@ -494,7 +478,7 @@ mod tests {
 
         #[test]
         fn any_list_is_read_or_refused(text in "\\PC{0,40}") {
-            let _ = (frame_list(&text), bulk_path(&text));
+            let _ = frame_list(&text);
         }
     }
 }

@@ -172,3 +172,12 @@ fn what_a_site_has_set_is_for_the_model_named_beside_it() {
     assert!(load("", &[(name, value), ("UVID_MODEL", "gmic/")], Flags::default()).is_ok());
     assert!(load("", &[(name, value)], model("gmic/")).is_err());
 }
+
+/// What is read of a file to identify it, and what is held of its data set, are two limits with two names.
+#[test]
+fn bytes_of_a_file_and_of_its_data_set_have_limits_of_their_own() {
+    let flags = set(&["store.header_bytes_max=5000", "dicom.data_set_bytes_max=6000"]);
+    let config = load("", &[], flags).unwrap().config;
+    assert_eq!((config.store.header_bytes_max, config.limits().dicom.header_bytes_max), (5000, 6000));
+    assert!(load("", &[], set(&["dicom.header_bytes_max=6000"])).unwrap_err().contains("header_bytes_max"));
+}

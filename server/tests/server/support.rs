@@ -281,6 +281,13 @@ impl Process {
         Self { address: address.to_owned(), child, log: Some(log) }
     }
 
+    /// The most memory that it ever had; `None` where the system does not say.
+    pub(crate) fn peak_bytes(&self) -> Option<usize> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+        Some(line.trim().strip_suffix("kB")?.trim().parse::<usize>().ok()? << 10)
+    }
+
     /// SIGKILL.
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();

@@ -12,18 +12,18 @@ use serde_json::{Value, json};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePool};
 use uvid_datasets::phantom::{self, PhantomFile, PhantomPatient, Spec, TransferSyntax};
 use uvid_server::config::{Sender, TruncatedPixels};
-use uvid_server::store::Digest;
+use uvid_server::store::{Digest, Origin, accept_from};
 
 use crate::support::{Answer, Server, bytes, exam, study_of, uids};
 
-async fn get(server: &Server, path: &str, accept: &str) -> Answer {
+pub(crate) async fn get(server: &Server, path: &str, accept: &str) -> Answer {
     let request = Request::get(format!("/dicom-web/{path}"));
     let request = if accept.is_empty() { request } else { request.header("Accept", accept) };
     server.send(request.body(Body::empty()).unwrap()).await
 }
 
 /// The parts of a multipart answer: their headers and their bytes.
-fn parts(answer: &Answer) -> Vec<(String, Vec<u8>)> {
+pub(crate) fn parts(answer: &Answer) -> Vec<(String, Vec<u8>)> {
     let content_type = answer.headers["content-type"].to_str().unwrap();
     let boundary = content_type.split("boundary=").nth(1).unwrap();
     let delimiter = format!("\r\n--{boundary}").into_bytes();
@@ -44,7 +44,7 @@ fn sorted(mut files: Vec<Vec<u8>>) -> Vec<Vec<u8>> {
     files
 }
 
-fn path_of(file: &[u8]) -> String {
+pub(crate) fn path_of(file: &[u8]) -> String {
     let [study, series, instance, _] = uids(file);
     format!("studies/{study}/series/{series}/instances/{instance}")
 }
@@ -295,6 +295,39 @@ async fn what_breaks_off_is_shown_under_a_rule_and_says_so() {
             assert!(foot.iter().all(|value| matches!(value, 0 | 255)) && foot.contains(&255), "{part}");
         }
         get(&server, &format!("{path}/rendered?viewport=20,20"), "image/png").await.problem(406, "not-convertible");
+    }
+}
+
+/// Each image is shown by the rule for its own sender.
+#[tokio::test]
+async fn the_rule_is_that_of_the_sender_of_the_image() {
+    let half = vec![100_u16; Spec::small(309).rows * Spec::small(309).columns / 2];
+    let pixels = DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(half.into()));
+    let files = phantom::exam(&Spec { edits: vec![phantom::Edit::Put(pixels)], ..Spec::small(309) }).unwrap();
+    let senders = [("SHOWS", TruncatedPixels::Show), ("REFUSES", TruncatedPixels::Refuse)];
+    let server = Server::with(|config| {
+        config.senders = senders
+            .into_iter()
+            .map(|(title, truncated_pixels)| {
+                let (name, ae_titles) = (title.to_lowercase(), vec![title.to_owned()]);
+                Sender { name, ae_titles, truncated_pixels, ..Sender::default() }
+            })
+            .collect();
+    })
+    .await;
+    for (file, title) in files.iter().zip(["SHOWS", "REFUSES", "OTHER"]) {
+        let origin = Origin { ae_title: Some(title.to_owned()), ..Origin::default() };
+        accept_from(&server.store, &file.bytes, &origin).await.unwrap().unwrap();
+    }
+    for (file, shows) in files.iter().zip([true, false, false]) {
+        for part in ["rendered", "frames/1/rendered", "thumbnail"] {
+            let answer = get(&server, &format!("{}/{part}", path_of(&file.bytes)), "image/png").await;
+            if shows {
+                assert_eq!(answer.status, StatusCode::OK, "{part}");
+            } else {
+                answer.problem(406, "not-convertible");
+            }
+        }
     }
 }
 
