@@ -9,12 +9,13 @@ use uvid_exam::{SopInstanceUid, Window};
 
 use super::element::DataSet;
 use super::fragments::Frames;
+use super::image::{self, Look};
 use super::object::Place;
 use super::part10::File;
 use super::pixels::{Decoded, Frame, Layout, failed, surplus, undecoded};
 use super::record::Record;
 use super::syntax::{Packing, Syntax};
-use super::{Attribute, Extent, Limits, Missing, Object, ReadError, coded, colour, voi};
+use super::{Attribute, Extent, Limits, Missing, Object, ReadError, coded, colour};
 
 /// Why there is no frame.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -173,35 +174,35 @@ fn shown(
     let frame = Frame::new(stored, data, &file.syntax, &Layout::new(data, limits)?)?;
     let layout = frame.layout;
     let Decoded { values, extent, .. } = frame.values(0, missing)?;
-    let picture = grey(data, &layout, &values, photometric == "MONOCHROME1", window);
+    let picture = grey(data, &layout, &values, window)?;
     Ok(Picture { whole: extent == Extent::Whole, ..picture })
 }
 
-fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], inverted: bool, window: Option<&Window>) -> Picture {
-    let slope = data.number(tags::RESCALE_SLOPE).unwrap_or(1.0);
-    let intercept = data.number(tags::RESCALE_INTERCEPT).unwrap_or(0.0);
+/// Seen as a mammogram that is whole.
+fn grey(data: &DataSet<'_>, layout: &Layout, values: &[u16], window: Option<&Window>) -> Result<Picture, ReadError> {
+    let missing = ReadError::Missing(Attribute(tags::SOP_INSTANCE_UID));
+    let uid = data.code(tags::SOP_INSTANCE_UID).and_then(|uid| uid.parse::<SopInstanceUid>().ok()).ok_or(missing)?;
+    // What is odd is nobody's concern here.
+    let mut record = Record::new(uid);
+    let inverse = image::inverted_for_display(data, &mut record)?;
+    let Look { rescale, inverted, windows, .. } = image::look(data, layout, inverse, &mut record);
     let (lo, hi) = layout.range().into_inner();
-    let rescaled = |value: u16| (f64::from(value) + f64::from(lo)) * slope + intercept;
-    let own = match window {
-        Some(_) => None,
-        None => {
-            // What is odd about windows is nobody's concern here.
-            let uid = data.code(tags::SOP_INSTANCE_UID).and_then(|uid| uid.parse::<SopInstanceUid>().ok());
-            let mut record = uid.map(Record::new);
-            let negative = lo < 0 || intercept < 0.0;
-            record.as_mut().and_then(|record| voi::windows(data, negative, record).into_iter().next())
-        }
-    };
     let (least, most) = values.iter().fold((u16::MAX, 0), |(a, b), &v| (a.min(v), b.max(v)));
     let span = f64::from(most.saturating_sub(least)).max(1.0);
-    let shown = |value: u16| match window.or(own.as_ref()) {
-        Some(window) => window.apply(rescaled(value)),
-        None => f64::from(value.saturating_sub(least)) / span,
+    let seen = |value: u16| match window.or(windows.first()) {
+        Some(window) => {
+            let y = window.apply((f64::from(value) + f64::from(lo)) * rescale.slope + rescale.intercept);
+            if inverse { 1.0 - y } else { y }
+        }
+        None => {
+            let y = f64::from(value.saturating_sub(least)) / span;
+            if inverted { 1.0 - y } else { y }
+        }
     };
-    let byte = |y: f64| ((if inverted { 1.0 - y } else { y }) * 255.0).round() as u8;
-    let table: Vec<u8> = (0..=u16::try_from(hi - lo).unwrap_or(u16::MAX)).map(|value| byte(shown(value))).collect();
+    let byte = |value| (seen(value) * 255.0).round() as u8;
+    let table: Vec<u8> = (0..=u16::try_from(hi - lo).unwrap_or(u16::MAX)).map(byte).collect();
     let bytes = values.iter().map(|value| table.get(usize::from(*value)).copied().unwrap_or(255)).collect();
-    Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes, whole: true }
+    Ok(Picture { rows: layout.rows, columns: layout.columns, samples: 1, bytes, whole: true })
 }
 
 pub(super) fn word(data: &DataSet<'_>, tag: dicom_core::Tag) -> Result<u16, ReadError> {

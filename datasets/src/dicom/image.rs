@@ -152,15 +152,15 @@ fn declared(
 }
 
 /// What stored values mean.
-struct Look {
-    rescale: Rescale,
+pub(super) struct Look {
+    pub(super) rescale: Rescale,
     /// Whether larger stored values are darker.
-    inverted: bool,
-    windows: Vec<Window>,
+    pub(super) inverted: bool,
+    pub(super) windows: Vec<Window>,
     padding: Option<RangeInclusive<u16>>,
 }
 
-fn look(data: &DataSet<'_>, layout: &Layout, inverted: bool, record: &mut Record) -> Look {
+pub(super) fn look(data: &DataSet<'_>, layout: &Layout, inverted: bool, record: &mut Record) -> Look {
     let rescale = rescale(data, record);
     let inverted = inverted != (rescale.slope < 0.0);
     let negative = |v: &i32| rescale.slope * f64::from(*v) + rescale.intercept < 0.0;
@@ -185,7 +185,7 @@ fn nearly_all(values: &[u16], range: &RangeInclusive<u16>) -> bool {
 
 /// Photometric Interpretation (0028,0004) MONOCHROME1 (PS3.3 C.7.6.3.1.2) or Presentation LUT Shape (2050,0020)
 /// INVERSE (PS3.3 C.11.6.1.2): both together mean it once.
-fn inverted_for_display(data: &DataSet<'_>, record: &mut Record) -> Result<bool, ReadError> {
+pub(super) fn inverted_for_display(data: &DataSet<'_>, record: &mut Record) -> Result<bool, ReadError> {
     let attribute = Attribute(tags::PHOTOMETRIC_INTERPRETATION);
     let shape = data.upper(tags::PRESENTATION_LUT_SHAPE);
     let inverse = shape.as_deref() == Some("INVERSE");

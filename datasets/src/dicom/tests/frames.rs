@@ -1,5 +1,8 @@
 //! Which bytes are which frame's: offset tables that are right, wrong or absent, and fragments of every kind.
 
+use uvid_exam::{Window, WindowFunction};
+
+use super::super::Missing;
 use super::super::frame::{Form, FrameError};
 use super::*;
 
@@ -289,4 +292,48 @@ fn pixels_that_are_there_twice() {
     assert_eq!(said(&[&broken]), expected);
     let side = [&[0x20, 0, 0x62, 0][..], b"CS", &[2, 0], b"R "].concat();
     assert_eq!(said(&[&side]), "ImageLaterality (0020,0062) occurs twice with different values");
+}
+
+/// A picture of what is there of a mammogram is as bright as that of all of it, whatever says which values are bright.
+#[test]
+fn a_picture_has_the_polarity_of_the_mammogram() {
+    let asked = Window::Function { center: 1900.0, width: 3000.0, function: WindowFunction::Linear, explanation: None };
+    let check = |photometric: &str, shape: &str, slope: &str, windowed: bool, window: Option<&Window>| {
+        let case = format!("{photometric} {shape} {slope} {windowed} {}", window.is_some());
+        let mut o = plain();
+        text(&mut o, tags::PHOTOMETRIC_INTERPRETATION, VR::CS, photometric);
+        text(&mut o, tags::RESCALE_SLOPE, VR::DS, slope);
+        text(&mut o, tags::RESCALE_INTERCEPT, VR::DS, if slope == "-1" { "4095" } else { "0" });
+        if !shape.is_empty() {
+            text(&mut o, tags::PRESENTATION_LUT_SHAPE, VR::CS, shape);
+        }
+        if windowed {
+            text(&mut o, tags::WINDOW_CENTER, VR::DS, "1500");
+            text(&mut o, tags::WINDOW_WIDTH, VR::DS, "2500");
+        }
+        let Content::Mammogram(mut image) = received(&o).content else { panic!("{case}: no mammogram") };
+        image.windows.splice(0..0, window.cloned());
+        let whole = super::super::voi::display(&image, (!image.windows.is_empty()).then_some(0));
+        assert!(whole[0] != whole[COLUMNS - 1], "{case}: it tells bright from dark");
+        let half: Vec<u16> = (0..ROWS / 2).flat_map(|r| (0..COLUMNS).map(move |c| stored_at(r, c))).collect();
+        let there = half.len();
+        let all = Object::of(&explicit(&o), &Limits::default()).expect("opened").picture(1, window, Missing::Refuse);
+        o.put(DataElement::new(tags::PIXEL_DATA, VR::OW, PrimitiveValue::U16(half.into())));
+        let part = Object::of(&explicit(&o), &Limits::default()).expect("opened").picture(1, window, Missing::Keep);
+        let (all, part) = (all.expect("a picture"), part.expect("a picture"));
+        assert!(all.bytes == whole && !part.whole, "{case}: {:?} {:?}", all.bytes, whole);
+        // Without a window, the largest value that there is counts, and the half has not quite that of all.
+        let near = part.bytes[..there].iter().zip(&whole).all(|(a, b)| a.abs_diff(*b) <= 1);
+        assert!(near, "{case}: {:?} {:?}", &part.bytes[..COLUMNS], &whole[..COLUMNS]);
+    };
+    for (photometric, shape) in
+        [("MONOCHROME1", ""), ("MONOCHROME1", "INVERSE"), ("MONOCHROME2", ""), ("MONOCHROME2", "INVERSE")]
+    {
+        for slope in ["1", "-1"] {
+            for windowed in [false, true] {
+                check(photometric, shape, slope, windowed, None);
+                check(photometric, shape, slope, windowed, Some(&asked));
+            }
+        }
+    }
 }
