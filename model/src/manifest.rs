@@ -92,7 +92,8 @@ pub struct Input {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub manufacturers: Option<Vec<String>>,
     /// Leave to decode images in JPEG 2000 and HTJ2K at half, a quarter … of their resolution, as long as both sides keep
-    /// so many pixels. A model must be made for it: the wavelet's small image is not that of a resampling. Absent: no.
+    /// so many pixels. A model must be made for it: the wavelet's small image is not that of a resampling; one that does not
+    /// resize what it sees has no such leave. Absent: no.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reduced_side_min: Option<usize>,
 }
@@ -201,6 +202,17 @@ pub enum Recipe {
     NyuBcc(nyu_bcc::Recipe),
     /// NYU's breast density by histograms.
     NyuDensity(nyu_density::Recipe),
+}
+
+impl Recipe {
+    /// Whether it resizes an image to so many pixels of its own; else it counts those of the image, or cuts windows of so
+    /// many out of it, and a reduced image would be another one.
+    pub(crate) fn resizes(&self) -> bool {
+        match self {
+            Self::Density(_) | Self::Mirai(_) | Self::Timm(_) => true,
+            Self::Gmic(_) | Self::NyuBcc(_) | Self::NyuDensity(_) => false,
+        }
+    }
 }
 
 /// What an output means, for whoever reads it.

@@ -33,6 +33,12 @@ pub enum PackageError {
     /// `package.toml` is no manifest.
     #[error("package.toml: {0}")]
     Manifest(#[from] Box<toml::de::Error>),
+    /// The manifest gives leave to reduce images to a model that depends on their pixels.
+    #[error(
+        "package.toml gives leave for reduced images (reduced_side_min), but its architecture takes the image's own \
+         pixels: it cuts windows of a fixed number of them, or counts them, and would see another part of the breast"
+    )]
+    Reduced,
     /// A file is not the one that the manifest names.
     #[error("{file} has the digest {found}, package.toml says {stated}")]
     Digest {
@@ -111,6 +117,9 @@ impl Package {
     ) -> Result<Self, PackageError> {
         let text = String::from_utf8_lossy(manifest_bytes);
         let manifest: Manifest = toml::from_str(&text).map_err(Box::new)?;
+        if manifest.input.reduced_side_min.is_some() && !manifest.recipe.resizes() {
+            return Err(PackageError::Reduced);
+        }
         let mut files = BTreeMap::new();
         for (file, stated) in &manifest.files {
             let plain = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains(['\\', ':']);
@@ -166,5 +175,34 @@ mod bundled {
         "golden/L-MLO.png",
         "golden/R-CC.png",
         "golden/R-MLO.png",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_resizes_an_image_may_be_given_a_reduced_one() {
+        let check = |card: &str, may: bool| {
+            for side_min in [None, Some(512)] {
+                let mut manifest: Manifest = toml::from_str(card).expect("a card");
+                manifest.files.clear();
+                manifest.input.reduced_side_min = side_min;
+                let text = toml::to_string(&manifest).expect("TOML");
+                let refused = match Package::in_memory(text.as_bytes(), &BTreeMap::new()) {
+                    Ok(_) => false,
+                    Err(PackageError::Reduced) => true,
+                    Err(error) => panic!("{}: {error}", manifest.name),
+                };
+                assert_eq!(refused, side_min.is_some() && !may, "{} {side_min:?}", manifest.name);
+            }
+        };
+        check(include_str!("../packages/density-v0/package.toml"), true);
+        check(include_str!("../cards/mirai.toml"), true);
+        check(include_str!("../cards/rsna-2022-first.toml"), true);
+        check(include_str!("../cards/gmic.toml"), false);
+        check(include_str!("../cards/nyu-bcc.toml"), false);
+        check(include_str!("../cards/nyu-density.toml"), false);
     }
 }
