@@ -159,8 +159,8 @@ fn exit_codes_tell_not_scored_from_failed() {
     check(&["score", &cut.display().to_string()], 3, "");
     let report = &score(&[&cut.display().to_string()])[0];
     assert_eq!((&report["state"], &report["missing"]), (&"scored".into(), &serde_json::json!(["L-CC"])));
-    let unreadable = report["received"].as_array().unwrap().iter().find(|r| r["code"] == "unreadable").unwrap();
-    assert!(unreadable["fate"].as_str().unwrap().contains("L-CC.dcm"), "{unreadable}");
+    let incomplete = report["received"].as_array().unwrap().iter().find(|r| r["code"] == "pixels-incomplete").unwrap();
+    assert!(incomplete["fate"].as_str().unwrap().contains("L-CC.dcm"), "{incomplete}");
 
     check(&["model", "verify"], 0, "");
 }
