@@ -305,21 +305,18 @@ fn native(
         return Err(ReadError::Incomplete(Box::new(short)));
     }
     let pixels = layout.pixels();
-    let mut odd = false;
-    let mut value = |word: u16| {
-        odd |= bits.is_odd(word);
-        bits.value(word)
-    };
     let mut values: Vec<u16> = if layout.allocated == 16 {
         let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
-        bytes.as_chunks::<2>().0.iter().take(pixels).map(|b| value(word(b))).collect()
+        bytes.as_chunks::<2>().0.iter().take(pixels).map(word).collect()
     } else if swapped {
         let byte = |i: usize| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default());
-        (0..pixels.min(there)).map(|i| value(byte(i))).collect()
+        (0..pixels.min(there)).map(byte).collect()
     } else {
-        bytes.iter().take(pixels).map(|&b| value(u16::from(b))).collect()
+        bytes.iter().take(pixels).copied().map(u16::from).collect()
     };
+    let odd = !overlay && bits.any_odd(&values);
+    values.iter_mut().for_each(|word| *word = bits.value(*word));
     values.resize(pixels, bits.value(0));
     let extent = if whole { Extent::Whole } else { Extent::Part };
-    Ok(Decoded { values, extent, note: (odd && !overlay).then_some(DROPPED) })
+    Ok(Decoded { values, extent, note: odd.then_some(DROPPED) })
 }
