@@ -1,8 +1,8 @@
 //! PS3.5 annex G: run lengths of bytes, a segment for each byte of a pixel.
 //!
 //! Invariant: exactly as many samples come out as the frame has, and a segment that holds more is of another frame. A
-//! pixel comes out when all of its bytes are there;
-//! none is made of some of them. Memory does not depend on the stream: 4 KiB a segment.
+//! pixel comes out when all of its bytes are there; none is made of some of them. Memory does not depend on the stream:
+//! 4 KiB a segment.
 
 use crate::agreement::{decodes, encodes};
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};

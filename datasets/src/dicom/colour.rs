@@ -7,8 +7,8 @@ use dicom_dictionary_std::tags;
 use uvid_codecs::{Extent, Format, Header, Missing, Shape};
 
 use super::element::DataSet;
-use super::frame::{FrameError, Picture, short, word};
-use super::pixels::undecoded;
+use super::frame::{FrameError, Picture, word};
+use super::pixels::{short, undecoded};
 use super::syntax::Syntax;
 use super::{Limits, coded};
 
@@ -70,7 +70,7 @@ pub(super) fn native(
     }
     let whole = stored.len() >= rows * columns * 3;
     if !whole && missing == Missing::Refuse {
-        return Err(short());
+        return Err(short().into());
     }
     let mut stored = stored;
     stored.resize(rows * columns * 3, 0);

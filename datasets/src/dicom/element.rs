@@ -2,7 +2,8 @@
 //!
 //! Invariants: every value is a sub-slice of the input, or was left on disk, so a length field costs nothing; nesting is followed to
 //! [`Limits::sequence_depth_max`] and no further; a data set that breaks off keeps the elements before the break, and
-//! the part that is there of Pixel Data left on disk, and says where it broke; [`DataSet::repeated`] names an element that occurs twice.
+//! the part that is there of Pixel Data left on disk, and says where it broke; [`DataSet::repeated`] names an element
+//! that occurs twice.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -12,7 +13,7 @@ use dicom_dictionary_std::tags;
 
 use super::bytes::{Apart, Bytes, Sparse};
 use super::charset::Charset;
-use super::{Limits, Offset, Place, ReadError};
+use super::{Limits, Missing, Offset, Place, ReadError};
 
 /// How elements are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,6 +98,14 @@ impl Element<'_> {
     /// Where the value breaks off: that of Pixel Data alone, which is then all there is up to the end.
     pub(super) fn broken(&self) -> Option<Break> {
         self.apart.and_then(|apart| apart.broken)
+    }
+
+    /// That a value which breaks off is one of which a part is enough.
+    pub(super) fn held_to(&self, missing: Missing) -> Result<(), ReadError> {
+        match (self.broken(), missing) {
+            (Some(at), Missing::Refuse) => Err(ReadError::Incomplete(Box::new(at.into()))),
+            (Some(_), Missing::Keep) | (None, _) => Ok(()),
+        }
     }
 
     /// Whether it has the value of the one of its tag before it.

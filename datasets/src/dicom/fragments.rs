@@ -59,9 +59,7 @@ impl Frames {
         missing: Missing,
     ) -> Result<Self, ReadError> {
         let cut = element.broken().is_some();
-        if let (Some(at), Missing::Refuse) = (element.broken(), missing) {
-            return Err(ReadError::Incomplete(Box::new(at.into())));
-        }
+        element.held_to(missing)?;
         let window = place.window(element);
         let mut walk = Walk::inside(window, tags::PIXEL_DATA, element, data.encoding, limits.sequence_depth_max);
         let mut fragments = Vec::new();

@@ -12,7 +12,7 @@ use super::fragments::Frames;
 use super::image::{self, Look};
 use super::object::Place;
 use super::part10::File;
-use super::pixels::{Decoded, Frame, Layout, failed, surplus, undecoded};
+use super::pixels::{Decoded, Frame, Layout, failed, short, surplus, undecoded};
 use super::record::Record;
 use super::syntax::{Packing, Syntax};
 use super::{Attribute, Extent, Limits, Missing, Object, ReadError, coded, colour};
@@ -224,9 +224,7 @@ fn stored(
     missing: Missing,
 ) -> Result<Vec<u8>, FrameError> {
     let element = data.get(tags::PIXEL_DATA).ok_or(FrameError::NoPixels)?;
-    if let (Some(at), Missing::Refuse) = (element.broken(), missing) {
-        return Err(ReadError::Incomplete(Box::new(at.into())).into());
-    }
+    element.held_to(missing)?;
     let count = count(data);
     let index = number.checked_sub(1).filter(|index| *index < count).ok_or(FrameError::NoSuchFrame(count))?;
     let packing = file.syntax.packing;
@@ -251,15 +249,9 @@ fn stored(
     }
     stored.truncate(size);
     if stored.len() < size && missing == Missing::Refuse {
-        return Err(short());
+        return Err(short().into());
     }
     Ok(stored)
-}
-
-pub(super) fn short() -> FrameError {
-    let problem = "is shorter than Rows, Columns and Bits Allocated say";
-    let short = ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
-    ReadError::Incomplete(Box::new(short)).into()
 }
 
 /// Bytes of one uncompressed frame. In a fragment of its own it may end within a byte.

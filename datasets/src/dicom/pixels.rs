@@ -149,9 +149,7 @@ impl Frame {
             (false, false) => return invalid("is not encapsulated although the transfer syntax is compressed"),
             (true, false) | (false, true) => {}
         }
-        if let Some(at) = element.broken() {
-            return Err(ReadError::Incomplete(Box::new(at.into())));
-        }
+        element.held_to(Missing::Refuse)?;
         if syntax.packing == Packing::Native {
             // A pixel of 8 bits may lie behind the one that it is swapped with.
             let bytes = layout.pixels() * layout.bytes();
@@ -273,6 +271,13 @@ pub(super) fn undecoded(syntax: &Syntax, error: &CodecError) -> ReadError {
     if matches!(error, CodecError::BreaksOff(_)) { ReadError::Incomplete(Box::new(failed)) } else { failed }
 }
 
+/// That an uncompressed frame ends before its last pixel.
+pub(super) fn short() -> ReadError {
+    let problem = "is shorter than Rows, Columns and Bits Allocated say";
+    let short = ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
+    ReadError::Incomplete(Box::new(short))
+}
+
 /// What is odd about the length of one uncompressed frame of so many bytes, which may be padded to an even one. What is
 /// short is told when the pixels are wanted.
 pub(super) fn surplus(len: usize, frame: usize) -> Result<Option<&'static str>, ReadError> {
@@ -300,9 +305,7 @@ fn native(
     let there = bytes.len() / layout.bytes();
     let whole = there >= layout.pixels();
     if !whole && missing == Missing::Refuse {
-        let problem = "is shorter than Rows, Columns and Bits Allocated say";
-        let short = ReadError::Invalid { attribute: Attribute(tags::PIXEL_DATA), problem };
-        return Err(ReadError::Incomplete(Box::new(short)));
+        return Err(short());
     }
     let pixels = layout.pixels();
     let mut values: Vec<u16> = if layout.allocated == 16 {
