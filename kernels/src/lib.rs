@@ -9,6 +9,7 @@
 mod builder;
 mod graph;
 mod op;
+mod cpu;
 mod reference;
 mod weights;
 

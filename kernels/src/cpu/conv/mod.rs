@@ -1,0 +1,42 @@
+//! Convolutions, each by the way that is fastest for its shape.
+//!
+//! | way | for |
+//! |---|---|
+//! | [`stem`] | few input channels, read as they came: planes |
+//! | [`winograd`] | 3 x 3, stride 1, where the map is large enough |
+//! | [`direct`] | all others; linear layers are 1 x 1 |
+//!
+//! The way depends on the shape alone, never on the number of images: that is why a score does not depend on its
+//! neighbours in a batch.
+
+#[cfg(test)]
+mod check;
+pub(super) mod direct;
+pub(super) mod stem;
+pub(super) mod winograd;
+
+use crate::op::Padding;
+
+use super::kernel::Size;
+
+/// What a convolution computes, but for weights and epilogue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct ConvShape {
+    /// Of each input image.
+    pub(super) input: Size,
+    /// Of each output image.
+    pub(super) output: Size,
+    /// Rows and columns of the kernel.
+    pub(super) kernel: usize,
+    /// Step.
+    pub(super) stride: usize,
+    /// Zeros around the input.
+    pub(super) padding: Padding,
+}
+
+impl ConvShape {
+    /// Two for every multiply-add of the definition, padding included.
+    pub(super) fn flops(&self) -> u64 {
+        2 * (self.output.pixels() * self.output.channels * self.input.channels * self.kernel * self.kernel) as u64
+    }
+}

@@ -1,0 +1,246 @@
+//! What every step of a compiled network is: work that falls into pieces, each of which writes pixels of its own.
+//!
+//! Invariants: maps lie channels last, in blocks of [`BLOCK`] channels, image after image without gaps; what a pixel
+//! becomes depends on neither the number of images, nor the pieces, nor the thread.
+
+use super::isa::InstructionSet;
+use super::lanes::{BLOCK, Lanes};
+
+/// The size of a map, or of a vector as a map of one pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Size {
+    /// H.
+    pub(super) rows: usize,
+    /// W.
+    pub(super) columns: usize,
+    /// C.
+    pub(super) channels: usize,
+}
+
+impl Size {
+    /// H * W.
+    pub(super) fn pixels(self) -> usize {
+        self.rows * self.columns
+    }
+
+    /// C, rounded up to whole blocks.
+    pub(super) fn padded(self) -> usize {
+        self.channels.next_multiple_of(BLOCK)
+    }
+}
+
+/// Maps in memory: channel k of column c of row r of image n lies at
+/// `start + ((n * rows + r) * columns + c) * pixel + k`.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Maps<P> {
+    /// The first value.
+    pub(super) start: P,
+    /// Of each image.
+    pub(super) size: Size,
+    /// Values from a pixel to the next: at least the padded channels, a multiple of [`BLOCK`].
+    pub(super) pixel: usize,
+}
+
+/// Maps to be read.
+pub(super) type Source = Maps<*const f32>;
+/// Maps to be written.
+pub(super) type Target = Maps<*mut f32>;
+
+impl Source {
+    /// The first channel of a pixel, counted through all images.
+    ///
+    /// # Safety
+    ///
+    /// There are so many pixels.
+    #[inline(always)]
+    pub(super) unsafe fn pixel(self, pixel: usize) -> *const f32 {
+        // SAFETY: the caller's.
+        unsafe { self.start.add(pixel * self.pixel) }
+    }
+}
+
+impl Target {
+    /// The first channel of a pixel, counted through all images.
+    ///
+    /// # Safety
+    ///
+    /// There are so many pixels.
+    #[inline(always)]
+    pub(super) unsafe fn pixel(self, pixel: usize) -> *mut f32 {
+        // SAFETY: the caller's.
+        unsafe { self.start.add(pixel * self.pixel) }
+    }
+}
+
+/// What a step reads and writes in one run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Operands<'a> {
+    /// Images.
+    pub(super) images: usize,
+    /// What it reads, in the order that the kernel names.
+    pub(super) x: &'a [Source],
+    /// What it writes, in the order that the kernel names.
+    pub(super) y: &'a [Target],
+}
+
+// SAFETY: pieces of one step write pixels of their own, and nothing that the step reads.
+unsafe impl Send for Operands<'_> {}
+// SAFETY: the same.
+unsafe impl Sync for Operands<'_> {}
+
+/// A step's computation, made for one size of input.
+pub(super) trait Kernel: Send + Sync {
+    /// How many pieces the work on so many images falls into. Small work is one piece.
+    fn pieces(&self, images: usize) -> usize;
+
+    /// f32s of scratch memory that a piece needs, whatever is in them.
+    fn scratch(&self) -> usize {
+        0
+    }
+
+    /// Does a piece.
+    ///
+    /// # Safety
+    ///
+    /// The operands are of the sizes that the kernel was made for and lie in memory that nobody else writes; `y` is
+    /// written by no other piece at the pixels of this one; the kernel's instruction set is there; `piece` is less than
+    /// [`Kernel::pieces`]; `scratch` has [`Kernel::scratch`] values, aligned to 64 bytes.
+    unsafe fn run(&self, piece: usize, operands: Operands<'_>, scratch: *mut f32);
+
+    /// Floating-point operations for one image, a multiply-add being two.
+    fn flops(&self) -> u64;
+
+    /// Bytes of packed weights.
+    fn weight_bytes(&self) -> usize {
+        0
+    }
+
+    /// For people: "direct 3x3/2", "winograd 4x4".
+    fn name(&self) -> String;
+}
+
+/// Applied to every value on its way out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Activation {
+    /// Nothing.
+    None,
+    /// `max(x, 0)`.
+    Relu,
+    /// `x Φ(x)`.
+    Gelu,
+    /// `x / (1 + exp(-x))`.
+    Silu,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+}
+
+/// What happens to a result before it is stored: `v = activation(v + bias + residual)` is the first value; the second
+/// is `activation2(v * scale + shift)`. Vectors are padded to whole blocks.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Epilogue {
+    /// Added to each channel.
+    pub(super) bias: Vec<f32>,
+    /// Whether another value is added before the activation.
+    pub(super) residual: bool,
+    /// Of the first value.
+    pub(super) activation: Activation,
+    /// Whether the first value is stored.
+    pub(super) first: bool,
+    /// The second value, where one is stored.
+    pub(super) second: Option<Second>,
+}
+
+/// A second value made of the first: a norm that comes before the next convolution.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Second {
+    /// Of each channel.
+    pub(super) scale: Vec<f32>,
+    /// Of each channel.
+    pub(super) shift: Vec<f32>,
+    /// After them.
+    pub(super) activation: Activation,
+}
+
+/// Where an epilogue's residual is read and its values go, for one pixel: null where there is none.
+#[derive(Clone, Copy)]
+pub(super) struct Ends {
+    residual: Option<Source>,
+    first: Option<Target>,
+    second: Option<Target>,
+}
+
+impl Epilogue {
+    /// Picks an epilogue's operands: `x[at]` is the residual, if there is one; `y` are the values that are stored.
+    #[inline(always)]
+    pub(super) fn ends(&self, operands: Operands<'_>, at: usize) -> Ends {
+        let mut y = operands.y.iter().copied();
+        Ends {
+            residual: operands.x.get(at).copied().filter(|_| self.residual),
+            first: if self.first { y.next() } else { None },
+            second: if self.second.is_some() { y.next() } else { None },
+        }
+    }
+
+    /// Finishes the channels from `channel` on of a pixel (counted through all images).
+    ///
+    /// # Safety
+    ///
+    /// The set of `V` is there; the ends have the pixel, and as many channels as a vector from `channel` on.
+    #[inline(always)]
+    pub(super) unsafe fn finish<V: Lanes>(&self, v: V, ends: &Ends, pixel: usize, channel: usize) {
+        // SAFETY: the caller's; bias, scale and shift are as long as the padded channels.
+        unsafe {
+            let mut v = v.add(V::load(self.bias.as_ptr().add(channel)));
+            if let Some(residual) = ends.residual {
+                v = v.add(V::load(residual.pixel(pixel).add(channel)));
+            }
+            v = self.activation.of(v);
+            if let Some(first) = ends.first {
+                v.store(first.pixel(pixel).add(channel));
+            }
+            if let (Some(to), Some(second)) = (ends.second, &self.second) {
+                let scale = V::load(second.scale.as_ptr().add(channel));
+                let v = v.mul_add(scale, V::load(second.shift.as_ptr().add(channel)));
+                second.activation.of(v).store(to.pixel(pixel).add(channel));
+            }
+        }
+    }
+}
+
+impl Activation {
+    /// The activation of a vector.
+    ///
+    /// # Safety
+    ///
+    /// The set of `V` is there.
+    #[inline(always)]
+    pub(super) unsafe fn of<V: Lanes>(self, v: V) -> V {
+        // SAFETY: the caller's.
+        unsafe {
+            match self {
+                Self::None => v,
+                // In this order, what is no number stays none.
+                Self::Relu => V::splat(0.0).max(v),
+                Self::Gelu => super::functions::gelu(v),
+                Self::Silu => super::functions::silu(v),
+                Self::Sigmoid => super::functions::sigmoid(v),
+            }
+        }
+    }
+}
+
+/// A kernel's instruction set, known to be there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Available(InstructionSet);
+
+impl Available {
+    /// If it is.
+    pub(super) fn new(set: InstructionSet) -> Option<Self> {
+        set.is_available().then_some(Self(set))
+    }
+
+    /// Which.
+    pub(super) fn set(self) -> InstructionSet {
+        self.0
+    }
+}

@@ -1,0 +1,8 @@
+//! The fast executor: a network compiled for one processor.
+#![allow(unsafe_code)]
+
+mod conv;
+mod functions;
+mod isa;
+mod kernel;
+mod lanes;
