@@ -3,10 +3,12 @@
 //! A [`Graph`] is a network as a small typed graph over named weights: [`Builder::pp`] walks the checkpoint's names as
 //! candle's `VarBuilder` does, a [`Map`] cannot be taken for a [`Features`], and every shape is checked while the graph
 //! is described, before any weight is loaded. [`Weights`] are the tensors of a checkpoint by name. An executor is made
-//! from both; [`Reference`] is the readable one: candle's operations, f32, on the CPU. Every other executor is held to
-//! it by tests.
+//! from both: [`Reference`] is the readable one, candle's operations one by one; [`Cpu`] is the fast one for plain
+//! processors, a compiler and kernels of its own. Every other executor is held to the reference by tests. An
+//! [`Executor`] is either of them, on a [`Backend`].
 
 mod builder;
+mod executor;
 mod graph;
 mod op;
 mod cpu;
@@ -14,6 +16,8 @@ mod reference;
 mod weights;
 
 pub use builder::Builder;
+pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport, UnknownSet};
+pub use executor::{Backend, Executor};
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;

@@ -1,8 +1,9 @@
-//! The reference executor: candle's operations, one node after the other, f32, on the CPU.
+//! The reference executor: candle's operations, one node after the other, on the CPU, in f32 or in f64.
 //!
-//! It is meant to be read beside a paper. What is fast is elsewhere and held to this.
+//! It is meant to be read beside a paper. What is fast is elsewhere and held to this: to its results in f64, with a
+//! tolerance that its own f32 results set.
 
-use candle_core::{D, Device, Tensor};
+use candle_core::{D, DType, Device, Tensor};
 use rayon::prelude::*;
 
 use crate::Outputs;
@@ -17,11 +18,22 @@ pub struct Reference {
     weights: Weights,
     /// For each node, the last node that uses it.
     last_use: Vec<usize>,
+    /// In which it computes.
+    dtype: DType,
 }
 
 impl Reference {
     /// Demands that the weights serve the network.
     pub fn new(graph: Graph, weights: Weights) -> Result<Self, WeightsError> {
+        Self::with_dtype(graph, weights, DType::F32)
+    }
+
+    /// The same in f64, results too: what rounding does to the others can be told by it.
+    pub fn in_f64(graph: Graph, weights: &Weights) -> Result<Self, WeightsError> {
+        Self::with_dtype(graph, weights.to_f64()?, DType::F64)
+    }
+
+    fn with_dtype(graph: Graph, weights: Weights, dtype: DType) -> Result<Self, WeightsError> {
         weights.check(&graph)?;
         let mut last_use = vec![0; graph.nodes().len()];
         for (i, node) in graph.nodes().iter().enumerate() {
@@ -29,7 +41,7 @@ impl Reference {
                 last_use[input.index()] = i;
             }
         }
-        Ok(Self { graph, weights, last_use })
+        Ok(Self { graph, weights, last_use, dtype })
     }
 
     /// The network.
@@ -37,14 +49,15 @@ impl Reference {
         &self.graph
     }
 
-    /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the shape that the graph declares, with batch * `per_item` first.
+    /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
+    /// shape that the graph declares, with batch * `per_item` first.
     pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
         self.run_with_marks(inputs, &[])
     }
 
     /// Runs a batch and also returns intermediate values by the names they are marked with.
     pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
-        self.check_inputs(inputs)?;
+        self.graph.batch(inputs)?;
         let mut wanted: Vec<(String, NodeId)> = self.graph.outputs().iter().map(|(n, id)| (n.clone(), *id)).collect();
         for mark in marks {
             match self.graph.marks().get(*mark) {
@@ -56,7 +69,7 @@ impl Reference {
         let mut values: Vec<Option<Tensor>> = vec![None; self.graph.nodes().len()];
         for (i, node) in self.graph.nodes().iter().enumerate() {
             let arguments: Vec<Tensor> = node.inputs.iter().filter_map(|id| values[id.index()].clone()).collect();
-            if matches!(node.op, Op::Sigmoid | Op::SoftmaxOverChannels { .. } | Op::SoftmaxOverItem { .. }) {
+            if matches!(node.op, Op::Sigmoid | Op::Tanh | Op::SoftmaxOverChannels { .. } | Op::SoftmaxOverItem { .. }) {
                 // They would make a share of 0 or 1 of an infinity.
                 arguments.iter().try_for_each(finite)?;
             }
@@ -74,29 +87,9 @@ impl Reference {
         Ok(results)
     }
 
-    fn check_inputs(&self, inputs: &[Tensor]) -> candle_core::Result<()> {
-        if inputs.len() != self.graph.inputs().len() {
-            candle_core::bail!("{} inputs given, the network has {}", inputs.len(), self.graph.inputs().len());
-        }
-        let mut batch = None;
-        for (tensor, shape) in inputs.iter().zip(self.graph.inputs()) {
-            let (per_item, rest) = match shape {
-                Shape::Map { per_item, channels, rows, columns } => (per_item, vec![channels, rows, columns]),
-                Shape::Features { per_item, channels } => (per_item, vec![channels]),
-            };
-            let n = tensor.dim(0)?;
-            let fits = tensor.dims()[1..] == rest[..] && n > 0 && n.is_multiple_of(per_item);
-            if !fits || batch.is_some_and(|b| b != n / per_item) {
-                candle_core::bail!("an input of shape {:?} is not a batch of {shape:?}", tensor.dims());
-            }
-            batch = Some(n / per_item);
-        }
-        Ok(())
-    }
-
     fn step(&self, op: &Op, shape: Shape, x: &[Tensor], inputs: &[Tensor]) -> candle_core::Result<Tensor> {
         match op {
-            Op::Input(index) => Ok(inputs[*index].clone()),
+            Op::Input(index) => inputs[*index].to_dtype(self.dtype),
             Op::Conv { weight, bias, stride, padding } => {
                 let weight = self.parameter(weight)?;
                 let y = match padding.uniform() {
@@ -185,7 +178,7 @@ impl Reference {
 
 /// Demands that every element is a number.
 fn finite(x: &Tensor) -> candle_core::Result<()> {
-    if x.flatten_all()?.to_vec1::<f32>()?.iter().all(|v| v.is_finite()) {
+    if x.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?.iter().all(|v| v.is_finite()) {
         return Ok(());
     }
     candle_core::bail!("a value inside the network is no finite number")
@@ -217,9 +210,9 @@ fn dims(x: &Tensor, shape: Shape) -> Vec<usize> {
 /// The map with rows and columns of `value` around it.
 fn pad(x: &Tensor, p: Padding, value: f32) -> candle_core::Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    let x = between(x, p.left, p.right, 3, |count| Tensor::full(value, (n, c, h, count), &Device::Cpu))?;
+    let x = between(x, p.left, p.right, 3, |count| Tensor::full(value, (n, c, h, count), &Device::Cpu)?.to_dtype(x.dtype()))?;
     let w = w + p.left + p.right;
-    between(&x, p.top, p.bottom, 2, |count| Tensor::full(value, (n, c, count, w), &Device::Cpu))
+    between(&x, p.top, p.bottom, 2, |count| Tensor::full(value, (n, c, count, w), &Device::Cpu)?.to_dtype(x.dtype()))
 }
 
 fn between(
@@ -242,11 +235,13 @@ fn between(
 /// Each channel correlated with a kernel of its own, without padding. candle's grouped convolution would run a
 /// convolution for every channel.
 fn depthwise(x: &Tensor, weight: &Tensor, stride: usize) -> candle_core::Result<Tensor> {
+    let dtype = x.dtype();
     let (n, c, h, w) = x.dims4()?;
     let (_, _, kernel, _) = weight.dims4()?;
     let (rows, columns) = ((h - kernel) / stride + 1, (w - kernel) / stride + 1);
-    let (x, weight) = (x.flatten_all()?.to_vec1::<f32>()?, weight.flatten_all()?.to_vec1::<f32>()?);
-    let mut y = vec![0f32; n * c * rows * columns];
+    let doubles = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
+    let (x, weight) = (doubles(x)?, doubles(weight)?);
+    let mut y = vec![0f64; n * c * rows * columns];
     y.par_chunks_exact_mut(rows * columns).enumerate().for_each(|(plane, y)| {
         let x = &x[plane * h * w..][..h * w];
         let taps = &weight[plane % c * kernel * kernel..][..kernel * kernel];
@@ -257,7 +252,7 @@ fn depthwise(x: &Tensor, weight: &Tensor, stride: usize) -> candle_core::Result<
             }
         }
     });
-    Tensor::from_vec(y, (n, c, rows, columns), &Device::Cpu)
+    Tensor::from_vec(y, (n, c, rows, columns), &Device::Cpu)?.to_dtype(dtype)
 }
 
 #[cfg(test)]

@@ -151,7 +151,7 @@ fn distance(a: &str, b: &str) -> usize {
     row[b.len()]
 }
 
-/// Named tensors, f32, on the CPU.
+/// Named tensors, f32 (those of a reference in f64 apart), on the CPU.
 #[derive(Debug, Clone, Default)]
 pub struct Weights(BTreeMap<String, Tensor>);
 
@@ -177,6 +177,12 @@ impl Weights {
         let floats = tensors.into_iter().filter(|(_, t)| t.dtype().is_float());
         let f32s = floats.map(|(name, t)| Ok((name, t.to_dtype(DType::F32)?.contiguous()?)));
         Ok(Self(f32s.collect::<Result<_, WeightsError>>()?))
+    }
+
+    /// The same values in f64.
+    pub(crate) fn to_f64(&self) -> Result<Self, WeightsError> {
+        let double = |(name, t): (&String, &Tensor)| Ok((name.clone(), t.to_dtype(DType::F64)?));
+        Ok(Self(self.0.iter().map(double).collect::<Result<_, WeightsError>>()?))
     }
 
     /// A tensor by its key.

@@ -39,4 +39,5 @@ pub use manifest::{
     Site, SiteCalibration, SiteOperatingPoint, SourceFile,
 };
 pub use package::{Package, PackageError};
-pub use predictor::{BACKEND, LoadError, Predictor};
+pub use predictor::{LoadError, Predictor};
+pub use uvid_kernels::Backend;

@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uvid_exam::{Acquisition, Intent, Reduced, Rules, Slot};
+use uvid_kernels::{Backend, InstructionSet, Options, Precision};
 
 use crate::density;
 use crate::gmic;
@@ -53,6 +54,9 @@ pub struct Manifest {
     /// Published relative risks of the categories that the model gives.
     #[serde(default)]
     pub relative_risks: Vec<RelativeRisk>,
+    /// Precisions besides f32 in which the package may be run.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub precisions: Vec<PrecisionName>,
     /// The published files that an imported package was made from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceFile>,
@@ -310,6 +314,53 @@ pub struct Site {
     /// In place of the package's thresholds.
     #[serde(default)]
     pub operating_points: Vec<SiteOperatingPoint>,
+    /// With what it is computed.
+    #[serde(default, skip_serializing_if = "Compute::is_f32")]
+    pub compute: Compute,
+}
+
+/// With what a site computes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Compute {
+    /// Of a package that allows it; it decides results.
+    #[serde(default)]
+    pub precision: PrecisionName,
+    /// Not the best that the processor has, but these. Results differ by roundings.
+    #[serde(skip)]
+    pub instructions: Option<InstructionSet>,
+}
+
+impl Compute {
+    fn is_f32(&self) -> bool {
+        self.precision == PrecisionName::F32
+    }
+
+    /// The backend that does it.
+    pub fn backend(&self) -> Backend {
+        let set = self.instructions.unwrap_or_else(InstructionSet::best);
+        Backend::Cpu(Options { set, precision: self.precision.into(), marks: false })
+    }
+}
+
+/// What products are computed of.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum PrecisionName {
+    /// 24 bits.
+    #[default]
+    F32,
+    /// 8 bits, summed in f32.
+    Bf16,
+}
+
+impl From<PrecisionName> for Precision {
+    fn from(name: PrecisionName) -> Self {
+        match name {
+            PrecisionName::F32 => Self::F32,
+            PrecisionName::Bf16 => Self::Bf16,
+        }
+    }
 }
 
 /// A threshold set at a site, with who did it and why: both are part of the record.
@@ -379,12 +430,15 @@ impl Manifest {
             site: Option<(f64, [f64; 3])>,
             #[serde(skip_serializing_if = "Vec::is_empty")]
             thresholds: Vec<(&'a str, f64)>,
+            #[serde(skip_serializing_if = "Compute::is_f32")]
+            compute: Compute,
         }
         let in_force = InForce {
             recipe: &self.recipe,
             input: &self.input,
             site: site.calibration.as_ref().map(|s| (s.scale, s.thresholds)),
             thresholds: site.operating_points.iter().map(|p| (p.name.as_str(), p.threshold)).collect(),
+            compute: site.compute,
         };
         // The text form of a struct has one order of keys, and shortest floats that read back equal.
         let text = serde_json::to_string(&in_force).unwrap_or_default();

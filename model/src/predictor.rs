@@ -1,13 +1,14 @@
 //! A loaded package, ready to score.
 
 use rayon::prelude::*;
+use uvid_kernels::{Backend, CompileError};
 use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
 use crate::gmic::Gmic;
 use crate::in_force::InForce;
-use crate::manifest::{Level, Manifest, Recipe, Site};
+use crate::manifest::{Level, Manifest, PrecisionName, Recipe, Site};
 use crate::mirai::{Mirai, RiskFactorError, RiskFactors};
 use crate::nyu_bcc::NyuBcc;
 use crate::nyu_density::NyuDensity;
@@ -23,9 +24,15 @@ pub enum LoadError {
     /// The weights do not serve the architecture.
     #[error(transparent)]
     Weights(#[from] uvid_kernels::WeightsError),
+    /// The network cannot be compiled for the backend.
+    #[error(transparent)]
+    Compile(CompileError),
     /// The recipe describes no network.
     #[error("the recipe describes no network: {0}")]
     Graph(#[from] uvid_kernels::GraphError),
+    /// The package does not allow a precision.
+    #[error("the package may not be run in {0:?}: its package.toml has not named it among its precisions")]
+    Precision(PrecisionName),
     /// A number of the recipe makes no sense.
     #[error("the recipe's {0} makes no sense")]
     Recipe(&'static str),
@@ -38,6 +45,15 @@ pub enum LoadError {
     /// A site sets a threshold that the package does not know.
     #[error("the operating point {0}")]
     OperatingPoint(String),
+}
+
+impl From<CompileError> for LoadError {
+    fn from(error: CompileError) -> Self {
+        match error {
+            CompileError::Weights(weights) => Self::Weights(weights),
+            CompileError::Unavailable(_) | CompileError::Tensor(_) => Self::Compile(error),
+        }
+    }
 }
 
 impl LoadError {
@@ -54,29 +70,36 @@ pub struct Predictor {
     rules: Rules,
     architecture: Box<dyn Architecture>,
     in_force: InForce,
+    backend: Backend,
 }
-
-/// What computes: the reference executor. Part of every result.
-pub const BACKEND: &str = "candle-cpu-f32";
 
 impl Predictor {
     /// Loads a package's weights, with what the site has set.
     pub fn load(package: &Package, site: &Site) -> Result<Self, LoadError> {
+        Self::load_on(package, site, site.compute.backend())
+    }
+
+    /// The same on a backend of the caller's: the reference, in tests.
+    pub fn load_on(package: &Package, site: &Site, backend: Backend) -> Result<Self, LoadError> {
         let manifest = package.manifest().clone();
         let magnification = (1.0..=f64::MAX).contains(&manifest.input.magnification_max);
         let levels = manifest.operating_points.iter().all(|p| p.level != Level::Image && p.threshold.is_finite());
         LoadError::unless_all(&[("input.magnification_max", magnification), ("operating_points", levels)])?;
+        let precision = site.compute.precision;
+        if precision != PrecisionName::F32 && !manifest.precisions.contains(&precision) {
+            return Err(LoadError::Precision(precision));
+        }
         let recalibrated = site.calibration.as_ref();
         if recalibrated.is_some() && !matches!(manifest.recipe, Recipe::Density(_)) {
             return Err(LoadError::Calibration("of a site has no meaning for this architecture".into()));
         }
         let architecture: Box<dyn Architecture> = match &manifest.recipe {
-            Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated)?),
-            Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe)?),
-            Recipe::Mirai(recipe) => Box::new(Mirai::load(package, recipe)?),
-            Recipe::Timm(recipe) => Box::new(Timm::load(package, recipe)?),
-            Recipe::NyuBcc(recipe) => Box::new(NyuBcc::load(package, recipe)?),
-            Recipe::NyuDensity(recipe) => Box::new(NyuDensity::load(package, recipe)?),
+            Recipe::Density(recipe) => Box::new(Density::load(package, recipe, recalibrated, backend)?),
+            Recipe::Gmic(recipe) => Box::new(Gmic::load(package, recipe, backend)?),
+            Recipe::Mirai(recipe) => Box::new(Mirai::load(package, recipe, backend)?),
+            Recipe::Timm(recipe) => Box::new(Timm::load(package, recipe, backend)?),
+            Recipe::NyuBcc(recipe) => Box::new(NyuBcc::load(package, recipe, backend)?),
+            Recipe::NyuDensity(recipe) => Box::new(NyuDensity::load(package, recipe, backend)?),
         };
         let id = PackageId {
             name: manifest.name.clone(),
@@ -86,7 +109,7 @@ impl Predictor {
             recalibrated: recalibrated.map(|site| format!("{}: {}", site.by, site.reason)),
         };
         let in_force = InForce::new(&manifest, site)?;
-        Ok(Self { id, rules: manifest.input.rules(), manifest, architecture, in_force })
+        Ok(Self { id, rules: manifest.input.rules(), manifest, architecture, in_force, backend })
     }
 
     /// Which package this is; part of every result.
@@ -97,6 +120,11 @@ impl Predictor {
     /// The package's card.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
+    }
+
+    /// What runs its networks; part of every result.
+    pub fn backend(&self) -> Backend {
+        self.backend
     }
 
     /// Which images the model takes.
@@ -148,7 +176,7 @@ impl Predictor {
         let flags = self.in_force.apply(&mut readings)?;
         Ok(Scores {
             package: self.id.clone(),
-            backend: BACKEND.to_owned(),
+            backend: self.backend.to_string(),
             images: readings.images,
             breasts: readings.breasts,
             exam: readings.exam,

@@ -35,6 +35,15 @@ impl InstructionSet {
         }
     }
 
+    /// What the processor must have for it.
+    pub fn instructions(self) -> &'static str {
+        match self {
+            Self::Portable => "instructions at all",
+            Self::Avx2 => "AVX2 and FMA",
+            Self::Avx512 => "AVX-512 F, BW, DQ and VL",
+        }
+    }
+
     /// The fastest that this processor has.
     pub fn best() -> Self {
         Self::ALL.into_iter().rev().find(|set| set.is_available()).unwrap_or(Self::Portable)

@@ -77,7 +77,7 @@ impl Target {
 pub(super) struct Operands<'a> {
     /// Images.
     pub(super) images: usize,
-    /// What it reads, in the order that the kernel names.
+    /// What it reads, in the order that the kernel names; a residual is the last.
     pub(super) x: &'a [Source],
     /// What it writes, in the order that the kernel names.
     pub(super) y: &'a [Target],

@@ -11,7 +11,7 @@ mod reading;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{BreastScores, ImageScores, Laterality, Mammogram, Reason, Slot};
-use uvid_kernels::{Reference, Weights};
+use uvid_kernels::{Backend, Executor, Weights};
 
 pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
 pub use reading::{CELL, Map, Reader};
@@ -103,15 +103,20 @@ impl Recipe {
 /// The architecture, loaded.
 pub(crate) struct Density {
     recipe: Recipe,
-    network: Reference,
+    network: Executor,
     reader: Reader,
 }
 
 impl Density {
-    pub(crate) fn load(package: &Package, recipe: &Recipe, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
+    pub(crate) fn load(
+        package: &Package,
+        recipe: &Recipe,
+        site: Option<&SiteCalibration>,
+        backend: Backend,
+    ) -> Result<Self, LoadError> {
         recipe.check()?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        let network = Reference::new(network::describe(recipe.input_size)?, weights.clone())?;
+        let network = Executor::new(network::describe(recipe.input_size)?, &weights, backend)?;
         let calibration = match site {
             Some(site) => Calibration { scale: site.scale, thresholds: site.thresholds },
             None => Calibration { scale: 1.0, thresholds: network::thresholds(&weights)? },

@@ -10,7 +10,7 @@ pub mod patches;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
-use uvid_kernels::Weights;
+use uvid_kernels::{Backend, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::{Combination, Combine};
@@ -75,11 +75,11 @@ pub(crate) struct Gmic {
 }
 
 impl Gmic {
-    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, backend: Backend) -> Result<Self, LoadError> {
         recipe.check()?;
         let load = |m: &MemberRecipe| {
             let weights = Weights::from_safetensors(package.file(&m.weights)?)?;
-            Member::new(&weights, recipe, m.top_share)
+            Member::new(&weights, recipe, m.top_share, backend)
         };
         let members = recipe.members.iter().map(load).collect::<Result<_, LoadError>>()?;
         Ok(Self { recipe: recipe.clone(), members })

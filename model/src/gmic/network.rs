@@ -5,7 +5,7 @@
 //! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
 
 use candle_core::{DType, Device, Tensor};
-use uvid_kernels::{Builder, Graph, GraphError, Map, Reference, Shape, Weights};
+use uvid_kernels::{Backend, Builder, Executor, Graph, GraphError, Map, Shape, Weights};
 
 use super::{Recipe, patches};
 use crate::predictor::LoadError;
@@ -84,8 +84,8 @@ fn resnet18(b: &Builder<'_>, x: Map, width: usize) -> Result<uvid_kernels::Featu
 
 /// One checkpoint of the ensemble, loaded.
 pub struct Member {
-    global: Reference,
-    local: Reference,
+    global: Executor,
+    local: Executor,
     window: [usize; 2],
     patches: usize,
     patch_size: usize,
@@ -114,7 +114,7 @@ pub struct Reading {
 
 impl Member {
     /// Loads a checkpoint; `top_share` of the saliency's cells make up `y_global`.
-    pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64) -> Result<Self, LoadError> {
+    pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64, backend: Backend) -> Result<Self, LoadError> {
         let widths = Widths::of(weights);
         let (global, local) = (global(widths, recipe.window)?, local(widths, recipe)?);
         // Both at once: whoever has the wrong file is told all that is missing.
@@ -125,8 +125,8 @@ impl Member {
         };
         let cells = saliency_size.0 * saliency_size.1;
         Ok(Self {
-            global: Reference::new(global, weights.clone())?,
-            local: Reference::new(local, weights.clone())?,
+            global: Executor::new(global, weights, backend)?,
+            local: Executor::new(local, weights, backend)?,
             window: recipe.window,
             patches: recipe.patches,
             patch_size: recipe.patch_size,

@@ -1,5 +1,6 @@
 //! GMIC: five checkpoints, a state dict each, of which any number makes an ensemble.
 
+use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::gmic::MemberRecipe;
 use crate::gmic::network::Member;
@@ -30,7 +31,7 @@ pub fn gmic(checkpoints: &[Source], mut progress: impl FnMut(&str)) -> Result<Dr
             return Err(ImportError::Files(format!("{} is given as model {number}, as another is", source.name)));
         }
         let weights = source.weights()?;
-        let loaded = Member::new(&weights, &recipe, member.top_share).map_err(|e| source.misfit(&weights, e))?;
+        let loaded = Member::new(&weights, &recipe, member.top_share, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &member.weights, &weights, &loaded.parameters())?;
         recipe.members.push(member);
     }

@@ -3,6 +3,7 @@
 //! The hyper-parameters of the aggregator are read from the `args` that its authors pickled with it; the calibrator from
 //! its own pickle, or, without one, from the published constants.
 
+use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::checkpoint::{Checkpoint, Value};
 use crate::manifest::Recipe;
@@ -40,7 +41,7 @@ pub fn mirai(
     };
     progress(&encoder.name);
     let weights = encoder.weights()?;
-    let loaded = Encoder::new(weights.clone(), recipe.size).map_err(|e| encoder.misfit(&weights, e))?;
+    let loaded = Encoder::new(&weights, recipe.size, Backend::Reference).map_err(|e| encoder.misfit(&weights, e))?;
     draft.take(encoder, &recipe.encoder_weights, &weights, &loaded.parameters())?;
 
     progress(&aggregator.name);
@@ -48,7 +49,7 @@ pub fn mirai(
     let checkpoint = aggregator.read()?;
     recipe.aggregator = options(&checkpoint).map_err(|e| aggregator.odd(&e))?;
     let weights = checkpoint.weights().map_err(|e| aggregator.fault(e))?;
-    let loaded = Aggregator::new(weights.clone(), &recipe.aggregator).map_err(|e| aggregator.misfit(&weights, e))?;
+    let loaded = Aggregator::new(&weights, &recipe.aggregator, Backend::Reference).map_err(|e| aggregator.misfit(&weights, e))?;
     draft.take(aggregator, &recipe.aggregator_weights, &weights, &loaded.parameters())?;
     draft.note(format!(
         "{}: read from its args: heads {}, layers {}, channels {}, pool {:?}, risk factors {}, years {}",

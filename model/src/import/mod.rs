@@ -20,7 +20,7 @@ use candle_core::Tensor;
 use safetensors::tensor::{Dtype, TensorView};
 use sha2::{Digest, Sha256};
 use uvid_exam::Slot;
-use uvid_kernels::Weights;
+use uvid_kernels::{Backend, Weights};
 
 pub use gmic::gmic;
 pub use mirai::mirai;
@@ -244,7 +244,7 @@ impl Draft {
             cases.push(Image { slot: image.slot.into(), file, bits: image.bits });
         }
         let package = self.package()?;
-        let text = golden::record(&Predictor::load(&package, &Site::default())?, &package, cases, tolerance)?;
+        let text = golden::record(&Predictor::load_on(&package, &Site::default(), Backend::Reference)?, &package, cases, tolerance)?;
         self.files.insert("golden/cases.toml".to_owned(), text.into_bytes());
         Ok(())
     }

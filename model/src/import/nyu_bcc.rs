@@ -1,6 +1,7 @@
 //! BCC: a classifier of exams or of images, and for those with three channels the patch classifier that draws their
 //! heat maps.
 
+use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::nyu_bcc::Model;
@@ -37,7 +38,7 @@ pub fn nyu_bcc(
     }
     let channels = weights.get("four_view_resnet.cc.first_conv.weight").and_then(|t| t.dims().get(1).copied());
     let channels = channels.unwrap_or(1);
-    let loaded = Classifier::new(&weights, recipe.model, &recipe.windows, channels);
+    let loaded = Classifier::new(&weights, recipe.model, &recipe.windows, channels, Backend::Reference);
     let loaded = loaded.map_err(|e| classifier.misfit(&weights, e))?;
     draft.take(classifier, &recipe.weights, &weights, &loaded.parameters())?;
     recipe.heatmaps = match (channels, patches) {
@@ -46,7 +47,7 @@ pub fn nyu_bcc(
             progress(&source.name);
             let heatmaps = HeatmapRecipe { weights: "patches.safetensors".into(), patch: 256, stride: 70, seed: 0 };
             let weights = source.weights()?;
-            let loaded = PatchClassifier::new(&weights, &heatmaps).map_err(|e| source.misfit(&weights, e))?;
+            let loaded = PatchClassifier::new(&weights, &heatmaps, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
             draft.take(source, &heatmaps.weights, &weights, &loaded.parameters())?;
             Some(heatmaps)
         }

@@ -1,5 +1,6 @@
 //! NYU's breast density by histograms: one small checkpoint.
 
+use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::nyu_density::network;
@@ -16,7 +17,7 @@ pub fn nyu_density(checkpoint: &Source, mut progress: impl FnMut(&str)) -> Resul
     };
     progress(&checkpoint.name);
     let weights = checkpoint.weights()?;
-    let loaded = network(&weights, recipe.bins).map_err(|e| checkpoint.misfit(&weights, e))?;
+    let loaded = network(&weights, recipe.bins, Backend::Reference).map_err(|e| checkpoint.misfit(&weights, e))?;
     let names: Vec<String> = loaded.graph().parameter_names().collect();
     draft.take(checkpoint, &recipe.weights, &weights, &names)?;
     Ok(draft)

@@ -1,5 +1,6 @@
 //! Classifiers with timm's names: a card that states network and preparation, and the checkpoints of one training.
 
+use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::timm::Member;
@@ -29,7 +30,7 @@ pub fn timm(card: &str, checkpoints: &[Source], mut progress: impl FnMut(&str)) 
         let file = format!("fold_{place}.safetensors");
         let weights = source.weights()?;
         let member =
-            Member::new(&weights, &recipe.network, channels, canvas).map_err(|e| source.misfit(&weights, e))?;
+            Member::new(&weights, &recipe.network, channels, canvas, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &file, &weights, &member.parameters())?;
         recipe.members.push(file);
     }

@@ -9,7 +9,7 @@
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Laterality, Slot, View};
-use uvid_kernels::{Builder, Features, Graph, GraphError, Outputs, Reference, Weights};
+use uvid_kernels::{Backend, Builder, Executor, Features, Graph, GraphError, Outputs, Weights};
 
 use super::risk_factors::{Known, RiskFactor};
 use crate::predictor::LoadError;
@@ -79,9 +79,8 @@ pub struct Reading {
 }
 
 /// The network, loaded.
-#[derive(Debug, Clone)]
 pub struct Aggregator {
-    network: Reference,
+    network: Executor,
     tables: Tables,
     recipe: AggregatorRecipe,
 }
@@ -97,7 +96,7 @@ struct Tables {
 
 impl Aggregator {
     /// Takes the weights by the names under which they were published.
-    pub fn new(weights: Weights, recipe: &AggregatorRecipe) -> Result<Self, LoadError> {
+    pub fn new(weights: &Weights, recipe: &AggregatorRecipe, backend: Backend) -> Result<Self, LoadError> {
         // As published where they are not there, so that all that is missing is found together.
         let rows =
             |name: &str, published| weights.dim(&format!("transformer.{name}_embed.weight"), 0).unwrap_or(published);
@@ -113,7 +112,7 @@ impl Aggregator {
         ])?;
         let encoder = weights.dim("projection_layer.weight", 1).unwrap_or(512);
         let graph = network(encoder, tables, recipe)?;
-        Ok(Self { network: Reference::new(graph, weights)?, tables, recipe: recipe.clone() })
+        Ok(Self { network: Executor::new(graph, weights, backend)?, tables, recipe: recipe.clone() })
     }
 
     /// The keys of the checkpoint that it uses.

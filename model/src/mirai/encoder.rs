@@ -4,22 +4,21 @@
 //! aggregator takes the channels alone.
 
 use candle_core::Tensor;
-use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights};
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Outputs, Weights};
 
 use crate::predictor::LoadError;
 use crate::resnet18::basic;
 
 /// The network, loaded.
-#[derive(Debug, Clone)]
-pub struct Encoder(Reference);
+pub struct Encoder(Executor);
 
 impl Encoder {
     /// Takes the weights by the names under which they were published; `size` is rows and columns of the input.
-    pub fn new(weights: Weights, size: [usize; 2]) -> Result<Self, LoadError> {
+    pub fn new(weights: &Weights, size: [usize; 2], backend: Backend) -> Result<Self, LoadError> {
         // As published where it is not there, so that all that is missing is found together.
         let width = weights.dim("_model.downsampler.conv1.weight", 0).unwrap_or(64);
         let graph = network(width, size)?;
-        Ok(Self(Reference::new(graph, weights)?))
+        Ok(Self(Executor::new(graph, weights, backend)?))
     }
 
     /// The keys of the checkpoint that it uses.

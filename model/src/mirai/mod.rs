@@ -21,7 +21,7 @@ pub mod risk_factors;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
-use uvid_kernels::Weights;
+use uvid_kernels::{Backend, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::manifest::SlotName;
@@ -95,7 +95,7 @@ pub(crate) struct Mirai {
 }
 
 impl Mirai {
-    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, backend: Backend) -> Result<Self, LoadError> {
         recipe.check()?;
         let required = &package.manifest().input.required_views;
         let all = [SlotName::LeftCc, SlotName::LeftMlo, SlotName::RightCc, SlotName::RightMlo];
@@ -103,8 +103,8 @@ impl Mirai {
         let weights = |file: &str| Ok::<_, LoadError>(Weights::from_safetensors(package.file(file)?)?);
         Ok(Self {
             recipe: recipe.clone(),
-            encoder: Encoder::new(weights(&recipe.encoder_weights)?, recipe.size)?,
-            aggregator: Aggregator::new(weights(&recipe.aggregator_weights)?, &recipe.aggregator)?,
+            encoder: Encoder::new(&weights(&recipe.encoder_weights)?, recipe.size, backend)?,
+            aggregator: Aggregator::new(&weights(&recipe.aggregator_weights)?, &recipe.aggregator, backend)?,
         })
     }
 

@@ -11,7 +11,7 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
-use uvid_kernels::{Builder, Graph, GraphError, Map, Padding, Reference, Shape, Weights};
+use uvid_kernels::{Backend, Builder, Executor, Graph, GraphError, Map, Padding, Shape, Weights};
 
 use crate::nyu_window::Upright;
 use crate::predictor::LoadError;
@@ -68,7 +68,7 @@ fn starts(steps: &[usize]) -> Vec<usize> {
 
 /// The patch classifier, loaded.
 pub struct PatchClassifier {
-    network: Reference,
+    network: Executor,
     recipe: HeatmapRecipe,
 }
 
@@ -94,13 +94,13 @@ pub enum NoHeatMaps {
 
 impl PatchClassifier {
     /// Loads a checkpoint.
-    pub fn new(weights: &Weights, recipe: &HeatmapRecipe) -> Result<Self, LoadError> {
+    pub fn new(weights: &Weights, recipe: &HeatmapRecipe, backend: Backend) -> Result<Self, LoadError> {
         let widths = Widths {
             stem: weights.dim("features.conv0.weight", 0).unwrap_or(64),
             bottleneck: weights.dim("features.denseblock1.denselayer1.conv1.weight", 0).unwrap_or(128),
             growth: weights.dim("features.denseblock1.denselayer1.conv2.weight", 0).unwrap_or(32),
         };
-        let network = Reference::new(describe(widths, recipe.patch)?, weights.clone())?;
+        let network = Executor::new(describe(widths, recipe.patch)?, weights, backend)?;
         Ok(Self { network, recipe: recipe.clone() })
     }
 

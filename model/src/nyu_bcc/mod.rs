@@ -15,7 +15,7 @@ pub mod network;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
-use uvid_kernels::Weights;
+use uvid_kernels::{Backend, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::Combine;
@@ -106,18 +106,18 @@ pub(crate) struct NyuBcc {
 }
 
 impl NyuBcc {
-    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, backend: Backend) -> Result<Self, LoadError> {
         recipe.check()?;
         let required = &package.manifest().input.required_views;
         let all = VIEWS.iter().all(|view| required.iter().any(|r| Slot::from(*r) == *view));
         LoadError::unless_all(&[("input.required_views", all || recipe.model == Model::ImageWise)])?;
         let weights = |file: &str| -> Result<_, LoadError> { Ok(Weights::from_safetensors(package.file(file)?)?) };
         let patches = match &recipe.heatmaps {
-            Some(heatmaps) => Some((PatchClassifier::new(&weights(&heatmaps.weights)?, heatmaps)?, heatmaps.seed)),
+            Some(heatmaps) => Some((PatchClassifier::new(&weights(&heatmaps.weights)?, heatmaps, backend)?, heatmaps.seed)),
             None => None,
         };
         let channels = if patches.is_some() { 3 } else { 1 };
-        let classifier = Classifier::new(&weights(&recipe.weights)?, recipe.model, &recipe.windows, channels)?;
+        let classifier = Classifier::new(&weights(&recipe.weights)?, recipe.model, &recipe.windows, channels, backend)?;
         Ok(Self { recipe: recipe.clone(), classifier, patches })
     }
 }

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use uvid_exam::Slot;
-use uvid_kernels::{Graph, GraphError, Outputs, Reference, Weights};
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Outputs, Weights};
 
 use super::{Model, Windows};
 use crate::predictor::LoadError;
@@ -23,8 +23,8 @@ use crate::resnet22::resnet22;
 
 /// The classifier, loaded.
 pub struct Classifier {
-    columns: BTreeMap<&'static str, Reference>,
-    heads: BTreeMap<&'static str, Reference>,
+    columns: BTreeMap<&'static str, Executor>,
+    heads: BTreeMap<&'static str, Executor>,
 }
 
 /// The column that looks at a view.
@@ -47,7 +47,13 @@ pub fn head(slot: Slot) -> &'static str {
 
 impl Classifier {
     /// Loads a checkpoint whose columns take `channels` channels.
-    pub fn new(weights: &Weights, model: Model, windows: &Windows, channels: usize) -> Result<Self, LoadError> {
+    pub fn new(
+        weights: &Weights,
+        model: Model,
+        windows: &Windows,
+        channels: usize,
+        backend: Backend,
+    ) -> Result<Self, LoadError> {
         // As published where a tensor is not there, so that all that is missing is found together.
         let width = weights.dim("four_view_resnet.cc.first_conv.weight", 0).unwrap_or(16);
         let column = |name, window| Ok::<_, LoadError>((name, describe_column(name, window, channels, width)?));
@@ -62,7 +68,7 @@ impl Classifier {
         };
         let heads = names.iter().map(head).collect::<Result<Vec<_>, _>>()?;
         weights.fit(columns.iter().chain(&heads).map(|(_, graph)| graph))?;
-        let load = |(name, graph)| Ok::<_, LoadError>((name, Reference::new(graph, weights.clone())?));
+        let load = |(name, graph)| Ok::<_, LoadError>((name, Executor::new(graph, weights, backend)?));
         Ok(Self {
             columns: columns.into_iter().map(load).collect::<Result<_, _>>()?,
             heads: heads.into_iter().map(load).collect::<Result<_, _>>()?,
@@ -71,7 +77,7 @@ impl Classifier {
 
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
-        let graphs = self.columns.values().chain(self.heads.values()).map(Reference::graph);
+        let graphs = self.columns.values().chain(self.heads.values()).map(Executor::graph);
         graphs.flat_map(Graph::parameter_names).collect()
     }
 
@@ -94,7 +100,7 @@ impl Classifier {
     }
 }
 
-fn named<'a>(networks: &'a BTreeMap<&'static str, Reference>, name: &str) -> candle_core::Result<&'a Reference> {
+fn named<'a>(networks: &'a BTreeMap<&'static str, Executor>, name: &str) -> candle_core::Result<&'a Executor> {
     networks.get(name).ok_or_else(|| candle_core::Error::msg(format!("this model has no {name}")))
 }
 

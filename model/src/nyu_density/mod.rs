@@ -14,7 +14,7 @@ pub mod histogram;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value};
-use uvid_kernels::{Graph, Reference, Weights};
+use uvid_kernels::{Backend, Executor, Graph, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::package::Package;
@@ -45,22 +45,22 @@ const CATEGORIES: [(&str, &str); 4] = [("A", "p_a"), ("B", "p_b"), ("C", "p_c"),
 pub(crate) struct NyuDensity {
     bins: usize,
     gate: Breast,
-    network: Reference,
+    network: Executor,
 }
 
 impl NyuDensity {
-    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, backend: Backend) -> Result<Self, LoadError> {
         let required = &package.manifest().input.required_views;
         let all = VIEWS.iter().all(|view| required.iter().any(|r| Slot::from(*r) == *view));
         LoadError::unless_all(&recipe.gate.soundness())?;
         LoadError::unless_all(&[("bins", (2..=65536).contains(&recipe.bins)), ("input.required_views", all)])?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        Ok(Self { bins: recipe.bins, gate: recipe.gate.clone(), network: network(&weights, recipe.bins)? })
+        Ok(Self { bins: recipe.bins, gate: recipe.gate.clone(), network: network(&weights, recipe.bins, backend)? })
     }
 }
 
 /// The network with a checkpoint's weights: histograms of all views to `probabilities` of the categories.
-pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
+pub fn network(weights: &Weights, bins: usize, backend: Backend) -> Result<Executor, LoadError> {
     let hidden = weights.dim("fc1.weight", 0).unwrap_or(100);
     let graph = Graph::build(|b| {
         let x = b.join_item(b.input_features(VIEWS.len(), bins));
@@ -69,7 +69,7 @@ pub fn network(weights: &Weights, bins: usize) -> Result<Reference, LoadError> {
         b.output("probabilities", b.softmax_over_channels(x, CATEGORIES.len())?);
         Ok(())
     })?;
-    Ok(Reference::new(graph, weights.clone())?)
+    Ok(Executor::new(graph, weights, backend)?)
 }
 
 impl Architecture for NyuDensity {

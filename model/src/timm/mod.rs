@@ -14,7 +14,7 @@ mod prepare;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
-use uvid_kernels::Weights;
+use uvid_kernels::{Backend, Weights};
 
 pub use breast::{Breast, Keep};
 pub use network::{Activation, Family, Member, Network, Pool, Reading};
@@ -125,12 +125,12 @@ pub(crate) struct Timm {
 }
 
 impl Timm {
-    pub(crate) fn load(package: &Package, recipe: &Recipe) -> Result<Self, LoadError> {
+    pub(crate) fn load(package: &Package, recipe: &Recipe, backend: Backend) -> Result<Self, LoadError> {
         recipe.check()?;
         let (channels, canvas) = (recipe.preparation.mean.len(), recipe.preparation.canvas);
         let load = |file: &String| {
             let weights = Weights::from_safetensors(package.file(file)?)?;
-            Member::new(&weights, &recipe.network, channels, canvas)
+            Member::new(&weights, &recipe.network, channels, canvas, backend)
         };
         let members = recipe.members.iter().map(load).collect::<Result<Vec<_>, LoadError>>()?;
         let classes = members.first().map_or(0, Member::classes);

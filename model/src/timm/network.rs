@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_kernels::{Builder, Features, GraphError, Map, Outputs, Reference, Weights, WeightsError};
+use uvid_kernels::{Backend, Builder, Executor, Features, GraphError, Map, Outputs, Weights, WeightsError};
 
 use super::convnext;
 use super::efficientnet::{Origin, Plan};
@@ -96,7 +96,7 @@ impl Network {
 
 /// One checkpoint of the ensemble, loaded.
 pub struct Member {
-    network: Reference,
+    network: Executor,
     classes: usize,
 }
 
@@ -132,6 +132,7 @@ impl Member {
         network: &Network,
         channels: usize,
         [rows, columns]: [usize; 2],
+        backend: Backend,
     ) -> Result<Self, LoadError> {
         let found = network.depths_of(weights);
         if found != network.depths {
@@ -152,7 +153,7 @@ impl Member {
             Family::Efficientnet => efficientnet(Origin::Torch)?,
             Family::TfEfficientnet => efficientnet(Origin::TensorFlow)?,
         };
-        Ok(Self { network: Reference::new(graph, weights.clone())?, classes })
+        Ok(Self { network: Executor::new(graph, weights, backend)?, classes })
     }
 
     /// How many classes it tells apart.

@@ -10,14 +10,15 @@
 //! neighbours in a batch.
 
 #[cfg(test)]
-mod check;
+pub(super) mod check;
 pub(super) mod direct;
+mod panels;
 pub(super) mod stem;
 pub(super) mod winograd;
 
 use crate::op::Padding;
 
-use super::kernel::Size;
+use super::kernel::{Available, Epilogue, Kernel, Size};
 
 /// What a convolution computes, but for weights and epilogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,5 +39,21 @@ impl ConvShape {
     /// Two for every multiply-add of the definition, padding included.
     pub(super) fn flops(&self) -> u64 {
         2 * (self.output.pixels() * self.output.channels * self.input.channels * self.kernel * self.kernel) as u64
+    }
+}
+
+/// The fastest kernel for a convolution of values in the arena.
+pub(super) fn choose(
+    set: Available,
+    bf16: bool,
+    shape: ConvShape,
+    weight: &[f32],
+    epilogue: Epilogue,
+) -> Box<dyn Kernel> {
+    let _ = bf16;
+    if winograd::Winograd::serves(&shape) {
+        Box::new(winograd::Winograd::new(set, shape, weight, epilogue))
+    } else {
+        Box::new(direct::Direct::new(set, shape, weight, epilogue))
     }
 }

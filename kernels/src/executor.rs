@@ -1,0 +1,113 @@
+//! A network that can be run, by whichever executor.
+
+use candle_core::Tensor;
+
+use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
+use crate::{Graph, Outputs, Reference, Weights};
+
+/// Which executor runs networks, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Backend {
+    /// candle's operations one by one, f32.
+    Reference,
+    /// The compiled one.
+    Cpu(Options),
+}
+
+impl Default for Backend {
+    /// Compiled for this processor, f32.
+    fn default() -> Self {
+        Self::Cpu(Options::default())
+    }
+}
+
+impl std::fmt::Display for Backend {
+    /// Part of every result: what computed it, with which precision and instructions.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Reference => f.write_str("candle-cpu-f32"),
+            Self::Cpu(Options { precision: Precision::Bf16, .. }) => f.write_str("uvid-cpu-bf16-amx"),
+            Self::Cpu(Options { set, precision: Precision::F32, .. }) => write!(f, "uvid-cpu-f32-{set}"),
+        }
+    }
+}
+
+impl Backend {
+    /// Those that this processor can run, the reference first; f32.
+    pub fn all() -> impl Iterator<Item = Self> {
+        let sets = InstructionSet::ALL.into_iter().filter(|set| set.is_available());
+        let cpu = sets.map(|set| Self::Cpu(Options { set, ..Options::default() }));
+        std::iter::once(Self::Reference).chain(cpu)
+    }
+
+    /// The same, with values kept for those who look inside ([`Options::marks`]).
+    #[must_use]
+    pub fn with_marks(self) -> Self {
+        match self {
+            Self::Reference => self,
+            Self::Cpu(options) => Self::Cpu(Options { marks: true, ..options }),
+        }
+    }
+}
+
+/// A network with its weights.
+pub struct Executor(By);
+
+enum By {
+    Reference(Box<Reference>),
+    Cpu(Box<Cpu>),
+}
+
+impl Executor {
+    /// Prepares a network for a backend.
+    ///
+    /// # Errors
+    ///
+    /// The weights do not serve the network, or the processor lacks what the backend needs.
+    pub fn new(graph: Graph, weights: &Weights, backend: Backend) -> Result<Self, CompileError> {
+        Ok(Self(match backend {
+            Backend::Reference => By::Reference(Box::new(Reference::new(graph, weights.clone())?)),
+            Backend::Cpu(options) => By::Cpu(Box::new(Cpu::new(graph, weights, options)?)),
+        }))
+    }
+
+    /// What it computes.
+    pub fn graph(&self) -> &Graph {
+        match &self.0 {
+            By::Reference(reference) => reference.graph(),
+            By::Cpu(cpu) => cpu.graph(),
+        }
+    }
+
+    /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
+    /// shape that the graph declares, with batch * `per_item` first.
+    pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
+        match &self.0 {
+            By::Reference(reference) => reference.run(inputs),
+            By::Cpu(cpu) => cpu.run(inputs),
+        }
+    }
+
+    /// Runs a batch and also returns intermediate values by the names they are marked with. A compiled network has them
+    /// if it was compiled [with marks](Backend::with_marks).
+    pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
+        match &self.0 {
+            By::Reference(reference) => reference.run_with_marks(inputs, marks),
+            By::Cpu(cpu) => {
+                let outputs = cpu.run(inputs)?;
+                match marks.iter().find(|mark| !outputs.contains_key(**mark)) {
+                    Some(mark) => candle_core::bail!("no value is marked {mark}, or marks were not kept"),
+                    None => Ok(outputs),
+                }
+            }
+        }
+    }
+
+    /// The steps of a compiled network with what they took in this run; `None` for the reference.
+    pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<Option<Vec<StepReport>>> {
+        match &self.0 {
+            By::Reference(_) => Ok(None),
+            By::Cpu(cpu) => Ok(Some(cpu.run_timed(inputs)?.1)),
+        }
+    }
+}
