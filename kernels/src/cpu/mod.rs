@@ -2,7 +2,9 @@
 #![allow(unsafe_code)]
 
 mod conv;
+mod depthwise;
 mod functions;
 mod isa;
 mod kernel;
 mod lanes;
+mod packed;

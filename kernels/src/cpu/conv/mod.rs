@@ -10,8 +10,9 @@
 //! neighbours in a batch.
 
 #[cfg(test)]
-mod check;
+pub(super) mod check;
 pub(super) mod direct;
+mod panels;
 pub(super) mod stem;
 pub(super) mod winograd;
 
