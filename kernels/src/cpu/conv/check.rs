@@ -123,7 +123,7 @@ pub(in crate::cpu) fn assert_close(found: &[f32], expected: &[Exact], factor: f6
 }
 
 /// Prints the time of a kernel on one image, for each set: the best of each piece, summed, so that what else runs on the
-/// machine counts little.
+/// machine counts little. `TIMING=text` prints those alone that have the text in their name.
 pub(in crate::cpu) fn time(
     name: &str,
     sets: &[Available],
@@ -134,6 +134,9 @@ pub(in crate::cpu) fn time(
     let lines = |size: &Size| vec![[0.5f32; 16]; size.pixels() * size.padded() / 16 + 4];
     let aligned = |values: &[[f32; 16]]| values.as_ptr().cast::<f32>().align_offset(64);
     let (maps_x, mut maps_y): (Vec<_>, Vec<_>) = (x.iter().map(lines).collect(), y.iter().map(lines).collect());
+    if std::env::var("TIMING").is_ok_and(|text| !name.contains(&text)) {
+        return;
+    }
     print!("{name:24}");
     for set in sets {
         let kernel = make(*set);
@@ -157,7 +160,9 @@ pub(in crate::cpu) fn time(
         let first = aligned(&scratch);
         let pieces = kernel.pieces(1);
         let (mut best, began) = (vec![f64::INFINITY; pieces], std::time::Instant::now());
-        while began.elapsed().as_secs_f64() < 0.4 {
+        let mut rounds = 0;
+        while rounds < 12 || began.elapsed().as_secs_f64() < 0.3 {
+            rounds += 1;
             for (piece, best) in best.iter_mut().enumerate() {
                 let operands = Operands { images: 1, x: &sources, y: &targets };
                 let once = std::time::Instant::now();

@@ -6,6 +6,8 @@
 //!
 //! Invariant: every sum is made in one order, tap by tap and channel by channel, whatever the tile.
 
+use std::ops::Range;
+
 use super::super::isa::{Loop, on};
 use super::super::kernel::{Available, Ends, Epilogue, Kernel, Operands, Source};
 use super::super::lanes::{BLOCK, Lanes};
@@ -15,8 +17,13 @@ use super::panels::{Order, Panel, pack, pixels};
 
 /// Pixels of the largest tile.
 const TILE: usize = 28;
-/// Values of the largest tile: 28 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
-const SUMS: usize = 28 * BLOCK;
+/// Blocks of weights of a panel, above which its tiles use them in parts, each for a group of tiles: half of the second
+/// cache's 2 MB or less.
+const DEEP: usize = 8192;
+/// Tiles of a group.
+const GROUP: usize = 10;
+/// Values of a group of the largest tiles: 28 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
+const SUMS: usize = GROUP * 28 * BLOCK;
 /// What one piece should cost, in operations: about 0.1 ms.
 const PIECE: usize = 10_000_000;
 /// Below this all work is one piece.
@@ -165,24 +172,61 @@ struct Terms {
     windows: *const *const f32,
     /// From the pointers of a run to those of the next: 0 or the pixels of the tile.
     next: usize,
+    /// Terms that the sums have already.
+    before: usize,
+}
+
+impl Terms {
+    /// The runs of one of so many parts.
+    #[inline(always)]
+    unsafe fn part(self, part: usize, parts: usize) -> Self {
+        let (from, to) = (part * self.runs / parts, (part + 1) * self.runs / parts);
+        // SAFETY: the caller's: there are so many parts, and no more of them than runs.
+        let (offsets, windows) = unsafe { (self.offsets.add(from), self.windows.add(from * self.next)) };
+        Self { runs: to - from, offsets, windows, before: from * self.length, ..self }
+    }
 }
 
 impl Loop for Work<'_> {
     #[inline(always)]
     unsafe fn run<V: Lanes>(self) {
         for panel in self.panels {
+            let deep = self.kernel.taps() * self.kernel.shape.input.channels * panel.blocks > DEEP;
             let most = pixels(self.kernel.set.set(), panel.blocks);
-            let mut place = Place::of(&self.kernel.shape, self.from);
-            let mut from = self.from;
-            while from < self.to {
-                let pixels = most.min(self.to - from);
-                // SAFETY: the caller's; there are so many pixels from here on.
+            let (group, parts) = if deep { (GROUP * most, self.kernel.shape.kernel) } else { (self.to - self.from, 1) };
+            for from in (self.from..self.to).step_by(group) {
+                // SAFETY: the caller's.
+                unsafe { self.group::<V>(panel, from..self.to.min(from + group), parts) };
+            }
+        }
+    }
+}
+
+impl Work<'_> {
+    /// Some pixels; where the weights are used in more than one part, no more than there is room for their sums.
+    #[inline(always)]
+    unsafe fn group<V: Lanes>(&self, panel: &Panel, group: Range<usize>, parts: usize) {
+        let (kernel, channels) = (self.kernel, panel.blocks * BLOCK);
+        let (vectors, most) = (channels / V::LANES, pixels(kernel.set.set(), panel.blocks));
+        for part in 0..parts {
+            let mut place = Place::of(&kernel.shape, group.start);
+            let (mut from, mut room) = (group.start, self.scratch.sums);
+            while from < group.end {
+                // Tiles of about one size, since small ones wait for weights.
+                let left = group.end - from;
+                let pixels = left.div_ceil(left.div_ceil(most));
+                // SAFETY: the caller's; there are so many pixels from here on, and runs for every part.
                 unsafe {
-                    let tile = tile_of(panel.blocks * BLOCK / V::LANES, pixels, most);
-                    let terms = self.terms(&mut place, pixels, tile);
-                    let weights = self.kernel.weights.as_ptr().add(panel.weights);
-                    sums::<V>(panel.blocks * BLOCK / V::LANES, tile, terms, weights, self.scratch.sums);
-                    self.finish::<V>(panel, from, pixels);
+                    let tile = tile_of(vectors, pixels, most);
+                    let terms = self.terms(&mut place, pixels, tile).part(part, parts);
+                    let weights = kernel.weights.as_ptr().add(panel.weights + terms.before * channels);
+                    sums::<V>(vectors, tile, terms, weights, room);
+                    if part + 1 == parts {
+                        self.finish::<V>(panel, room, from, pixels);
+                    }
+                    if parts > 1 {
+                        room = room.add(most * channels);
+                    }
                 }
                 from += pixels;
             }
@@ -244,11 +288,18 @@ impl Work<'_> {
         if !inside {
             // SAFETY: the same.
             unsafe { self.border(first, pixels, tile) };
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile, before: 0 }
         } else if self.x.pixel == channels {
-            Terms { runs: shape.kernel, length: shape.kernel * channels, offsets: scratch.rows, windows, next: 0 }
+            Terms {
+                runs: shape.kernel,
+                length: shape.kernel * channels,
+                offsets: scratch.rows,
+                windows,
+                next: 0,
+                before: 0,
+            }
         } else {
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0 }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0, before: 0 }
         }
     }
 
@@ -276,13 +327,13 @@ impl Work<'_> {
     }
 
     #[inline(always)]
-    unsafe fn finish<V: Lanes>(&self, panel: &Panel, from: usize, pixels: usize) {
+    unsafe fn finish<V: Lanes>(&self, panel: &Panel, sums: *const f32, from: usize, pixels: usize) {
         let channels = panel.blocks * BLOCK;
         for pixel in 0..pixels {
             for channel in (0..channels).step_by(V::LANES) {
                 // SAFETY: the caller's; the sums of these pixels are there.
                 unsafe {
-                    let sum = V::load(self.scratch.sums.add(pixel * channels + channel));
+                    let sum = V::load(sums.add(pixel * channels + channel));
                     self.kernel.epilogue.finish(sum, &self.ends, from + pixel, panel.channel + channel);
                 }
             }
@@ -295,9 +346,9 @@ impl Work<'_> {
 fn tile_of(vectors: usize, pixels: usize, most: usize) -> usize {
     let sizes: &[usize] = match vectors {
         1 => &[1, 3, 7, 14],
-        2 => &[1, 2, 4, 6],
-        3 => &[1, 3, 5],
-        _ => &[1, 2, 4],
+        2 => &[1, 2, 4, 6, 10],
+        3 => &[1, 3, 5, 7],
+        _ => &[1, 2, 3, 4, 5],
     };
     sizes.iter().copied().find(|size| *size >= pixels).map_or(most, |size| size.min(most))
 }
@@ -317,7 +368,7 @@ unsafe fn sums<V: Lanes>(vectors: usize, tile: usize, terms: Terms, weights: *co
     if V::LANES < BLOCK {
         of! { 2: 1 2 4 6; }
     } else {
-        of! { 1: 1 3 7 14 28; 2: 1 2 4 6 14; 3: 1 3 5 9; 4: 1 2 4 6; }
+        of! { 1: 1 3 7 14 28; 2: 1 2 4 6 10 14; 3: 1 3 5 7 9; 4: 1 2 3 4 5 6; }
     }
 }
 
@@ -327,6 +378,13 @@ unsafe fn tile_sums<V: Lanes, const P: usize, const N: usize>(terms: Terms, weig
     // SAFETY: the caller's: the terms are there, and as many weights; `to` takes the sums of a tile.
     unsafe {
         let mut sums = [[V::splat(0.0); N]; P];
+        if terms.before > 0 {
+            for (p, sums) in sums.iter_mut().enumerate() {
+                for (n, sum) in sums.iter_mut().enumerate() {
+                    *sum = V::load(to.add((p * N + n) * V::LANES));
+                }
+            }
+        }
         let mut weights = weights;
         for run in 0..terms.runs {
             let offset = *terms.offsets.add(run);
