@@ -8,10 +8,10 @@
 //! [`Executor`] is either of them, on a [`Backend`].
 
 mod builder;
+mod cpu;
 mod executor;
 mod graph;
 mod op;
-mod cpu;
 mod reference;
 mod weights;
 

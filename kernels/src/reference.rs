@@ -210,7 +210,9 @@ fn dims(x: &Tensor, shape: Shape) -> Vec<usize> {
 /// The map with rows and columns of `value` around it.
 fn pad(x: &Tensor, p: Padding, value: f32) -> candle_core::Result<Tensor> {
     let (n, c, h, w) = x.dims4()?;
-    let x = between(x, p.left, p.right, 3, |count| Tensor::full(value, (n, c, h, count), &Device::Cpu)?.to_dtype(x.dtype()))?;
+    let x = between(x, p.left, p.right, 3, |count| {
+        Tensor::full(value, (n, c, h, count), &Device::Cpu)?.to_dtype(x.dtype())
+    })?;
     let w = w + p.left + p.right;
     between(&x, p.top, p.bottom, 2, |count| Tensor::full(value, (n, c, count, w), &Device::Cpu)?.to_dtype(x.dtype()))
 }

@@ -35,9 +35,9 @@ pub use architecture::{Prepared, PreparedImage, PreparedInput};
 pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{
-    Calibration, Level, Manifest, OperatingPoint, OutputCalibration, OutputMeaning, Percentiles, Recipe, RelativeRisk,
-    Site, SiteCalibration, SiteOperatingPoint, SourceFile,
+    Calibration, Compute, Level, Manifest, OperatingPoint, OutputCalibration, OutputMeaning, Percentiles,
+    PrecisionName, Recipe, RelativeRisk, Site, SiteCalibration, SiteOperatingPoint, SourceFile,
 };
 pub use package::{Package, PackageError};
-pub use predictor::{LoadError, Predictor};
-pub use uvid_kernels::Backend;
+pub use predictor::{BACKEND, LoadError, Predictor};
+pub use uvid_kernels::{Backend, InstructionSet, StepReport};

@@ -1,8 +1,8 @@
 //! A loaded package, ready to score.
 
 use rayon::prelude::*;
-use uvid_kernels::{Backend, CompileError};
 use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
+use uvid_kernels::{Backend, CompileError};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
@@ -62,6 +62,9 @@ impl LoadError {
         sound.iter().find(|(_, sound)| !sound).map_or(Ok(()), |(key, _)| Err(Self::Recipe(key)))
     }
 }
+
+/// What computes, but for what [`Site::compute`] says.
+pub const BACKEND: &str = "uvid-cpu";
 
 /// A model in memory.
 pub struct Predictor {

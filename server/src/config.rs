@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use uvid_datasets::dicom;
-use uvid_model::{Site, SiteCalibration, SiteOperatingPoint};
+use uvid_model::{Compute, InstructionSet, PrecisionName, Site, SiteCalibration, SiteOperatingPoint};
 
 use crate::pipeline::Limits;
 
@@ -90,6 +90,8 @@ settings! {
         /// Thresholds set at this site in place of the model package's own, for the same model likewise; each is
         /// `{ name = "...", threshold = 0.5, by = "who set it", reason = "on what and why" }`.
         operating_points: Vec<SiteOperatingPoint> = Vec::new();
+        /// With what networks are computed.
+        compute: Computing = Computing::default();
         /// The DICOM node that modalities and PACS push to.
         dimse: Dimse = Dimse::default();
         /// The same over TLS.
@@ -129,6 +131,44 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+settings! {
+    /// With what networks are computed.
+    Computing {
+        /// `best` for the fastest that the processor has, or `portable`, `avx2`, `avx512`. Results differ by roundings.
+        instructions: Instructions = Instructions::Best;
+        /// `f32`, or `bf16` where the model package names it among its `precisions` and the processor has AMX: faster, with
+        /// products rounded to 8 bits. `uvid model verify --precision bf16` prints what that does to results.
+        precision: PrecisionName = PrecisionName::F32;
+    }
+}
+
+/// The instructions that networks are computed with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Instructions {
+    /// The fastest that the processor has.
+    Best,
+    /// Plain Rust.
+    Portable,
+    /// AVX2 with FMA.
+    Avx2,
+    /// AVX-512.
+    Avx512,
+}
+
+impl Computing {
+    /// For a model.
+    pub fn compute(&self) -> Compute {
+        let instructions = match self.instructions {
+            Instructions::Best => None,
+            Instructions::Portable => Some(InstructionSet::Portable),
+            Instructions::Avx2 => Some(InstructionSet::Avx2),
+            Instructions::Avx512 => Some(InstructionSet::Avx512),
+        };
+        Compute { instructions, precision: self.precision }
+    }
 }
 
 settings! {
@@ -229,7 +269,11 @@ settings! {
 impl Config {
     /// What this site has set in place of the package's own.
     pub fn site(&self) -> Site {
-        Site { calibration: self.calibration.clone(), operating_points: self.operating_points.clone() }
+        Site {
+            calibration: self.calibration.clone(),
+            operating_points: self.operating_points.clone(),
+            compute: self.compute.compute(),
+        }
     }
 
     /// What one study may cost.

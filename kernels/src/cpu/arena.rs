@@ -32,8 +32,11 @@ impl Arena {
         // SAFETY: the size is not 0.
         let start = NonNull::new(unsafe { std::alloc::alloc(layout) })?;
         #[cfg(target_os = "linux")]
-        // SAFETY: the range was just allocated. A kernel without large pages says so, and nothing is lost.
-        drop(unsafe { rustix::mm::madvise(start.as_ptr().cast(), bytes, rustix::mm::Advice::LinuxHugepage) });
+        {
+            let advice = rustix::mm::Advice::LinuxHugepage;
+            // SAFETY: the range was just allocated. A kernel without large pages says so, and nothing is lost.
+            let _ = unsafe { rustix::mm::madvise(start.as_ptr().cast(), bytes, advice) };
+        }
         // SAFETY: so many bytes were allocated. Every value is a number from now on.
         unsafe { start.as_ptr().write_bytes(0, bytes) };
         Some(Self { start, layout })

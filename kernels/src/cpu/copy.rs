@@ -23,7 +23,8 @@ impl Kernel for Import {
             for channel in 0..self.0.padded() {
                 // SAFETY: the caller's: the planes have the channel, the target whole blocks.
                 unsafe {
-                    let value = if channel < channels { *x.add((image * channels + channel) * pixels + at) } else { 0.0 };
+                    let value =
+                        if channel < channels { *x.add((image * channels + channel) * pixels + at) } else { 0.0 };
                     y.pixel(pixel).add(channel).write(value);
                 }
             }

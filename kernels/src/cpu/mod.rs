@@ -174,7 +174,9 @@ impl Cpu {
             let (size, per_item) = self.plan.sizes[*value];
             let n = batch * per_item;
             let tensor = match self.graph.nodes()[*value].shape {
-                Shape::Map { .. } => Tensor::from_vec(values, (n, size.channels, size.rows, size.columns), &Device::Cpu),
+                Shape::Map { .. } => {
+                    Tensor::from_vec(values, (n, size.channels, size.rows, size.columns), &Device::Cpu)
+                }
                 Shape::Features { .. } => Tensor::from_vec(values, (n, size.channels), &Device::Cpu),
             };
             Ok((name.clone(), tensor?))

@@ -210,13 +210,7 @@ unsafe fn write<'a>(y: Target, pixel: usize) -> &'a mut [f32] {
 ///
 /// The set of `V` is there; both have the image.
 #[inline(always)]
-unsafe fn over_map<V: Lanes>(
-    x: Source,
-    y: Target,
-    image: usize,
-    join: impl Fn(V, V) -> V,
-    nothing: f32,
-) {
+unsafe fn over_map<V: Lanes>(x: Source, y: Target, image: usize, join: impl Fn(V, V) -> V, nothing: f32) {
     let mean = nothing == 0.0;
     // SAFETY: the caller's.
     unsafe {

@@ -49,8 +49,10 @@ fn distance(a: &[f64], b: &[f64]) -> f64 {
 fn check(name: &str, describe: impl Fn(&Builder<'_>) -> Result<(), GraphError>) {
     let graph = Graph::build(&describe).expect(name);
     let weights = weights(&graph);
-    let (single, double) =
-        (Reference::new(graph.clone(), weights.clone()).expect(name), Reference::in_f64(graph.clone(), &weights).expect(name));
+    let (single, double) = (
+        Reference::new(graph.clone(), weights.clone()).expect(name),
+        Reference::in_f64(graph.clone(), &weights).expect(name),
+    );
     for batch in [1, 2, 3, 9] {
         let inputs = inputs(&graph, batch);
         let (single, double) = (single.run(&inputs).expect(name), double.run(&inputs).expect(name));

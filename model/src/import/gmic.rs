@@ -1,10 +1,10 @@
 //! GMIC: five checkpoints, a state dict each, of which any number makes an ensemble.
 
-use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::gmic::MemberRecipe;
 use crate::gmic::network::Member;
 use crate::manifest::Recipe;
+use uvid_kernels::Backend;
 
 /// `t` of each published model, by its number: no checkpoint holds it.
 const TOP_SHARE: [f64; 5] = [0.02, 0.03, 0.03, 0.05, 0.10];
@@ -31,7 +31,8 @@ pub fn gmic(checkpoints: &[Source], mut progress: impl FnMut(&str)) -> Result<Dr
             return Err(ImportError::Files(format!("{} is given as model {number}, as another is", source.name)));
         }
         let weights = source.weights()?;
-        let loaded = Member::new(&weights, &recipe, member.top_share, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
+        let loaded = Member::new(&weights, &recipe, member.top_share, Backend::Reference)
+            .map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &member.weights, &weights, &loaded.parameters())?;
         recipe.members.push(member);
     }

@@ -3,7 +3,6 @@
 //! The hyper-parameters of the aggregator are read from the `args` that its authors pickled with it; the calibrator from
 //! its own pickle, or, without one, from the published constants.
 
-use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::checkpoint::{Checkpoint, Value};
 use crate::manifest::Recipe;
@@ -11,6 +10,7 @@ use crate::mirai::aggregator::{Aggregator, AggregatorRecipe, Pool};
 use crate::mirai::calibration::{Calibrator, TwoSteps};
 use crate::mirai::encoder::Encoder;
 use crate::mirai::risk_factors::{RiskFactor, RiskFactorSource};
+use uvid_kernels::Backend;
 
 /// The published model has 34.
 const RISK_FACTORS_MAX: usize = 256;
@@ -49,7 +49,8 @@ pub fn mirai(
     let checkpoint = aggregator.read()?;
     recipe.aggregator = options(&checkpoint).map_err(|e| aggregator.odd(&e))?;
     let weights = checkpoint.weights().map_err(|e| aggregator.fault(e))?;
-    let loaded = Aggregator::new(&weights, &recipe.aggregator, Backend::Reference).map_err(|e| aggregator.misfit(&weights, e))?;
+    let loaded = Aggregator::new(&weights, &recipe.aggregator, Backend::Reference)
+        .map_err(|e| aggregator.misfit(&weights, e))?;
     draft.take(aggregator, &recipe.aggregator_weights, &weights, &loaded.parameters())?;
     draft.note(format!(
         "{}: read from its args: heads {}, layers {}, channels {}, pool {:?}, risk factors {}, years {}",

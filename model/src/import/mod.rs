@@ -244,7 +244,12 @@ impl Draft {
             cases.push(Image { slot: image.slot.into(), file, bits: image.bits });
         }
         let package = self.package()?;
-        let text = golden::record(&Predictor::load_on(&package, &Site::default(), Backend::Reference)?, &package, cases, tolerance)?;
+        let text = golden::record(
+            &Predictor::load_on(&package, &Site::default(), Backend::Reference)?,
+            &package,
+            cases,
+            tolerance,
+        )?;
         self.files.insert("golden/cases.toml".to_owned(), text.into_bytes());
         Ok(())
     }

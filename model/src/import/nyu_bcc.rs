@@ -1,13 +1,13 @@
 //! BCC: a classifier of exams or of images, and for those with three channels the patch classifier that draws their
 //! heat maps.
 
-use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::nyu_bcc::Model;
 use crate::nyu_bcc::augment::Augmentation;
 use crate::nyu_bcc::heatmap::{HeatmapRecipe, PatchClassifier};
 use crate::nyu_bcc::network::Classifier;
+use uvid_kernels::Backend;
 
 /// The authors' run script: ten random windows of each view, averaged.
 const AUGMENTATION: Augmentation =
@@ -47,7 +47,8 @@ pub fn nyu_bcc(
             progress(&source.name);
             let heatmaps = HeatmapRecipe { weights: "patches.safetensors".into(), patch: 256, stride: 70, seed: 0 };
             let weights = source.weights()?;
-            let loaded = PatchClassifier::new(&weights, &heatmaps, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
+            let loaded = PatchClassifier::new(&weights, &heatmaps, Backend::Reference)
+                .map_err(|e| source.misfit(&weights, e))?;
             draft.take(source, &heatmaps.weights, &weights, &loaded.parameters())?;
             Some(heatmaps)
         }

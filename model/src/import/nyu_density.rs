@@ -1,9 +1,9 @@
 //! NYU's breast density by histograms: one small checkpoint.
 
-use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::nyu_density::network;
+use uvid_kernels::Backend;
 
 /// Makes a package of `histogram_model.p`, its PyTorch form.
 ///

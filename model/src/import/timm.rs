@@ -1,9 +1,9 @@
 //! Classifiers with timm's names: a card that states network and preparation, and the checkpoints of one training.
 
-use uvid_kernels::Backend;
 use super::{Draft, ImportError, Source};
 use crate::manifest::Recipe;
 use crate::timm::Member;
+use uvid_kernels::Backend;
 
 /// The card of the first place of the RSNA 2022 competition: four ConvNeXt small.
 pub const RSNA_2022_FIRST: &str = include_str!("../../cards/rsna-2022-first.toml");
@@ -29,8 +29,8 @@ pub fn timm(card: &str, checkpoints: &[Source], mut progress: impl FnMut(&str)) 
         progress(&source.name);
         let file = format!("fold_{place}.safetensors");
         let weights = source.weights()?;
-        let member =
-            Member::new(&weights, &recipe.network, channels, canvas, Backend::Reference).map_err(|e| source.misfit(&weights, e))?;
+        let member = Member::new(&weights, &recipe.network, channels, canvas, Backend::Reference)
+            .map_err(|e| source.misfit(&weights, e))?;
         draft.take(source, &file, &weights, &member.parameters())?;
         recipe.members.push(file);
     }

@@ -113,7 +113,9 @@ impl NyuBcc {
         LoadError::unless_all(&[("input.required_views", all || recipe.model == Model::ImageWise)])?;
         let weights = |file: &str| -> Result<_, LoadError> { Ok(Weights::from_safetensors(package.file(file)?)?) };
         let patches = match &recipe.heatmaps {
-            Some(heatmaps) => Some((PatchClassifier::new(&weights(&heatmaps.weights)?, heatmaps, backend)?, heatmaps.seed)),
+            Some(heatmaps) => {
+                Some((PatchClassifier::new(&weights(&heatmaps.weights)?, heatmaps, backend)?, heatmaps.seed))
+            }
             None => None,
         };
         let channels = if patches.is_some() { 3 } else { 1 };

@@ -83,7 +83,8 @@ fn joined(
     match &mut stage.compute {
         Compute::Affine(affine) => {
             let bare = producer.activation == Activation::None && producer.residual.is_none();
-            let (Compute::Conv(kernels) | Compute::Stem(kernels, None) | Compute::Depthwise(kernels)) = &mut producer.compute
+            let (Compute::Conv(kernels) | Compute::Stem(kernels, None) | Compute::Depthwise(kernels)) =
+                &mut producer.compute
             else {
                 return second_of(stage, at, producer, by, second);
             };

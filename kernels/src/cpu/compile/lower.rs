@@ -110,9 +110,8 @@ pub(super) fn lower(graph: &Graph, weights: &Weights) -> candle_core::Result<Vec
         let read = |p: &Parameter| values(weights, p);
         let channels = node.shape.channels();
         let bias = |b: &Option<Parameter>| b.as_ref().map_or_else(|| Ok(vec![0.0; channels]), read);
-        let pointwise = |weight, bias| {
-            Compute::Conv(Kernels { weight, bias, kernel: 1, stride: 1, padding: Padding::default() })
-        };
+        let pointwise =
+            |weight, bias| Compute::Conv(Kernels { weight, bias, kernel: 1, stride: 1, padding: Padding::default() });
         let kernels = |weight: &Parameter, b, stride: usize, padding: Padding| {
             let kernel = weight.shape.last().copied().unwrap_or(1);
             candle_core::Result::Ok(Kernels { weight: read(weight)?, bias: bias(b)?, kernel, stride, padding })

@@ -81,7 +81,8 @@ pub(super) fn compile(graph: &Graph, weights: &Weights, target: Target) -> candl
     fuse::fuse(&mut stages, &wanted_values, |value| sizes[value].0.channels);
     let nested = Nested::new(&stages, &|value| sizes[value]);
 
-    let mut scheduler = Scheduler { target, sizes: &sizes, nested: &nested, needed: vec![false; sizes.len()], steps: vec![] };
+    let mut scheduler =
+        Scheduler { target, sizes: &sizes, nested: &nested, needed: vec![false; sizes.len()], steps: vec![] };
     for value in &wanted_values {
         scheduler.needed[*value] = true;
     }
@@ -214,7 +215,14 @@ impl Scheduler<'_> {
             if !self.nested.is_inside(*part, whole) {
                 let kernel = Box::new(Copy { size, from: 0, to, count, times: 1, joined: 1 });
                 let x = vec![Read::Value(*part)];
-                self.steps.push(Step { name: String::new(), kernel, x, y: vec![whole], per_item, hides_infinity: false });
+                self.steps.push(Step {
+                    name: String::new(),
+                    kernel,
+                    x,
+                    y: vec![whole],
+                    per_item,
+                    hides_infinity: false,
+                });
             }
             to += count;
         }

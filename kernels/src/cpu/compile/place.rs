@@ -101,11 +101,7 @@ impl Nested {
     }
 
     /// Plans the arena. `lives[value]` are the first and the last step that touch it, for those that are stored.
-    pub(super) fn place(
-        &self,
-        lives: &[Option<(usize, usize)>],
-        size: &impl Fn(usize) -> (Size, usize),
-    ) -> Places {
+    pub(super) fn place(&self, lives: &[Option<(usize, usize)>], size: &impl Fn(usize) -> (Size, usize)) -> Places {
         let mut buffers: Vec<Option<(usize, usize)>> = vec![None; lives.len()];
         for (value, life) in lives.iter().enumerate() {
             let Some((from, to)) = life else { continue };

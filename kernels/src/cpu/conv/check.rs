@@ -2,7 +2,7 @@
 
 use crate::op::Padding;
 
-use super::super::kernel::{Epilogue, Kernel, Maps, Operands, Size};
+use super::super::kernel::{Available, Epilogue, Kernel, Maps, Operands, Size, Source, Target};
 use super::ConvShape;
 
 /// A stream of numbers in [-1, 1): splitmix64.
@@ -120,4 +120,60 @@ pub(in crate::cpu) fn assert_close(found: &[f32], expected: &[Exact], factor: f6
         let allowed = factor * f64::from(f32::EPSILON) * (terms + e.abs()) + f64::from(f32::MIN_POSITIVE);
         assert!(off <= allowed, "{what}: value {i} is {f}, expected {e} within {allowed:e}");
     }
+}
+
+/// Prints the time of a kernel on one image, for each set: the best of each piece, summed, so that what else runs on the
+/// machine counts little. `TIMING=text` prints those alone that have the text in their name.
+pub(in crate::cpu) fn time(
+    name: &str,
+    sets: &[Available],
+    x: &[Size],
+    y: &[Size],
+    make: &dyn Fn(Available) -> Box<dyn Kernel>,
+) {
+    let lines = |size: &Size| vec![[0.5f32; 16]; size.pixels() * size.padded() / 16 + 4];
+    let aligned = |values: &[[f32; 16]]| values.as_ptr().cast::<f32>().align_offset(64);
+    let (maps_x, mut maps_y): (Vec<_>, Vec<_>) = (x.iter().map(lines).collect(), y.iter().map(lines).collect());
+    if std::env::var("TIMING").is_ok_and(|text| !name.contains(&text)) {
+        return;
+    }
+    print!("{name:24}");
+    for set in sets {
+        let kernel = make(*set);
+        // SAFETY: the maps are longer than their sizes by as much as they are moved.
+        let sources: Vec<Source> = std::iter::zip(x, &maps_x)
+            .map(|(s, m)| Maps {
+                start: unsafe { m.as_ptr().cast::<f32>().add(aligned(m)) },
+                size: *s,
+                pixel: s.padded(),
+            })
+            .collect();
+        let targets: Vec<Target> = std::iter::zip(y, &mut maps_y)
+            .map(|(s, m)| Maps {
+                // SAFETY: the same.
+                start: unsafe { m.as_mut_ptr().cast::<f32>().add(aligned(m)) },
+                size: *s,
+                pixel: s.padded(),
+            })
+            .collect();
+        let mut scratch = vec![[0f32; 16]; kernel.scratch().div_ceil(16) + 1];
+        let first = aligned(&scratch);
+        let pieces = kernel.pieces(1);
+        let (mut best, began) = (vec![f64::INFINITY; pieces], std::time::Instant::now());
+        let mut rounds = 0;
+        while rounds < 12 || began.elapsed().as_secs_f64() < 0.3 {
+            rounds += 1;
+            for (piece, best) in best.iter_mut().enumerate() {
+                let operands = Operands { images: 1, x: &sources, y: &targets };
+                let once = std::time::Instant::now();
+                // SAFETY: sizes are the kernel's, the memory is this function's, the scratch is as long as it should be.
+                unsafe { kernel.run(piece, operands, scratch.as_mut_ptr().cast::<f32>().add(first)) };
+                *best = best.min(once.elapsed().as_secs_f64());
+            }
+        }
+        let best: f64 = best.iter().sum();
+        let (ms, gflops) = (best * 1e3, kernel.flops() as f64 / best * 1e-9);
+        print!(" | {:8} {ms:8.4} ms {gflops:6.1} GFLOP/s {pieces:4} pieces", set.set().to_string());
+    }
+    println!();
 }
