@@ -6,3 +6,4 @@ mod functions;
 mod isa;
 mod kernel;
 mod lanes;
+mod packed;

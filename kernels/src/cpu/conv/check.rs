@@ -1,8 +1,11 @@
 //! The definition, in f64, and how far f32 may be from it.
 
+use std::time::Instant;
+
 use crate::op::Padding;
 
 use super::super::kernel::{Epilogue, Kernel, Maps, Operands, Size};
+use super::super::packed::Packed;
 use super::ConvShape;
 
 /// A stream of numbers in [-1, 1): splitmix64.
@@ -120,4 +123,32 @@ pub(in crate::cpu) fn assert_close(found: &[f32], expected: &[Exact], factor: f6
         let allowed = factor * f64::from(f32::EPSILON) * (terms + e.abs()) + f64::from(f32::MIN_POSITIVE);
         assert!(off <= allowed, "{what}: value {i} is {f}, expected {e} within {allowed:e}");
     }
+}
+
+/// Prints the time of a kernel on one image in one thread: the sum of its pieces' shortest times, each over a second in
+/// all or ten runs. Pieces are short enough to run undisturbed now and then on a machine that is busy.
+pub(in crate::cpu) fn time(kernel: &dyn Kernel, what: &str, x: &[Size], y: &[Size]) {
+    let lines = |size: &Size| Packed::new(&noise(3, size.pixels() * size.padded()));
+    let (from, to): (Vec<_>, Vec<_>) = (x.iter().map(lines).collect(), y.iter().map(lines).collect());
+    let maps = |lines: &Packed, size: &Size| Maps { start: lines.as_ptr(), size: *size, pixel: size.padded() };
+    let sources: Vec<_> = from.iter().zip(x).map(|(lines, size)| maps(lines, size)).collect();
+    let targets: Vec<_> = to.iter().zip(y).map(|(lines, size)| maps(lines, size)).collect();
+    let targets: Vec<_> =
+        targets.iter().map(|m| Maps { start: m.start.cast_mut(), size: m.size, pixel: m.pixel }).collect();
+    let scratch = Packed::new(&vec![0.0; kernel.scratch()]);
+    let mut best = vec![f64::INFINITY; kernel.pieces(1)];
+    let (start, mut runs) = (Instant::now(), 0);
+    while runs < 10 || start.elapsed().as_secs_f64() < 1.0 {
+        for (piece, best) in best.iter_mut().enumerate() {
+            let operands = Operands { images: 1, x: &sources, y: &targets };
+            let run = Instant::now();
+            // SAFETY: sizes are the kernel's; nobody else knows the memory.
+            unsafe { kernel.run(piece, operands, scratch.as_ptr().cast_mut()) };
+            *best = best.min(run.elapsed().as_secs_f64());
+        }
+        runs += 1;
+    }
+    let (pieces, seconds) = (best.len(), best.iter().sum::<f64>());
+    let rate = kernel.flops() as f64 / seconds / 1e9;
+    println!("{what:32} {:16} {:8.3} ms {rate:6.1} GFLOP/s {pieces:4} pieces", kernel.name(), seconds * 1e3);
 }
