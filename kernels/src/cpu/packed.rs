@@ -19,6 +19,15 @@ impl Packed {
         Self(vec![Line([0.0; BLOCK]); blocks])
     }
 
+    /// These values; the last block is filled up with zeros.
+    pub(super) fn new(values: &[f32]) -> Self {
+        let mut packed = Self::zeros(values.len().div_ceil(BLOCK));
+        for (to, from) in packed.blocks_mut().zip(values.chunks(BLOCK)) {
+            to[..from.len()].copy_from_slice(from);
+        }
+        packed
+    }
+
     /// The blocks, to be filled.
     pub(super) fn blocks_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32; BLOCK]> {
         self.0.iter_mut().map(|line| &mut line.0)
@@ -33,5 +42,18 @@ impl Packed {
     /// Their size.
     pub(super) fn bytes(&self) -> usize {
         std::mem::size_of_val(self.0.as_slice())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_begin_a_line_and_are_filled_up() {
+        let packed = Packed::new(&[1.0; 17]);
+        assert_eq!(packed.as_ptr().align_offset(64), 0);
+        assert_eq!(packed.bytes(), 128);
+        assert_eq!(packed.0[1].0[..2], [1.0, 0.0]);
     }
 }

@@ -1,8 +1,11 @@
 //! The definition, in f64, and how far f32 may be from it.
 
+use std::time::Instant;
+
 use crate::op::Padding;
 
-use super::super::kernel::{Available, Epilogue, Kernel, Maps, Operands, Size, Source, Target};
+use super::super::kernel::{Available, Epilogue, Kernel, Maps, Operands, Size};
+use super::super::packed::Packed;
 use super::ConvShape;
 
 /// A stream of numbers in [-1, 1): splitmix64.
@@ -122,8 +125,35 @@ pub(in crate::cpu) fn assert_close(found: &[f32], expected: &[Exact], factor: f6
     }
 }
 
-/// Prints the time of a kernel on one image, for each set: the best of each piece, summed, so that what else runs on the
-/// machine counts little. `TIMING=text` prints those alone that have the text in their name.
+/// Prints the time of a kernel on one image in one thread: the sum of its pieces' shortest times, each over a second in
+/// all or ten runs. Pieces are short enough to run undisturbed now and then on a machine that is busy.
+pub(in crate::cpu) fn time_one(kernel: &dyn Kernel, what: &str, x: &[Size], y: &[Size]) {
+    let lines = |size: &Size| Packed::new(&noise(3, size.pixels() * size.padded()));
+    let (from, to): (Vec<_>, Vec<_>) = (x.iter().map(lines).collect(), y.iter().map(lines).collect());
+    let maps = |lines: &Packed, size: &Size| Maps { start: lines.as_ptr(), size: *size, pixel: size.padded() };
+    let sources: Vec<_> = from.iter().zip(x).map(|(lines, size)| maps(lines, size)).collect();
+    let targets: Vec<_> = to.iter().zip(y).map(|(lines, size)| maps(lines, size)).collect();
+    let targets: Vec<_> =
+        targets.iter().map(|m| Maps { start: m.start.cast_mut(), size: m.size, pixel: m.pixel }).collect();
+    let scratch = Packed::new(&vec![0.0; kernel.scratch()]);
+    let mut best = vec![f64::INFINITY; kernel.pieces(1)];
+    let (start, mut runs) = (Instant::now(), 0);
+    while runs < 10 || start.elapsed().as_secs_f64() < 1.0 {
+        for (piece, best) in best.iter_mut().enumerate() {
+            let operands = Operands { images: 1, x: &sources, y: &targets };
+            let run = Instant::now();
+            // SAFETY: sizes are the kernel's; nobody else knows the memory.
+            unsafe { kernel.run(piece, operands, scratch.as_ptr().cast_mut()) };
+            *best = best.min(run.elapsed().as_secs_f64());
+        }
+        runs += 1;
+    }
+    let (pieces, seconds) = (best.len(), best.iter().sum::<f64>());
+    let rate = kernel.flops() as f64 / seconds / 1e9;
+    println!("{what:32} {:16} {:8.3} ms {rate:6.1} GFLOP/s {pieces:4} pieces", kernel.name(), seconds * 1e3);
+}
+
+/// Prints the time of a kernel for each set. `TIMING=text` prints those alone that have the text in their name.
 pub(in crate::cpu) fn time(
     name: &str,
     sets: &[Available],
@@ -131,49 +161,10 @@ pub(in crate::cpu) fn time(
     y: &[Size],
     make: &dyn Fn(Available) -> Box<dyn Kernel>,
 ) {
-    let lines = |size: &Size| vec![[0.5f32; 16]; size.pixels() * size.padded() / 16 + 4];
-    let aligned = |values: &[[f32; 16]]| values.as_ptr().cast::<f32>().align_offset(64);
-    let (maps_x, mut maps_y): (Vec<_>, Vec<_>) = (x.iter().map(lines).collect(), y.iter().map(lines).collect());
     if std::env::var("TIMING").is_ok_and(|text| !name.contains(&text)) {
         return;
     }
-    print!("{name:24}");
     for set in sets {
-        let kernel = make(*set);
-        // SAFETY: the maps are longer than their sizes by as much as they are moved.
-        let sources: Vec<Source> = std::iter::zip(x, &maps_x)
-            .map(|(s, m)| Maps {
-                start: unsafe { m.as_ptr().cast::<f32>().add(aligned(m)) },
-                size: *s,
-                pixel: s.padded(),
-            })
-            .collect();
-        let targets: Vec<Target> = std::iter::zip(y, &mut maps_y)
-            .map(|(s, m)| Maps {
-                // SAFETY: the same.
-                start: unsafe { m.as_mut_ptr().cast::<f32>().add(aligned(m)) },
-                size: *s,
-                pixel: s.padded(),
-            })
-            .collect();
-        let mut scratch = vec![[0f32; 16]; kernel.scratch().div_ceil(16) + 1];
-        let first = aligned(&scratch);
-        let pieces = kernel.pieces(1);
-        let (mut best, began) = (vec![f64::INFINITY; pieces], std::time::Instant::now());
-        let mut rounds = 0;
-        while rounds < 12 || began.elapsed().as_secs_f64() < 0.3 {
-            rounds += 1;
-            for (piece, best) in best.iter_mut().enumerate() {
-                let operands = Operands { images: 1, x: &sources, y: &targets };
-                let once = std::time::Instant::now();
-                // SAFETY: sizes are the kernel's, the memory is this function's, the scratch is as long as it should be.
-                unsafe { kernel.run(piece, operands, scratch.as_mut_ptr().cast::<f32>().add(first)) };
-                *best = best.min(once.elapsed().as_secs_f64());
-            }
-        }
-        let best: f64 = best.iter().sum();
-        let (ms, gflops) = (best * 1e3, kernel.flops() as f64 / best * 1e-9);
-        print!(" | {:8} {ms:8.4} ms {gflops:6.1} GFLOP/s {pieces:4} pieces", set.set().to_string());
+        time_one(&*make(*set), &format!("{name} {}", set.set()), x, y);
     }
-    println!();
 }
