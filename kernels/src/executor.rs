@@ -1,9 +1,9 @@
 //! A network that can be run, by whichever executor.
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
-use crate::{Graph, Outputs, Reference, Weights};
+use crate::{Graph, Outputs, Reference, Shape, Weights};
 
 /// Which executor runs networks, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,11 +103,34 @@ impl Executor {
         }
     }
 
-    /// The steps of a compiled network with what they took in this run; `None` for the reference.
-    pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<Option<Vec<StepReport>>> {
+    /// The steps of a compiled network, and what each took in the best of `rounds` runs of one item of made-up values;
+    /// none for the reference.
+    pub fn profile(&self, rounds: usize) -> candle_core::Result<Vec<StepReport>> {
+        let By::Cpu(cpu) = &self.0 else { return Ok(vec![]) };
+        let input = |shape: Shape| {
+            let dims = match shape {
+                Shape::Map { per_item, channels, rows, columns } => vec![per_item, channels, rows, columns],
+                Shape::Features { per_item, channels } => vec![per_item, channels],
+            };
+            // Neither constant nor large.
+            let values = (0..dims.iter().product()).map(|i: usize| (i.wrapping_mul(7919) % 1000) as f32 / 1000.0 - 0.5);
+            Tensor::from_vec(values.collect(), dims, &Device::Cpu)
+        };
+        let inputs = cpu.graph().inputs().map(input).collect::<candle_core::Result<Vec<_>>>()?;
+        let mut best = cpu.run_timed(&inputs)?.1;
+        for _ in 1..rounds {
+            for (best, step) in best.iter_mut().zip(cpu.run_timed(&inputs)?.1) {
+                best.time = best.time.min(step.time);
+            }
+        }
+        Ok(best)
+    }
+
+    /// Bytes of values that a run of one item holds; `None` for the reference.
+    pub fn arena_bytes(&self) -> Option<usize> {
         match &self.0 {
-            By::Reference(_) => Ok(None),
-            By::Cpu(cpu) => Ok(Some(cpu.run_timed(inputs)?.1)),
+            By::Reference(_) => None,
+            By::Cpu(cpu) => Some(cpu.arena_bytes()),
         }
     }
 }

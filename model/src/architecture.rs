@@ -5,6 +5,8 @@ use uvid_exam::{
     StudyInstanceUid, Value,
 };
 
+use uvid_kernels::Executor;
+
 use crate::mirai::RiskFactors;
 use crate::nyu_window::Upright;
 
@@ -94,6 +96,9 @@ pub(crate) struct Readings {
 
 /// A kind of model: its pre-processing, its network, its way from network values to outputs.
 pub(crate) trait Architecture: Send + Sync {
+    /// Its networks, by name.
+    fn networks(&self) -> Vec<(String, &Executor)>;
+
     /// Applies the recipe to one image.
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason>;
 

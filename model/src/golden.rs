@@ -124,12 +124,13 @@ impl Predictor {
             let problem = format!("cases.toml: a tolerance of {} is none within {TOLERANCE_MAX}", cases.tolerance);
             return Err(PackageError::Golden(problem));
         }
+        let tolerance = self.precision_tolerance().unwrap_or(cases.tolerance);
         let scores = self.score_golden(package, &cases.images)?;
         let mut differences = Vec::new();
         let mut compare = |who: &str, expected: &Values, found: &[Output]| {
             for (name, expected) in expected {
                 let found = found.iter().find(|o| o.name == *name).map(|o| Golden::of(&o.value));
-                let agrees = found.as_ref().is_some_and(|f| expected.agrees(f, cases.tolerance));
+                let agrees = found.as_ref().is_some_and(|f| expected.agrees(f, tolerance));
                 let what = format!("{who} {name}");
                 differences.push(GoldenDifference { what, expected: expected.clone(), found, agrees });
             }
@@ -143,7 +144,7 @@ impl Predictor {
             let image = scores.images.iter().find(|i| i.slot.name() == slot);
             compare(slot, expected, image.map_or(&[], |i| &i.outputs));
         }
-        Ok(GoldenReport { tolerance: cases.tolerance, differences })
+        Ok(GoldenReport { tolerance, differences })
     }
 
     fn score_golden(&self, package: &Package, images: &[Image]) -> Result<Scores, PackageError> {

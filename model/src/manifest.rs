@@ -54,9 +54,9 @@ pub struct Manifest {
     /// Published relative risks of the categories that the model gives.
     #[serde(default)]
     pub relative_risks: Vec<RelativeRisk>,
-    /// Precisions besides f32 in which the package may be run.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub precisions: Vec<PrecisionName>,
+    /// Precisions besides f32 in which the package may be run, each with how far its golden values may then be off.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub precisions: BTreeMap<PrecisionName, f64>,
     /// The published files that an imported package was made from.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sources: Vec<SourceFile>,
@@ -344,7 +344,7 @@ impl Compute {
 }
 
 /// What products are computed of.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum PrecisionName {
     /// 24 bits.
@@ -352,6 +352,15 @@ pub enum PrecisionName {
     F32,
     /// 8 bits, summed in f32.
     Bf16,
+}
+
+impl std::fmt::Display for PrecisionName {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+        })
+    }
 }
 
 impl From<PrecisionName> for Precision {

@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
-use uvid_kernels::{Backend, CompileError};
+use uvid_kernels::{Backend, CompileError, Executor, Options, Precision};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
@@ -31,7 +31,7 @@ pub enum LoadError {
     #[error("the recipe describes no network: {0}")]
     Graph(#[from] uvid_kernels::GraphError),
     /// The package does not allow a precision.
-    #[error("the package may not be run in {0:?}: its package.toml has not named it among its precisions")]
+    #[error("the package may not be run in {0}: its package.toml does not name it among its precisions")]
     Precision(PrecisionName),
     /// A number of the recipe makes no sense.
     #[error("the recipe's {0} makes no sense")]
@@ -89,7 +89,7 @@ impl Predictor {
         let levels = manifest.operating_points.iter().all(|p| p.level != Level::Image && p.threshold.is_finite());
         LoadError::unless_all(&[("input.magnification_max", magnification), ("operating_points", levels)])?;
         let precision = site.compute.precision;
-        if precision != PrecisionName::F32 && !manifest.precisions.contains(&precision) {
+        if precision != PrecisionName::F32 && !manifest.precisions.contains_key(&precision) {
             return Err(LoadError::Precision(precision));
         }
         let recalibrated = site.calibration.as_ref();
@@ -128,6 +128,21 @@ impl Predictor {
     /// What runs its networks; part of every result.
     pub fn backend(&self) -> Backend {
         self.backend
+    }
+
+    /// How far golden values may be off in the precision that it is run in, if that is not f32.
+    pub(crate) fn precision_tolerance(&self) -> Option<f64> {
+        match self.backend {
+            Backend::Cpu(Options { precision: Precision::Bf16, .. }) => {
+                self.manifest.precisions.get(&PrecisionName::Bf16).copied()
+            }
+            Backend::Cpu(_) | Backend::Reference => None,
+        }
+    }
+
+    /// Its networks, by name.
+    pub fn networks(&self) -> Vec<(String, &Executor)> {
+        self.architecture.networks()
     }
 
     /// Which images the model takes.

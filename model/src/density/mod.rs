@@ -127,6 +127,10 @@ impl Density {
 }
 
 impl Architecture for Density {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("network".to_owned(), &self.network)]
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let input = prepare(image, &self.recipe)
             .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;

@@ -10,7 +10,7 @@ pub mod patches;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
-use uvid_kernels::{Backend, Weights};
+use uvid_kernels::{Backend, Executor, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::{Combination, Combine};
@@ -87,6 +87,12 @@ impl Gmic {
 }
 
 impl Architecture for Gmic {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        let named =
+            |(i, m): (usize, _)| Member::networks(m).into_iter().map(move |(n, e)| (format!("member {i} {n}"), e));
+        self.members.iter().enumerate().flat_map(named).collect()
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let breast = find(image, slot, &self.recipe.crop)?;
         let [rows, columns] = self.recipe.window;

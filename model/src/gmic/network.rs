@@ -135,6 +135,11 @@ impl Member {
         })
     }
 
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("global".to_owned(), &self.global), ("local".to_owned(), &self.local)]
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         let graphs = [self.global.graph(), self.local.graph()];

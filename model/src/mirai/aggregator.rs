@@ -115,6 +115,11 @@ impl Aggregator {
         Ok(Self { network: Executor::new(graph, weights, backend)?, tables, recipe: recipe.clone() })
     }
 
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("aggregator".to_owned(), &self.network)]
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         self.network.graph().parameter_names().collect()

@@ -21,6 +21,11 @@ impl Encoder {
         Ok(Self(Executor::new(graph, weights, backend)?))
     }
 
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("encoder".to_owned(), &self.0)]
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         self.0.graph().parameter_names().collect()

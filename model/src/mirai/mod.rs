@@ -21,7 +21,7 @@ pub mod risk_factors;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
-use uvid_kernels::{Backend, Weights};
+use uvid_kernels::{Backend, Executor, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::manifest::SlotName;
@@ -128,6 +128,10 @@ impl Mirai {
 }
 
 impl Architecture for Mirai {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        [self.encoder.networks(), self.aggregator.networks()].concat()
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let input = prepare::prepare(image, &self.recipe)
             .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;

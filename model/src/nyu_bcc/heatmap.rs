@@ -104,6 +104,11 @@ impl PatchClassifier {
         Ok(Self { network, recipe: recipe.clone() })
     }
 
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("patches".to_owned(), &self.network)]
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         self.network.graph().parameter_names().collect()

@@ -15,7 +15,7 @@ pub mod network;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
-use uvid_kernels::{Backend, Weights};
+use uvid_kernels::{Backend, Executor, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::Combine;
@@ -125,6 +125,11 @@ impl NyuBcc {
 }
 
 impl Architecture for NyuBcc {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        let patches = self.patches.iter().flat_map(|(patches, _)| patches.networks());
+        self.classifier.networks().into_iter().chain(patches).collect()
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let breast = find(image, slot, &self.recipe.crop)?;
         let centre = best_centre(&breast.upright, &breast.crop, slot.view(), self.recipe.windows.of(slot));

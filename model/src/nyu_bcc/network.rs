@@ -75,6 +75,12 @@ impl Classifier {
         })
     }
 
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        let columns = self.columns.iter().map(|(name, network)| (format!("column {name}"), network));
+        columns.chain(self.heads.iter().map(|(name, network)| (format!("head {name}"), network))).collect()
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         let graphs = self.columns.values().chain(self.heads.values()).map(Executor::graph);

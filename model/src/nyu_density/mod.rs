@@ -73,6 +73,10 @@ pub fn network(weights: &Weights, bins: usize, backend: Backend) -> Result<Execu
 }
 
 impl Architecture for NyuDensity {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("network".to_owned(), &self.network)]
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let columns = image.pixels.columns();
         let pixels = upright(image.without_padding().into_owned(), columns);

@@ -14,7 +14,7 @@ mod prepare;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
-use uvid_kernels::{Backend, Weights};
+use uvid_kernels::{Backend, Executor, Weights};
 
 pub use breast::{Breast, Keep};
 pub use network::{Activation, Family, Member, Network, Pool, Reading};
@@ -145,6 +145,12 @@ impl Timm {
 }
 
 impl Architecture for Timm {
+    fn networks(&self) -> Vec<(String, &Executor)> {
+        let named =
+            |(i, m): (usize, _)| Member::networks(m).into_iter().map(move |(n, e)| (format!("member {i} {n}"), e));
+        self.members.iter().enumerate().flat_map(named).collect()
+    }
+
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let recipe = &self.recipe.preparation;
         let input = recipe.apply(image).map_err(|e| e.reason(slot))?;

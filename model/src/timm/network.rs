@@ -121,6 +121,11 @@ pub struct Activation {
 }
 
 impl Member {
+    /// Its networks, by name.
+    pub(crate) fn networks(&self) -> Vec<(String, &Executor)> {
+        vec![("network".to_owned(), &self.network)]
+    }
+
     /// The keys of the checkpoint that it uses.
     pub fn parameters(&self) -> Vec<String> {
         self.network.graph().parameter_names().collect()

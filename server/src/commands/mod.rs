@@ -1,6 +1,7 @@
 //! The subcommands of `uvid`, one file each.
 
 pub mod compare;
+mod compute;
 pub mod config;
 pub mod conformance;
 pub mod demo;
@@ -10,6 +11,7 @@ pub mod model;
 mod objects;
 pub mod outbox;
 pub mod phantom;
+mod plan;
 mod progress;
 mod remotes;
 pub mod rescore;
@@ -26,7 +28,7 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use uvid_exam::PackageId;
-use uvid_model::{Package, Predictor, Site, SiteOperatingPoint};
+use uvid_model::{Compute, Package, PrecisionName, Predictor, Site, SiteOperatingPoint};
 
 use crate::config::Config;
 use crate::engine::{Models, Unusable};
@@ -146,12 +148,14 @@ pub fn models(packages: Packages, site: Site) -> anyhow::Result<Models> {
     let Packages { usable, mut unusable } = packages;
     let mut usable = usable.iter().map(|(_, package)| package);
     let production = usable.next().context("no production model")?;
+    // Shadows are computed likewise, but in the precision that every package allows.
+    let beside = Site { compute: Compute { precision: PrecisionName::F32, ..site.compute }, ..Site::default() };
     let production = Predictor::load(production, &site)
         .with_context(|| format!("loading the package {} (production)", production.manifest().name))?;
     let mut shadows = Vec::new();
     for package in usable {
         // Loading has no state that it could leave half-changed.
-        let (code, problem) = match catch_unwind(AssertUnwindSafe(|| Predictor::load(package, &Site::default()))) {
+        let (code, problem) = match catch_unwind(AssertUnwindSafe(|| Predictor::load(package, &beside))) {
             Ok(Ok(shadow)) => {
                 shadows.push(shadow);
                 continue;

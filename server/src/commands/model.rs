@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
-use uvid_model::{Package, Predictor, Site};
+use uvid_model::{Golden, GoldenDifference, Package, Predictor, Site};
 
-use super::{EXIT_CODES, Ended, compare};
+use super::compute::ComputeArgs;
+use super::{EXIT_CODES, Ended, compare, plan};
 
 /// List, show, verify and compare model packages.
 ///
@@ -32,6 +33,12 @@ enum Command {
         /// The bundled package's name, or a package's folder.
         #[arg(default_value = "density-v0", value_name = "NAME|DIR")]
         model: String,
+        /// Print how its networks are compiled for this processor instead: each step with its shapes, operations, bytes, and
+        /// the time that it takes.
+        #[arg(long)]
+        plan: bool,
+        #[command(flatten)]
+        compute: ComputeArgs,
     },
     /// Make a package of published checkpoints.
     Import(super::import::Args),
@@ -43,6 +50,8 @@ enum Command {
         /// The bundled package's name, or a package's folder.
         #[arg(default_value = "density-v0", value_name = "NAME|DIR")]
         model: String,
+        #[command(flatten)]
+        compute: ComputeArgs,
     },
     Compare(compare::Args),
 }
@@ -52,13 +61,17 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let out = &mut std::io::stdout();
     match &args.command {
         Command::List { folder } => list(out, folder.as_ref()),
-        Command::Show { model } => show(out, &super::package(model)?),
+        Command::Show { model, plan: false, .. } => show(out, &super::package(model)?),
+        Command::Show { model, plan: true, compute } => {
+            plan::print(out, &super::predictor(model, &compute.site())?)?;
+            Ok(Ended::Well)
+        }
         Command::Import(args) => super::import::run(args),
         Command::TimmCard => {
             write!(out, "{}", uvid_model::import::RSNA_2022_FIRST)?;
             Ok(Ended::Well)
         }
-        Command::Verify { model } => verify(out, &super::package(model)?),
+        Command::Verify { model, compute } => verify(out, &super::package(model)?, &compute.site()),
         Command::Compare(args) => compare::run(args),
     }
 }
@@ -116,15 +129,23 @@ fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
     Ok(Ended::Well)
 }
 
-fn verify(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
+fn verify(out: &mut impl Write, package: &Package, site: &Site) -> anyhow::Result<Ended> {
     let m = package.manifest();
     writeln!(out, "{} {}: {} files have the digests that package.toml states", m.name, m.version, m.files.len())?;
-    let report = Predictor::load(package, &Site::default())?.verify(package)?;
+    let predictor = Predictor::load(package, site)?;
+    writeln!(out, "computed by {}", predictor.backend())?;
+    let report = predictor.verify(package)?;
     for d in &report.differences {
         let verdict = if d.agrees { "agrees" } else { "DIFFERS" };
         let found = d.found.as_ref().map_or("missing".to_owned(), ToString::to_string);
         writeln!(out, "  {:<28} expected {:>11}  found {found:>11}  {verdict}", d.what, d.expected.to_string())?;
     }
+    let far = |d: &GoldenDifference| match (&d.expected, &d.found) {
+        (Golden::Number(expected), Some(Golden::Number(found))) => (expected - found).abs(),
+        _ => 0.0,
+    };
+    let furthest = report.differences.iter().map(far).fold(0.0, f64::max);
+    writeln!(out, "the furthest number is {furthest:.1e} off")?;
     if report.agrees() {
         writeln!(out, "all {} golden values agree within {:e}", report.differences.len(), report.tolerance)?;
         Ok(Ended::Well)

@@ -10,6 +10,7 @@ use uvid_exam::Exam;
 use uvid_model::Predictor;
 use uvid_model::mirai::RiskFactors;
 
+use super::compute::ComputeArgs;
 use super::progress::bar;
 use super::timings::{Meter, Timing, TimingJson};
 use super::{EXIT_CODES, Ended, objects, sources, timings};
@@ -58,6 +59,9 @@ pub struct Args {
     /// "known-where-given"`): `density=2`, `parous=yes`. Repeatable; for a single study, whose report names what was used.
     #[arg(long = "risk-factor", value_name = "KEY=CLASS")]
     pub risk_factors: Vec<String>,
+    #[command(flatten)]
+    /// With what networks are computed.
+    pub compute: ComputeArgs,
     /// The configuration whose model, calibration and limits are used, as by `uvid serve` [default: ./uvid.toml, then
     /// /etc/uvid/uvid.toml, where they are].
     #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
@@ -78,7 +82,9 @@ pub enum Format {
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let flags = Flags { config: args.config.clone(), model: args.model.clone(), ..Flags::default() };
-    let config = config::load(&flags)?.config;
+    let mut config = config::load(&flags)?.config;
+    config.compute = args.compute.over(&config.compute);
+    let config = config;
     let limits = config.limits();
     let predictor = super::predictor(&config.model, &config.site())?;
     for set in super::in_force(&config.site(), predictor.id()) {

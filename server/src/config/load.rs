@@ -7,8 +7,8 @@ use figment::value::{Dict, Map, Value};
 use figment::{Figment, Metadata, Profile, Provider};
 
 use super::{
-    Config, Destination, DicomLimits, Dimse, DimseTls, Http, Jobs, Log, Node, Outbox, Priors, Results, Section, Sender,
-    StoreLimits, Urgent,
+    Computing, Config, Destination, DicomLimits, Dimse, DimseTls, Http, Jobs, Log, Node, Outbox, Priors, Results,
+    Section, Sender, StoreLimits, Urgent,
 };
 
 /// Where the configuration file is looked for if `--config` names none; the first that exists is read.
@@ -258,13 +258,14 @@ pub(super) const CALIBRATION: &[(&str, &str)] = &[
 const OPERATING_POINT: &[(&str, &str)] = &[("name", ""), ("threshold", ""), ("by", ""), ("reason", "")];
 
 /// The sections with their keys.
-pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 12] = [
+pub(super) const SECTIONS: [(&str, &[(&str, &str)]); 13] = [
     ("log", Log::KEYS),
     ("http", Http::KEYS),
     ("store", StoreLimits::KEYS),
     ("jobs", Jobs::KEYS),
     ("dicom", DicomLimits::KEYS),
     ("calibration", CALIBRATION),
+    ("compute", Computing::KEYS),
     ("dimse", Dimse::KEYS),
     ("dimse_tls", DimseTls::KEYS),
     ("urgent", Urgent::KEYS),
