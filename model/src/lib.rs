@@ -9,6 +9,8 @@
 //! files do not have the digests that it states is not loaded; every result names package and recipe by digest.
 
 mod architecture;
+#[cfg(test)]
+mod backends_tests;
 pub mod checkpoint;
 mod combine;
 pub mod density;

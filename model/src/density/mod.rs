@@ -4,7 +4,7 @@
 //! recipe from stored pixels to a 256 x 160 input, [`network`] the network, [`reading`] the way from its score map to
 //! probabilities, letter, relative risks and the dense-tissue map.
 
-mod network;
+pub(crate) mod network;
 mod prepare;
 mod reading;
 

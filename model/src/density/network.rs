@@ -54,3 +54,9 @@ pub(super) fn thresholds(weights: &Weights) -> Result<[f64; 3], WeightsError> {
     let values = tensor.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>()?;
     values.try_into().map_err(|_| missing())
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    vec![describe([64, 40]).expect("fits"), describe([51, 37]).expect("fits")]
+}

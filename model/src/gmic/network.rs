@@ -48,8 +48,7 @@ fn global(widths: Widths, [rows, columns]: [usize; 2]) -> Result<Graph, GraphErr
 
 /// The local network and the fusion: inputs are K patches and the global vector; outputs `attention`, `local` (the
 /// patches' own prediction) and `fusion` (the prediction).
-fn local(widths: Widths, recipe: &Recipe) -> Result<Graph, GraphError> {
-    let (k, size) = (recipe.patches, recipe.patch_size);
+fn local(widths: Widths, k: usize, size: usize) -> Result<Graph, GraphError> {
     Graph::build(|b| {
         let patches = b.input_maps(k, 1, size, size);
         let g = b.input_features(1, widths.global << 4);
@@ -116,7 +115,7 @@ impl Member {
     /// Loads a checkpoint; `top_share` of the saliency's cells make up `y_global`.
     pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64, backend: Backend) -> Result<Self, LoadError> {
         let widths = Widths::of(weights);
-        let (global, local) = (global(widths, recipe.window)?, local(widths, recipe)?);
+        let (global, local) = (global(widths, recipe.window)?, local(widths, recipe.patches, recipe.patch_size)?);
         // Both at once: whoever has the wrong file is told all that is missing.
         weights.fit([&global, &local])?;
         let saliency_size = match global.nodes()[global.outputs()["saliency"].index()].shape {
@@ -192,4 +191,12 @@ fn top_mean(values: &[f32], n: usize) -> f32 {
     let mut sorted = values.to_vec();
     sorted.sort_by(|a, b| b.total_cmp(a));
     (sorted.iter().take(n).map(|v| f64::from(*v)).sum::<f64>() / n as f64) as f32
+}
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let graphs = |widths| [global(widths, [150, 97]), local(widths, 3, 45)].map(|g| g.expect("fits"));
+    let narrow = Widths { global: 5, local: 7, attention: 9 };
+    [graphs(narrow), graphs(Widths { global: 16, local: 32, attention: 16 })].concat()
 }

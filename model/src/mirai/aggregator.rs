@@ -260,3 +260,13 @@ fn with_risk_factors(b: &Builder<'_>, pooled: Features, factors: &[RiskFactor]) 
     let (unknown, given) = (b.input_features(1, all), b.input_features(1, all));
     b.concat(pooled, b.add(b.mul(predicted, unknown)?, given)?)
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let recipe =
+        |heads, hidden, pool| AggregatorRecipe { heads, layers: 2, hidden, pool, years: 5, risk_factors: vec![] };
+    let tables = Tables { views: 3, times: 11, sides: 3, width: 12 };
+    let graph = |encoder, recipe| network(encoder, tables, &recipe).expect("fits");
+    vec![graph(33, recipe(3, 21, Pool::Max)), graph(64, recipe(4, 32, Pool::Attention))]
+}

@@ -62,3 +62,9 @@ fn network(width: usize, [rows, columns]: [usize; 2]) -> Result<Graph, GraphErro
         Ok(())
     })
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    vec![network(7, [75, 61]).expect("fits"), network(32, [96, 64]).expect("fits")]
+}

@@ -215,6 +215,13 @@ fn same(b: &Builder<'_>, x: Map, kernel: usize, stride: usize) -> Padding {
     }
 }
 
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let widths = |stem, bottleneck, growth| Widths { stem, bottleneck, growth };
+    [widths(16, 32, 16), widths(10, 6, 5)].map(|widths| describe(widths, 64).expect("fits")).into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

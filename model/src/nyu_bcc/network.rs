@@ -132,3 +132,11 @@ fn describe_head(name: &str, model: Model, channels: usize, hidden: usize) -> Re
         Ok(())
     })
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let column = |channels, width| describe_column("cc", [131, 109], channels, width).expect("fits");
+    let head = |model| describe_head("lcc", model, 40, 24).expect("fits");
+    vec![column(1, 16), column(3, 6), head(Model::ViewWise), head(Model::ImageWise)]
+}

@@ -14,7 +14,7 @@ pub mod histogram;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value};
-use uvid_kernels::{Backend, Executor, Graph, Weights};
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::package::Package;
@@ -61,15 +61,18 @@ impl NyuDensity {
 
 /// The network with a checkpoint's weights: histograms of all views to `probabilities` of the categories.
 pub fn network(weights: &Weights, bins: usize, backend: Backend) -> Result<Executor, LoadError> {
+    Ok(Executor::new(describe(weights, bins)?, weights, backend)?)
+}
+
+pub(crate) fn describe(weights: &Weights, bins: usize) -> Result<Graph, GraphError> {
     let hidden = weights.dim("fc1.weight", 0).unwrap_or(100);
-    let graph = Graph::build(|b| {
+    Graph::build(|b| {
         let x = b.join_item(b.input_features(VIEWS.len(), bins));
         let x = b.relu(b.pp("fc1").linear(x, hidden, true));
         let x = b.pp("fc2").linear(x, CATEGORIES.len(), true);
         b.output("probabilities", b.softmax_over_channels(x, CATEGORIES.len())?);
         Ok(())
-    })?;
-    Ok(Executor::new(graph, weights, backend)?)
+    })
 }
 
 impl Architecture for NyuDensity {

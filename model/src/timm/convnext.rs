@@ -58,3 +58,16 @@ fn block(b: &Builder<'_>, x: Map) -> Result<Map, GraphError> {
     let y = mlp.pp("fc2").linear(y, width, true);
     b.add(b.scale_channels(y, "gamma"), x)
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let network = |widths: [usize; 4]| Network {
+        family: super::Family::Convnext,
+        depths: vec![1, 1, 2, 1],
+        widths: widths.to_vec(),
+        pool: super::Pool::Mean,
+    };
+    let graph = |widths, channels| describe(&network(widths), 3, channels, [69, 78]).expect("fits");
+    vec![graph([16, 32, 48, 64], 3), graph([5, 9, 18, 20], 1)]
+}

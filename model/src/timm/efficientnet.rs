@@ -195,3 +195,26 @@ impl Block {
         b.mul_channels(x, factors)
     }
 }
+
+/// Small networks, of odd sizes, for the test that runs every architecture on every backend.
+#[cfg(test)]
+pub(crate) fn examples() -> Vec<Graph> {
+    let block = |kind, kernel, middle, squeeze| Block { kind, kernel, middle, squeeze };
+    let stages = vec![
+        vec![block(Kind::Separable, 3, 16, Some(4)), block(Kind::Plain, 3, 9, None)],
+        vec![block(Kind::Fused, 3, 24, None), block(Kind::Fused, 3, 24, Some(3))],
+        vec![block(Kind::Inverted, 5, 40, Some(5))],
+        vec![block(Kind::Inverted, 3, 33, Some(2)), block(Kind::Inverted, 3, 48, None)],
+        vec![block(Kind::Inverted, 5, 32, None)],
+        vec![block(Kind::Inverted, 3, 32, None)],
+    ];
+    let plan = Plan { stem: 16, stages, head: 50 };
+    let network = |pool| Network {
+        family: super::Family::Efficientnet,
+        depths: vec![2, 2, 1, 2, 1, 1],
+        widths: vec![9, 16, 20, 24, 32, 37],
+        pool,
+    };
+    let graph = |origin, pool| plan.describe(origin, &network(pool), 4, 3, [75, 70]).expect("fits");
+    vec![graph(Origin::Torch, Pool::Mean), graph(Origin::TensorFlow, Pool::Max)]
+}

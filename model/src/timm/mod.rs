@@ -6,8 +6,8 @@
 //! [`efficientnet`] describe the networks, [`network`] runs one member.
 
 mod breast;
-mod convnext;
-mod efficientnet;
+pub(crate) mod convnext;
+pub(crate) mod efficientnet;
 mod network;
 mod prepare;
 
