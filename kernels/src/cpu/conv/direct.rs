@@ -10,7 +10,7 @@ use std::ops::Range;
 
 use super::super::isa::{Loop, on};
 use super::super::kernel::{Available, Ends, Epilogue, Kernel, Operands, Source};
-use super::super::lanes::{BLOCK, Lanes};
+use super::super::lanes::{BLOCK, Lanes, prefetch};
 use super::super::packed::Packed;
 use super::ConvShape;
 use super::panels::{Order, Panel, pack, pixels};
@@ -174,6 +174,10 @@ struct Terms {
     next: usize,
     /// Terms that the sums have already.
     before: usize,
+    /// From a tile's first pixel to that of the next.
+    ahead: usize,
+    /// What is asked for there with every term.
+    step: usize,
 }
 
 impl Terms {
@@ -285,10 +289,12 @@ impl Work<'_> {
         place.step(shape);
         let scratch = &self.scratch;
         let (windows, taps, channels) = (scratch.windows.cast_const(), self.kernel.taps(), input.channels);
+        let ahead = tile * shape.stride * self.x.pixel;
+        let step = ahead / channels;
         if !inside {
             // SAFETY: the same.
             unsafe { self.border(first, pixels, tile) };
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile, before: 0 }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile, before: 0, ahead, step }
         } else if self.x.pixel == channels {
             Terms {
                 runs: shape.kernel,
@@ -297,9 +303,11 @@ impl Work<'_> {
                 windows,
                 next: 0,
                 before: 0,
+                ahead,
+                step: ahead / (shape.kernel * channels),
             }
         } else {
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0, before: 0 }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0, before: 0, ahead, step }
         }
     }
 
@@ -392,7 +400,11 @@ unsafe fn tile_sums<V: Lanes, const P: usize, const N: usize>(terms: Terms, weig
             for (p, x) in x.iter_mut().enumerate() {
                 *x = (*terms.windows.add(run * terms.next + p)).wrapping_offset(offset);
             }
+            // What the next tile will read is asked for evenly: the processor itself sees too late where the rows go on.
+            let mut ahead = x[0].wrapping_add(terms.ahead);
             for i in 0..terms.length {
+                prefetch(ahead);
+                ahead = ahead.wrapping_add(terms.step);
                 let mut w = [V::splat(0.0); N];
                 for (n, w) in w.iter_mut().enumerate() {
                     *w = V::load(weights.add(n * V::LANES));

@@ -17,7 +17,7 @@ use super::panels::{Order, Panel, pack, pixels};
 use crate::op::Padding;
 
 /// Bytes of the ring of sums, so that it stays in the first cache.
-const RING: usize = 40 << 10;
+const RING: usize = 32 << 10;
 /// Pixels of the largest tile: as many may be read and summed beyond the end of a strip.
 const TILE: usize = 28;
 /// What one piece should cost, in operations: about 0.1 ms.
