@@ -328,15 +328,18 @@ impl Work<'_> {
         let columns = (strip.end - strip.first) * padded;
         // SAFETY: the caller's: the rows `top..bottom` are in the ring, and after it is room for one.
         unsafe {
-            let mut largest = self.sums.add(top % pool.kernel * stem.ring_row());
-            for row in top + 1..bottom {
-                let other = self.sums.add(row % pool.kernel * stem.ring_row());
-                let to = self.sums.add(pool.kernel * stem.ring_row());
-                for at in (0..columns).step_by(V::LANES) {
-                    V::load(largest.add(at)).max(V::load(other.add(at))).store(to.add(at));
+            let ring = |row: usize| self.sums.add(row % pool.kernel * stem.ring_row()).cast_const();
+            let spare = self.sums.add(pool.kernel * stem.ring_row());
+            let largest = match bottom - top {
+                1 => ring(top),
+                2 => largest_of::<V, 2>([ring(top), ring(top + 1)], spare, columns),
+                _ => {
+                    let three = [ring(top), ring(top + 1), ring(top + 2)];
+                    let first = largest_of::<V, 3>(three, spare, columns);
+                    (top + 3..bottom)
+                        .fold(first, |largest, row| largest_of::<V, 2>([largest, ring(row)], spare, columns))
                 }
-                largest = to;
-            }
+            };
             for column in strip.from..strip.to {
                 let (left, right) =
                     window(column, pool.kernel, pool.stride, pool.padding.left, stem.shape.output.columns);
@@ -352,6 +355,22 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// The largest of so many rows, column by column.
+#[inline(always)]
+unsafe fn largest_of<V: Lanes, const N: usize>(rows: [*const f32; N], to: *mut f32, columns: usize) -> *const f32 {
+    for at in (0..columns).step_by(V::LANES) {
+        // SAFETY: the caller's: the rows are whole blocks long.
+        unsafe {
+            let mut largest = V::load(rows[0].add(at));
+            for row in &rows[1..] {
+                largest = largest.max(V::load(row.add(at)));
+            }
+            largest.store(to.add(at));
+        }
+    }
+    to
 }
 
 /// Deals values to `S` lanes in turn.
