@@ -15,14 +15,14 @@ use super::super::packed::Packed;
 use super::ConvShape;
 use super::panels::{Order, Panel, pack, pixels};
 
-/// Pixels of the largest tile.
-const TILE: usize = 28;
+/// Pixels of the largest tile: about as many as there are registers for pointers.
+const TILE: usize = 14;
 /// Blocks of weights of a panel, above which its tiles use them in parts, each for a group of tiles: half of the second
 /// cache's 2 MB or less.
 const DEEP: usize = 8192;
 /// Tiles of a group.
 const GROUP: usize = 10;
-/// Values of a group of the largest tiles: 28 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
+/// Values of a group of the largest tiles: 14 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
 const SUMS: usize = GROUP * 28 * BLOCK;
 /// What one piece should cost, in operations: about 0.1 ms.
 const PIECE: usize = 10_000_000;
@@ -61,6 +61,11 @@ impl Direct {
         self.shape.kernel * self.shape.kernel
     }
 
+    /// Pixels of a tile of a panel at most.
+    fn tile(&self, panel: &Panel) -> usize {
+        pixels(self.set.set(), panel.blocks).min(TILE)
+    }
+
     fn cut(&self, images: usize) -> Cut {
         let all = images * self.shape.output.pixels();
         let depth = self.taps() * self.shape.input.channels * self.shape.output.padded();
@@ -68,7 +73,7 @@ impl Direct {
         if cost(all) <= SMALL {
             return Cut { pixels: all, ranges: 1, parts: 1 };
         }
-        let tile = pixels(self.set.set(), self.panels[0].blocks);
+        let tile = self.tile(&self.panels[0]);
         let pixels = (PIECE / (2 * depth)).max(PIECE_PIXELS).next_multiple_of(tile).min(all);
         let parts = cost(pixels).div_ceil(2 * PIECE).min(self.panels.len());
         Cut { pixels, ranges: all.div_ceil(pixels), parts }
@@ -196,7 +201,7 @@ impl Loop for Work<'_> {
     unsafe fn run<V: Lanes>(self) {
         for panel in self.panels {
             let deep = self.kernel.taps() * self.kernel.shape.input.channels * panel.blocks > DEEP;
-            let most = pixels(self.kernel.set.set(), panel.blocks);
+            let most = self.kernel.tile(panel);
             let (group, parts) = if deep { (GROUP * most, self.kernel.shape.kernel) } else { (self.to - self.from, 1) };
             for from in (self.from..self.to).step_by(group) {
                 // SAFETY: the caller's.
@@ -211,7 +216,7 @@ impl Work<'_> {
     #[inline(always)]
     unsafe fn group<V: Lanes>(&self, panel: &Panel, group: Range<usize>, parts: usize) {
         let (kernel, channels) = (self.kernel, panel.blocks * BLOCK);
-        let (vectors, most) = (channels / V::LANES, pixels(kernel.set.set(), panel.blocks));
+        let (vectors, most) = (channels / V::LANES, kernel.tile(panel));
         for part in 0..parts {
             let mut place = Place::of(&kernel.shape, group.start);
             let (mut from, mut room) = (group.start, self.scratch.sums);
@@ -353,7 +358,7 @@ impl Work<'_> {
 #[inline(always)]
 fn tile_of(vectors: usize, pixels: usize, most: usize) -> usize {
     let sizes: &[usize] = match vectors {
-        1 => &[1, 3, 7, 14],
+        1 => &[1, 3, 7],
         2 => &[1, 2, 4, 6, 10],
         3 => &[1, 3, 5, 7],
         _ => &[1, 2, 3, 4, 5],
@@ -376,7 +381,7 @@ unsafe fn sums<V: Lanes>(vectors: usize, tile: usize, terms: Terms, weights: *co
     if V::LANES < BLOCK {
         of! { 2: 1 2 4 6; }
     } else {
-        of! { 1: 1 3 7 14 28; 2: 1 2 4 6 10 14; 3: 1 3 5 7 9; 4: 1 2 3 4 5 6; }
+        of! { 1: 1 3 7 14; 2: 1 2 4 6 10 14; 3: 1 3 5 7 9; 4: 1 2 3 4 5 6; }
     }
 }
 
