@@ -1,7 +1,7 @@
 //! Convolutions of each channel by a kernel of its own: the channels of a pixel are a vector, some pixels of a row a tile.
 //!
-//! Work is some output rows; in it one vector of channels after the other goes through all of them, so that the input
-//! rows under the window stay in the first cache.
+//! Work is some output rows. Of small maps one vector of channels after the other goes through all of them, so that the
+//! input under the window stays in the first cache; large ones are read in the order in which they lie.
 //!
 //! Invariant: every sum is made row by row and column by column, whatever the tile.
 
@@ -15,6 +15,8 @@ use super::packed::Packed;
 const TILE: usize = 14;
 /// What one piece should cost, in operations: about 0.1 ms.
 const PIECE: usize = 5_000_000;
+/// Values of a map that is larger than the second cache.
+const LARGE: usize = 500_000;
 /// Below this all work is one piece.
 const SMALL: usize = 500_000;
 
@@ -39,6 +41,12 @@ impl Depthwise {
             }
         }
         Self { set, shape, epilogue, weights }
+    }
+
+    /// Whether all channels of a tile come before the next tile: then memory is read in its order, which counts where a
+    /// map is larger than the second cache. Else one vector of channels goes through all rows of a piece first.
+    fn in_order(&self) -> bool {
+        self.shape.input.pixels() * self.shape.input.padded() > LARGE
     }
 
     /// Output rows of a piece.
@@ -128,7 +136,10 @@ impl Work<'_> {
     unsafe fn rows<V: Lanes, const K: usize, const S: usize>(&self) {
         let shape = &self.kernel.shape;
         let (stride, padding, input) = (shape.stride, shape.padding, shape.input);
-        for channel in (0..input.padded()).step_by(V::LANES) {
+        let together = if self.kernel.in_order() { input.padded() } else { V::LANES };
+        // With 7 x 7 taps the loops of a large tile are not unrolled, and what neighbours share is read twice.
+        let large = V::LANES == BLOCK && K != 7;
+        for channels in (0..input.padded()).step_by(together) {
             for place in self.from..self.to {
                 let (image, row) = (place / shape.output.rows, place % shape.output.rows);
                 let top = padding.top.saturating_sub(row * stride).min(shape.kernel);
@@ -136,23 +147,25 @@ impl Work<'_> {
                 let mut column = 0;
                 while column < shape.output.columns {
                     let left = shape.output.columns - column;
-                    let size = if V::LANES == BLOCK && left > TILE / 2 { TILE } else { TILE / 2 };
+                    let size = if large && left > TILE / 2 { TILE } else { TILE / 2 };
                     let first = column * stride;
                     let inside = first >= padding.left
                         && first + (size - 1) * stride + shape.kernel <= padding.left + input.columns;
-                    let tile = Tile { image, row, column, channel, top, bottom };
-                    // SAFETY: the caller's; a tile that is not inside looks where the map ends.
-                    unsafe {
-                        match (V::LANES == BLOCK && size == TILE, inside) {
-                            (true, true) => self.tile::<V, K, S, TILE, false>(tile),
-                            (true, false) => self.tile::<V, K, S, TILE, true>(tile),
-                            (false, true) => self.tile::<V, K, S, { TILE / 2 }, false>(tile),
-                            (false, false) => self.tile::<V, K, S, { TILE / 2 }, true>(tile),
-                        }
-                        for pixel in 0..size.min(left) {
-                            let sum = V::load(self.sums.add(pixel * V::LANES));
-                            let at = place * shape.output.columns + column + pixel;
-                            self.kernel.epilogue.finish(sum, &self.ends, at, channel);
+                    for channel in (channels..channels + together).step_by(V::LANES) {
+                        let tile = Tile { image, row, column, channel, top, bottom };
+                        // SAFETY: the caller's; a tile that is not inside looks where the map ends.
+                        unsafe {
+                            match (large && size == TILE, inside) {
+                                (true, true) => self.tile::<V, K, S, TILE, false>(tile),
+                                (true, false) => self.tile::<V, K, S, TILE, true>(tile),
+                                (false, true) => self.tile::<V, K, S, { TILE / 2 }, false>(tile),
+                                (false, false) => self.tile::<V, K, S, { TILE / 2 }, true>(tile),
+                            }
+                            for pixel in 0..size.min(left) {
+                                let sum = V::load(self.sums.add(pixel * V::LANES));
+                                let at = place * shape.output.columns + column + pixel;
+                                self.kernel.epilogue.finish(sum, &self.ends, at, channel);
+                            }
                         }
                     }
                     column += size;

@@ -164,9 +164,9 @@ pub(super) struct Second {
 /// Where an epilogue's residual is read and its values go, for one pixel: null where there is none.
 #[derive(Clone, Copy)]
 pub(super) struct Ends {
-    residual: Option<Source>,
-    first: Option<Target>,
-    second: Option<Target>,
+    pub(super) residual: Option<Source>,
+    pub(super) first: Option<Target>,
+    pub(super) second: Option<Target>,
 }
 
 impl Epilogue {

@@ -10,19 +10,19 @@ use std::ops::Range;
 
 use super::super::isa::{Loop, on};
 use super::super::kernel::{Available, Ends, Epilogue, Kernel, Operands, Source};
-use super::super::lanes::{BLOCK, Lanes};
+use super::super::lanes::{BLOCK, Lanes, prefetch};
 use super::super::packed::Packed;
 use super::ConvShape;
 use super::panels::{Order, Panel, pack, pixels};
 
-/// Pixels of the largest tile.
-const TILE: usize = 28;
+/// Pixels of the largest tile: about as many as there are registers for pointers.
+const TILE: usize = 14;
 /// Blocks of weights of a panel, above which its tiles use them in parts, each for a group of tiles: half of the second
 /// cache's 2 MB or less.
 const DEEP: usize = 8192;
 /// Tiles of a group.
 const GROUP: usize = 10;
-/// Values of a group of the largest tiles: 28 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
+/// Values of a group of the largest tiles: 14 x 1, 14 x 2, 9 x 3 or 6 x 4 blocks.
 const SUMS: usize = GROUP * 28 * BLOCK;
 /// What one piece should cost, in operations: about 0.1 ms.
 const PIECE: usize = 10_000_000;
@@ -61,6 +61,11 @@ impl Direct {
         self.shape.kernel * self.shape.kernel
     }
 
+    /// Pixels of a tile of a panel at most.
+    fn tile(&self, panel: &Panel) -> usize {
+        pixels(self.set.set(), panel.blocks).min(TILE)
+    }
+
     fn cut(&self, images: usize) -> Cut {
         let all = images * self.shape.output.pixels();
         let depth = self.taps() * self.shape.input.channels * self.shape.output.padded();
@@ -68,7 +73,7 @@ impl Direct {
         if cost(all) <= SMALL {
             return Cut { pixels: all, ranges: 1, parts: 1 };
         }
-        let tile = pixels(self.set.set(), self.panels[0].blocks);
+        let tile = self.tile(&self.panels[0]);
         let pixels = (PIECE / (2 * depth)).max(PIECE_PIXELS).next_multiple_of(tile).min(all);
         let parts = cost(pixels).div_ceil(2 * PIECE).min(self.panels.len());
         Cut { pixels, ranges: all.div_ceil(pixels), parts }
@@ -174,6 +179,10 @@ struct Terms {
     next: usize,
     /// Terms that the sums have already.
     before: usize,
+    /// From a tile's first pixel to that of the next.
+    ahead: usize,
+    /// What is asked for there with every term.
+    step: usize,
 }
 
 impl Terms {
@@ -192,7 +201,7 @@ impl Loop for Work<'_> {
     unsafe fn run<V: Lanes>(self) {
         for panel in self.panels {
             let deep = self.kernel.taps() * self.kernel.shape.input.channels * panel.blocks > DEEP;
-            let most = pixels(self.kernel.set.set(), panel.blocks);
+            let most = self.kernel.tile(panel);
             let (group, parts) = if deep { (GROUP * most, self.kernel.shape.kernel) } else { (self.to - self.from, 1) };
             for from in (self.from..self.to).step_by(group) {
                 // SAFETY: the caller's.
@@ -207,7 +216,7 @@ impl Work<'_> {
     #[inline(always)]
     unsafe fn group<V: Lanes>(&self, panel: &Panel, group: Range<usize>, parts: usize) {
         let (kernel, channels) = (self.kernel, panel.blocks * BLOCK);
-        let (vectors, most) = (channels / V::LANES, pixels(kernel.set.set(), panel.blocks));
+        let (vectors, most) = (channels / V::LANES, kernel.tile(panel));
         for part in 0..parts {
             let mut place = Place::of(&kernel.shape, group.start);
             let (mut from, mut room) = (group.start, self.scratch.sums);
@@ -285,10 +294,12 @@ impl Work<'_> {
         place.step(shape);
         let scratch = &self.scratch;
         let (windows, taps, channels) = (scratch.windows.cast_const(), self.kernel.taps(), input.channels);
+        let ahead = tile * shape.stride * self.x.pixel;
+        let step = ahead / channels;
         if !inside {
             // SAFETY: the same.
             unsafe { self.border(first, pixels, tile) };
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile, before: 0 }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: tile, before: 0, ahead, step }
         } else if self.x.pixel == channels {
             Terms {
                 runs: shape.kernel,
@@ -297,9 +308,11 @@ impl Work<'_> {
                 windows,
                 next: 0,
                 before: 0,
+                ahead,
+                step: ahead / (shape.kernel * channels),
             }
         } else {
-            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0, before: 0 }
+            Terms { runs: taps, length: channels, offsets: scratch.taps, windows, next: 0, before: 0, ahead, step }
         }
     }
 
@@ -345,7 +358,7 @@ impl Work<'_> {
 #[inline(always)]
 fn tile_of(vectors: usize, pixels: usize, most: usize) -> usize {
     let sizes: &[usize] = match vectors {
-        1 => &[1, 3, 7, 14],
+        1 => &[1, 3, 7],
         2 => &[1, 2, 4, 6, 10],
         3 => &[1, 3, 5, 7],
         _ => &[1, 2, 3, 4, 5],
@@ -368,7 +381,7 @@ unsafe fn sums<V: Lanes>(vectors: usize, tile: usize, terms: Terms, weights: *co
     if V::LANES < BLOCK {
         of! { 2: 1 2 4 6; }
     } else {
-        of! { 1: 1 3 7 14 28; 2: 1 2 4 6 10 14; 3: 1 3 5 7 9; 4: 1 2 3 4 5 6; }
+        of! { 1: 1 3 7 14; 2: 1 2 4 6 10 14; 3: 1 3 5 7 9; 4: 1 2 3 4 5 6; }
     }
 }
 
@@ -392,7 +405,11 @@ unsafe fn tile_sums<V: Lanes, const P: usize, const N: usize>(terms: Terms, weig
             for (p, x) in x.iter_mut().enumerate() {
                 *x = (*terms.windows.add(run * terms.next + p)).wrapping_offset(offset);
             }
+            // What the next tile will read is asked for evenly: the processor itself sees too late where the rows go on.
+            let mut ahead = x[0].wrapping_add(terms.ahead);
             for i in 0..terms.length {
+                prefetch(ahead);
+                ahead = ahead.wrapping_add(terms.step);
                 let mut w = [V::splat(0.0); N];
                 for (n, w) in w.iter_mut().enumerate() {
                     *w = V::load(weights.add(n * V::LANES));

@@ -10,14 +10,14 @@
 
 use super::super::isa::{Loop, on};
 use super::super::kernel::{Available, Ends, Epilogue, Kernel, Operands, Size, Source};
-use super::super::lanes::{BLOCK, Lanes};
+use super::super::lanes::{BLOCK, Lanes, prefetch};
 use super::super::packed::Packed;
 use super::ConvShape;
 use super::panels::{Order, Panel, pack, pixels};
 use crate::op::Padding;
 
 /// Bytes of the ring of sums, so that it stays in the first cache.
-const RING: usize = 40 << 10;
+const RING: usize = 32 << 10;
 /// Pixels of the largest tile: as many may be read and summed beyond the end of a strip.
 const TILE: usize = 28;
 /// What one piece should cost, in operations: about 0.1 ms.
@@ -117,7 +117,7 @@ impl Kernel for Stem {
     }
 
     fn scratch(&self) -> usize {
-        self.rows_length() + self.pool.kernel * self.ring_row() + self.taps() * POINTER
+        self.rows_length() + (self.pool.kernel + 1) * self.ring_row() + self.taps() * POINTER
     }
 
     unsafe fn run(&self, piece: usize, operands: Operands<'_>, scratch: *mut f32) {
@@ -132,7 +132,7 @@ impl Kernel for Stem {
             // there.
             unsafe {
                 let sums = scratch.add(self.rows_length());
-                let taps = sums.add(self.pool.kernel * self.ring_row()).cast();
+                let taps = sums.add((self.pool.kernel + 1) * self.ring_row()).cast();
                 let work = Work { stem: self, x: operands.x[0], ends, image, from, to, rows: scratch, sums, taps };
                 on(self.set.set(), work);
             }
@@ -165,7 +165,7 @@ struct Work<'a> {
     to: usize,
     /// `[input channel][row modulo the kernel][column modulo the stride][column / stride]`.
     rows: *mut f32,
-    /// `[row modulo the pool's kernel][column][channel]`.
+    /// `[row modulo the pool's kernel][column][channel]`, and the largest of each column.
     sums: *mut f32,
     /// Where the values for each weight lie.
     taps: *mut *const f32,
@@ -284,6 +284,9 @@ impl Work<'_> {
             let mut column = 0;
             while column < count {
                 let tile = tile_of(vectors, count - column, most);
+                if panel.channel == 0 {
+                    self.ask(row, strip, column, tile);
+                }
                 // SAFETY: rows and ring are longer than a strip by a tile.
                 unsafe {
                     let to = self.sums.add(row % self.stem.pool.kernel * self.stem.ring_row());
@@ -296,28 +299,78 @@ impl Work<'_> {
         }
     }
 
-    /// Pools and finishes a row.
+    /// Asks for what a tile of the next row will read, and for where this one's outputs go: nothing else hides how far
+    /// the memory is.
+    #[inline(always)]
+    fn ask(&self, row: usize, strip: Strip, column: usize, tile: usize) {
+        let (shape, output, stride) = (&self.stem.shape, self.stem.output, self.stem.pool.stride);
+        let next = ((row + 1) * shape.stride + shape.kernel).wrapping_sub(shape.stride + shape.padding.top);
+        let first = ((strip.first + column) * shape.stride).wrapping_add(shape.kernel).wrapping_sub(shape.padding.left);
+        for channel in 0..shape.input.channels {
+            let plane = (self.image * shape.input.channels + channel) * shape.input.rows;
+            for row in 0..shape.stride {
+                let row = plane.wrapping_add(next).wrapping_add(row).wrapping_mul(shape.input.columns);
+                let at = self.x.start.wrapping_add(row.wrapping_add(first));
+                (0..tile * shape.stride).step_by(BLOCK).for_each(|column| prefetch(at.wrapping_add(column)));
+            }
+        }
+        if let Some(y) = self.ends.first {
+            let row = (self.image * output.rows + row / stride) * output.columns;
+            let at = y.start.wrapping_add((row + (strip.first + column) / stride) * y.pixel);
+            (0..(tile / stride) * y.pixel).step_by(BLOCK).for_each(|value| prefetch(at.wrapping_add(value)));
+        }
+    }
+
+    /// Pools and finishes a row: the largest of each column, then of each window.
     #[inline(always)]
     unsafe fn finish<V: Lanes>(&self, row: usize, (top, bottom): (usize, usize), strip: Strip) {
         let (stem, pool, padded) = (self.stem, self.stem.pool, self.stem.shape.output.padded());
-        for column in strip.from..strip.to {
-            let (left, right) = window(column, pool.kernel, pool.stride, pool.padding.left, stem.shape.output.columns);
-            let pixel = (self.image * stem.output.rows + row) * stem.output.columns + column;
-            for channel in (0..padded).step_by(V::LANES) {
-                // SAFETY: the caller's; these sums are in the ring.
-                unsafe {
-                    let mut largest = V::splat(f32::NEG_INFINITY);
-                    for row in top..bottom {
-                        let from = self.sums.add(row % pool.kernel * stem.ring_row() + channel);
-                        for column in left..right {
-                            largest = largest.max(V::load(from.add((column - strip.first) * padded)));
-                        }
+        let columns = (strip.end - strip.first) * padded;
+        // SAFETY: the caller's: the rows `top..bottom` are in the ring, and after it is room for one.
+        unsafe {
+            let ring = |row: usize| self.sums.add(row % pool.kernel * stem.ring_row()).cast_const();
+            let spare = self.sums.add(pool.kernel * stem.ring_row());
+            let largest = match bottom - top {
+                1 => ring(top),
+                2 => largest_of::<V, 2>([ring(top), ring(top + 1)], spare, columns),
+                _ => {
+                    let three = [ring(top), ring(top + 1), ring(top + 2)];
+                    let first = largest_of::<V, 3>(three, spare, columns);
+                    (top + 3..bottom)
+                        .fold(first, |largest, row| largest_of::<V, 2>([largest, ring(row)], spare, columns))
+                }
+            };
+            for column in strip.from..strip.to {
+                let (left, right) =
+                    window(column, pool.kernel, pool.stride, pool.padding.left, stem.shape.output.columns);
+                let pixel = (self.image * stem.output.rows + row) * stem.output.columns + column;
+                let from = largest.add((left - strip.first) * padded);
+                for channel in (0..padded).step_by(V::LANES) {
+                    let mut largest = V::load(from.add(channel));
+                    for column in 1..right - left {
+                        largest = largest.max(V::load(from.add(column * padded + channel)));
                     }
                     stem.epilogue.finish(largest, &self.ends, pixel, channel);
                 }
             }
         }
     }
+}
+
+/// The largest of so many rows, column by column.
+#[inline(always)]
+unsafe fn largest_of<V: Lanes, const N: usize>(rows: [*const f32; N], to: *mut f32, columns: usize) -> *const f32 {
+    for at in (0..columns).step_by(V::LANES) {
+        // SAFETY: the caller's: the rows are whole blocks long.
+        unsafe {
+            let mut largest = V::load(rows[0].add(at));
+            for row in &rows[1..] {
+                largest = largest.max(V::load(row.add(at)));
+            }
+            largest.store(to.add(at));
+        }
+    }
+    to
 }
 
 /// Deals values to `S` lanes in turn.

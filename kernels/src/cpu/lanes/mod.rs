@@ -52,3 +52,15 @@ pub(super) trait Lanes: Copy {
     /// 2 to the power of `self`, a whole number from -126 to 127.
     unsafe fn exp2_whole(self) -> Self;
 }
+
+/// Asks for the cache line of an address, which need not be one.
+#[inline(always)]
+pub(super) fn prefetch(at: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: SSE is part of the architecture; a prefetch never faults.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(at.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = at;
+}
