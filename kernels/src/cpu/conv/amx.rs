@@ -85,7 +85,7 @@ impl Layout {
         // one set of the cache.
         let few = channels < 128;
         let whole_rows = stride == 1 && few;
-        let pitch = if few || kernel == 1 || channels % STEP != 0 { channels } else { channels + STEP };
+        let pitch = if few || kernel == 1 || !channels.is_multiple_of(STEP) { channels } else { channels + STEP };
         let length = if whole_rows { kernel * channels } else { channels };
         let taps =
             (0..kernel).flat_map(|row| (0..kernel).step_by(if whole_rows { kernel } else { 1 }).map(move |c| (row, c)));
