@@ -13,6 +13,7 @@
 //!   which run every architecture beside the reference, and the kernels by tests of their own.
 #![allow(unsafe_code)]
 
+mod amx;
 mod arena;
 mod compile;
 mod conv;

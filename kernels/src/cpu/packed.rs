@@ -28,6 +28,12 @@ impl Packed {
         packed
     }
 
+    /// These bf16 values, two in the place of an f32; the last block is filled up with zeros.
+    pub(super) fn bf16(values: &[u16]) -> Self {
+        let pair = |pair: &[u16]| pair.iter().rev().fold(0, |bits, value| bits << 16 | u32::from(*value));
+        Self::new(&values.chunks(2).map(|two| f32::from_bits(pair(two))).collect::<Vec<_>>())
+    }
+
     /// The blocks, to be filled.
     pub(super) fn blocks_mut(&mut self) -> impl ExactSizeIterator<Item = &mut [f32; BLOCK]> {
         self.0.iter_mut().map(|line| &mut line.0)

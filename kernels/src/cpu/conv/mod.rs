@@ -5,10 +5,12 @@
 //! | [`stem`] | few input channels, read as they came: planes |
 //! | [`winograd`] | 3 x 3, stride 1, where the map is large enough |
 //! | [`direct`] | all others; linear layers are 1 x 1 |
+//! | [`amx`] | all, in bf16, where the processor has tiles and the package allows it |
 //!
 //! The way depends on the shape alone, never on the number of images: that is why a score does not depend on its
 //! neighbours in a batch.
 
+pub(super) mod amx;
 #[cfg(test)]
 pub(super) mod check;
 pub(super) mod direct;

@@ -173,6 +173,7 @@ fn timing() {
         ("density", 64, 64, 32, 20),
         ("density", 96, 96, 32, 20),
         ("DenseNet", 128, 32, 64, 64),
+        ("in cache", 16, 16, 64, 56),
     ];
     for set in sets() {
         for (network, channels, out, rows, columns) in layers {

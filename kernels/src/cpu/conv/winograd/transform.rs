@@ -103,6 +103,13 @@ unsafe fn output_1d<V: Lanes>(m: [V; PATCH]) -> [V; TILE] {
     }
 }
 
+/// A column of rows, or a row of columns.
+#[inline(always)]
+fn across<V: Copy, const N: usize>(lines: &[[V; N]; PATCH], at: usize) -> [V; PATCH] {
+    let [a, b, c, d, e, f] = lines;
+    [a[at], b[at], c[at], d[at], e[at], f[at]]
+}
+
 /// `BT d B` of the patch whose rows and pixels lie so many values apart; the products' factors, so many values apart.
 ///
 /// # Safety
@@ -121,7 +128,7 @@ pub(super) unsafe fn input<V: Lanes>(patch: *const f32, row: usize, pixel: usize
             *d = input_1d(line);
         }
         for c in 0..PATCH {
-            for (r, value) in input_1d(d.map(|row| row[c])).into_iter().enumerate() {
+            for (r, value) in input_1d(across(&d, c)).into_iter().enumerate() {
                 value.store(to.add((r * PATCH + c) * apart));
             }
         }
@@ -147,7 +154,7 @@ pub(super) unsafe fn output<V: Lanes>(from: *const f32, apart: usize) -> [[V; TI
         }
         let mut y = [[V::splat(0.0); TILE]; TILE];
         for (r, y) in y.iter_mut().enumerate() {
-            *y = output_1d(columns.map(|column| column[r]));
+            *y = output_1d(across(&columns, r));
         }
         y
     }
