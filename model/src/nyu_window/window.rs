@@ -55,10 +55,10 @@ pub fn upright(
     let b = crop.bounds;
     let mut out = Vec::with_capacity((b.bottom - b.top) * (b.right - b.left));
     for row in pixels.chunks_exact(columns).take(b.bottom).skip(b.top) {
-        let row = row[b.left..b.right].iter().copied().map(pixel);
-        match points_to {
-            Side::Right => out.extend(row),
-            Side::Left => out.extend(row.rev()),
+        let start = out.len();
+        out.extend(row[b.left..b.right].iter().map(|v| pixel(*v)));
+        if points_to == Side::Left {
+            out[start..].reverse();
         }
     }
     Upright { rows: b.bottom - b.top, columns: b.right - b.left, pixels: out }
