@@ -21,8 +21,7 @@ pub struct RegionRecipe {
 /// The regions of a map, within a file of these rows and columns.
 pub fn regions(map: &Heatmap, file_size: (usize, usize), recipe: RegionRecipe) -> Vec<Region> {
     // NaN, where the map says nothing, is not at or above anything.
-    let above = map.values.iter().map(|v| *v >= recipe.threshold).collect();
-    let mask = Mask { rows: map.rows, columns: map.columns, values: above };
+    let mask = Mask::of(&map.values, map.columns, |v| *v >= recipe.threshold);
     let mut found: Vec<(f32, Vec<(f64, f64)>)> = Vec::new();
     for component in mask.components() {
         let peak = component.iter().map(|cell| map.values[*cell]).fold(f32::NEG_INFINITY, f32::max);

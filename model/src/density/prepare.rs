@@ -23,7 +23,7 @@
 use uvid_exam::{Affine, Mammogram};
 
 use super::Recipe;
-use crate::regions::{Bounds, Mask, right_half_is_fuller};
+use crate::regions::{Bounds, Mask};
 use crate::resample::{Picture, area_average};
 
 /// The image shows no breast on a dark background.
@@ -107,10 +107,10 @@ pub fn prepare_pixels(
     let work = area_average(pixels, columns, whole.0, whole.1, (recipe.work_rows, work_columns));
     let mut mask = breast_mask(&work, recipe).ok_or(NoBreast::NoContrast)?;
     // Step 6.
-    let mirrored = right_half_is_fuller(&mask.values, work_columns, |m| *m);
+    let mirrored = mask.right_half_is_fuller();
     let mut source = std::borrow::Cow::Borrowed(pixels);
     if mirrored {
-        mask.values.chunks_exact_mut(work_columns).for_each(<[bool]>::reverse);
+        mask = mask.mirrored();
         source.to_mut().chunks_exact_mut(columns).for_each(<[u16]>::reverse);
     }
     gate(&mask, recipe)?;
@@ -130,12 +130,11 @@ fn breast_mask(work: &Picture, recipe: &Recipe) -> Option<Mask> {
         return None;
     }
     let threshold = air + recipe.mask_share * (bright - air);
-    let mut values: Vec<bool> = work.values.iter().map(|v| *v > threshold).collect();
-    let border = (recipe.border_rows * work.columns).min(values.len());
-    let end = values.len();
-    values[..border].fill(false);
-    values[end - border..].fill(false);
-    Mask { rows: work.rows, columns: work.columns, values }.largest_component()
+    let mut mask = Mask::of(&work.values, work.columns, |v| *v > threshold);
+    let border = recipe.border_rows.min(work.rows);
+    mask.clear(0..border);
+    mask.clear(work.rows - border..work.rows);
+    mask.largest_component()
 }
 
 /// Step 4.
@@ -149,7 +148,7 @@ fn percentile(sorted: &[f64], q: f64) -> f64 {
 
 /// Whether what stands out can be a breast on a dark background.
 fn gate(mask: &Mask, recipe: &Recipe) -> Result<(), NoBreast> {
-    let share = mask.values.iter().filter(|m| **m).count() as f64 / mask.values.len() as f64;
+    let share = mask.share();
     let [least, most] = recipe.gate.breast_share;
     if !(least..=most).contains(&share) {
         return Err(NoBreast::Share(share));
@@ -177,7 +176,7 @@ fn canvas(source: &[u16], mask: &Mask, geometry: Geometry, recipe: &Recipe) -> O
     let box_rows = (y0 as f64 * rows / work_rows, y1 as f64 * rows / work_rows);
     let box_columns = (x0 as f64 * columns / work_columns, x1 as f64 * columns / work_columns);
     let cell = area_average(source, geometry.image.1, box_rows, box_columns, geometry.size);
-    let share: Vec<u8> = mask.values.iter().map(|m| u8::from(*m)).collect();
+    let share: Vec<u8> = mask.values().map(u8::from).collect();
     let share = area_average(&share, geometry.work.1, (y0 as f64, y1 as f64), (x0 as f64, x1 as f64), geometry.size);
     let inside: Vec<bool> = share.values.iter().map(|v| *v >= recipe.mask_cell_share).collect();
 

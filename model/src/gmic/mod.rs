@@ -14,7 +14,7 @@ use uvid_kernels::{Backend, Executor, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::combine::{Combination, Combine};
-use crate::nyu_window::{CropRecipe, best_centre, find, place, standardise};
+use crate::nyu_window::{CropRecipe, best_centre, find, place};
 use crate::outline::{self, RegionRecipe};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -106,7 +106,7 @@ impl Architecture for Gmic {
             rows,
             columns,
             to_file: in_crop.then(&breast.to_image).then(&image.to_file),
-            input: PreparedInput::Values(standardise(&breast.upright.window(corner, self.recipe.window))),
+            input: PreparedInput::Values(breast.upright.standardised(corner, self.recipe.window)),
         })
     }
 

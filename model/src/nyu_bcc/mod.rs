@@ -250,7 +250,7 @@ fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw
     match noise {
         None => {
             let corner = place(size, view.centre, view.slot.view(), window);
-            channels = standardise(&view.upright.window(corner, window));
+            channels = view.upright.standardised(corner, window);
             maps.for_each(|map| channels.extend(map.window(corner, window)));
         }
         Some((noise, draw)) => {

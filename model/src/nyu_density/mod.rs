@@ -19,7 +19,7 @@ use uvid_kernels::{Backend, Executor, Graph, GraphError, Weights};
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
 use crate::package::Package;
 use crate::predictor::LoadError;
-use crate::regions::right_half_is_fuller;
+use crate::regions::Mask;
 use crate::timm::Breast;
 
 /// The recipe.
@@ -132,7 +132,7 @@ impl Architecture for NyuDensity {
 /// of sums does, and with it the pixels on the edges of bins.
 fn upright(mut pixels: Vec<u16>, columns: usize) -> Vec<u16> {
     let air = pixels.iter().copied().min().unwrap_or(0);
-    if right_half_is_fuller(&pixels, columns, |v| *v > air) {
+    if Mask::of(&pixels, columns, |v| *v > air).right_half_is_fuller() {
         pixels.chunks_exact_mut(columns).for_each(<[u16]>::reverse);
     }
     pixels

@@ -6,6 +6,8 @@
 mod crop;
 mod window;
 
+use std::ops::RangeInclusive;
+
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, Mammogram, Reason, Side, Slot};
 
@@ -13,6 +15,7 @@ pub use crop::{Crop, NoBreast, crop};
 pub use window::{Upright, best_centre, place, points_to, standardise, upright};
 
 use crate::predictor::LoadError;
+use crate::regions::Mask;
 
 /// How the breast is found.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -54,19 +57,18 @@ pub struct Breast {
 ///
 /// Air must be exactly 0 for the crop, so the image's smallest value (padding left out) is taken off every pixel: in
 /// images whose air is 0, and after standardisation, that changes nothing.
-pub(crate) fn find(image: &Mammogram, slot: Slot, recipe: &CropRecipe) -> Result<Breast, Reason> {
+pub fn find(image: &Mammogram, slot: Slot, recipe: &CropRecipe) -> Result<Breast, Reason> {
     let no_breast = |e: NoBreast| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() };
-    let mut pixels = image.without_padding().into_owned();
-    let air = pixels.iter().copied().min().unwrap_or(0);
-    pixels.iter_mut().for_each(|v| *v -= air);
-    let in_air = pixels.iter().filter(|v| **v == 0).count();
+    let (pixels, columns) = (image.pixels.values(), image.pixels.columns());
+    let air = Air::of(image);
+    let above = Mask::of(pixels, columns, |v| air.above(*v) > 0);
+    let in_air = pixels.len() - above.count();
     if (in_air as f64) < recipe.air_share_min * pixels.len() as f64 {
         return Err(no_breast(NoBreast::NoAir));
     }
-    let (rows, columns) = (image.pixels.rows(), image.pixels.columns());
-    let points_to = points_to(&pixels, columns);
-    let crop = crop(&pixels, rows, columns, points_to, recipe).map_err(no_breast)?;
-    let upright = upright(&pixels, columns, &crop, points_to);
+    let points_to = points_to(&above);
+    let crop = crop(&above, points_to, recipe).map_err(no_breast)?;
+    let upright = upright(pixels, columns, &crop, points_to, |v| air.above(v));
     let unmirrored = match points_to {
         Side::Right => Affine::IDENTITY,
         Side::Left => Affine::mirror(upright.columns),
@@ -74,4 +76,38 @@ pub(crate) fn find(image: &Mammogram, slot: Slot, recipe: &CropRecipe) -> Result
     let (top, left) = (crop.bounds.top as f64, crop.bounds.left as f64);
     let to_image = unmirrored.then(&Affine::scale_then_move(1.0, 1.0, top, left));
     Ok(Breast { crop, upright, to_image })
+}
+
+/// What of an image is no tissue.
+#[derive(Debug, Clone, Copy)]
+struct Air {
+    /// The smallest value that is no padding.
+    value: u16,
+    /// The least and the most that is padding; none where the least is larger.
+    padding: (u16, u16),
+}
+
+impl Air {
+    fn of(image: &Mammogram) -> Self {
+        let padding = image.padding.clone().map_or((1, 0), RangeInclusive::into_inner);
+        let air = Self { value: 0, padding };
+        let seen = |v: &u16| if air.is_padding(*v) { u16::MAX } else { *v };
+        let (lines, rest) = image.pixels.values().as_chunks::<32>();
+        // As many minima beside each other as vectors hold.
+        let mut least = [u16::MAX; 32];
+        for line in lines {
+            least.iter_mut().zip(line).for_each(|(least, v)| *least = seen(v).min(*least));
+        }
+        Self { value: least.into_iter().chain(rest.iter().map(seen)).min().unwrap_or(0), ..air }
+    }
+
+    /// Without a branch: every pixel is asked.
+    fn is_padding(self, v: u16) -> bool {
+        (self.padding.0 <= v) & (v <= self.padding.1)
+    }
+
+    /// How much a pixel is above air: 0 for padding.
+    fn above(self, v: u16) -> u16 {
+        if self.is_padding(v) { 0 } else { v.saturating_sub(self.value) }
+    }
 }

@@ -3,7 +3,7 @@
 use uvid_exam::{Side, View};
 
 use super::crop::Crop;
-use crate::regions::right_half_is_fuller;
+use crate::regions::Mask;
 
 /// A picture of the crop with the chest wall on the left.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,19 +40,25 @@ fn seen(corner: i64, n: usize, size: usize) -> std::ops::Range<usize> {
 }
 
 /// Away from the half of the image that holds more pixels above air: the chest wall is there.
-pub fn points_to(pixels: &[u16], columns: usize) -> Side {
-    if right_half_is_fuller(pixels, columns, |v| *v > 0) { Side::Left } else { Side::Right }
+pub fn points_to(above: &Mask) -> Side {
+    if above.right_half_is_fuller() { Side::Left } else { Side::Right }
 }
 
-/// The cropped pixels with the chest wall on the left.
-pub fn upright(pixels: &[u16], columns: usize, crop: &Crop, points_to: Side) -> Upright {
+/// The cropped pixels with the chest wall on the left, each made by `pixel`.
+pub fn upright(
+    pixels: &[u16],
+    columns: usize,
+    crop: &Crop,
+    points_to: Side,
+    pixel: impl Fn(u16) -> u16 + Copy,
+) -> Upright {
     let b = crop.bounds;
     let mut out = Vec::with_capacity((b.bottom - b.top) * (b.right - b.left));
     for row in pixels.chunks_exact(columns).take(b.bottom).skip(b.top) {
-        let row = &row[b.left..b.right];
-        match points_to {
-            Side::Right => out.extend_from_slice(row),
-            Side::Left => out.extend(row.iter().rev()),
+        let start = out.len();
+        out.extend(row[b.left..b.right].iter().map(|v| pixel(*v)));
+        if points_to == Side::Left {
+            out[start..].reverse();
         }
     }
     Upright { rows: b.bottom - b.top, columns: b.right - b.left, pixels: out }
@@ -119,9 +125,54 @@ pub fn standardise<T: Copy + Into<f64>>(values: &[T]) -> Vec<f32> {
     values.iter().map(|v| ((*v).into() as f32 - mean) / deviation).collect()
 }
 
+impl Upright {
+    /// [`standardise`] of [`Upright::window`], in one go. Sums of pixels and of their squares are whole numbers and
+    /// exact in whatever order; the variance is rounded once.
+    pub fn standardised(&self, corner: (i64, i64), size: [usize; 2]) -> Vec<f32> {
+        let (rows, columns) = (seen(corner.0, size[0], self.rows), seen(corner.1, size[1], self.columns));
+        let lines = self.pixels.chunks_exact(self.columns.max(1)).take(rows.end).skip(rows.start);
+        let lines = lines.map(|line| &line[columns.clone()]);
+        let n = size[0] * size[1];
+        let (mean, deviation) = moments(lines.clone(), n);
+        let standard = |v: u16| (f32::from(v) - mean) / deviation;
+        let around = standard(0);
+        let mut out = Vec::with_capacity(n);
+        let (above, left) = (rows.start as i64 - corner.0, columns.start as i64 - corner.1);
+        if !rows.is_empty() && !columns.is_empty() {
+            out.resize(above as usize * size[1], around);
+            for line in lines {
+                let end = out.len() + size[1];
+                out.resize(out.len() + left as usize, around);
+                out.extend(line.iter().map(|v| standard(*v)));
+                out.resize(end, around);
+            }
+        }
+        out.resize(n, around);
+        out
+    }
+}
+
+/// The mean and the standard deviation (population, at least 1e-5) of the lines' pixels and of zeros, `n` together.
+fn moments<'a>(lines: impl Iterator<Item = &'a [u16]>, n: usize) -> (f32, f32) {
+    let (sum, squares) = lines.fold((0u64, 0u64), |(sum, squares), line| {
+        // As many as 65536 values of 16 bits have a sum of 32.
+        line.chunks(1 << 16).fold((sum, squares), |(sum, squares), line| {
+            let part: u32 = line.iter().map(|v| u32::from(*v)).sum();
+            let part_squares: u64 = line.iter().map(|v| u64::from(u32::from(*v) * u32::from(*v))).sum();
+            (sum + u64::from(part), squares + part_squares)
+        })
+    });
+    let (count, sum, squares) = (n as u128, u128::from(sum), u128::from(squares));
+    // n times the sum of squares is never less than the square of the sum.
+    let spread = (count * squares).saturating_sub(sum * sum);
+    let variance = spread as f64 / (n as f64 * n as f64);
+    ((sum as f64 / n as f64) as f32, variance.sqrt().max(1e-5) as f32)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn a_window_shows_the_picture_and_0_around_it() {
@@ -133,5 +184,18 @@ mod tests {
         check((5, 5), [1, 2], &[0, 0]);
         check((0, -9), [1, 2], &[0, 0]);
         check((-9, 0), [1, 2], &[0, 0]);
+    }
+
+    proptest! {
+        #[test]
+        fn a_window_is_standardised_as_its_pixels_are(
+            rows in 1usize..40, columns in 1usize..40, top in -45i64..45, left in -45i64..45,
+            height in 1usize..50, width in 1usize..50, values in prop::collection::vec(any::<u16>(), 1600),
+        ) {
+            let picture = Upright { rows, columns, pixels: values[..rows * columns].to_vec() };
+            let (corner, size) = ((top, left), [height, width]);
+            let expected = standardise(&picture.window(corner, size));
+            prop_assert_eq!(picture.standardised(corner, size), expected);
+        }
     }
 }

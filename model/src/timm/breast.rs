@@ -7,7 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::prepare::Refused;
-use crate::regions::{Bounds, Mask, right_half_is_fuller};
+use crate::regions::{Bounds, Mask};
 use crate::resample::area_average;
 
 /// How the breast is found, and how much of the image around it is kept.
@@ -66,10 +66,9 @@ impl Breast {
         let small = |side: usize| ((side * self.work_size).div_ceil(longer)).clamp(1, side);
         let size = (small(rows), small(columns));
         let work = area_average(picture, columns, (0.0, rows as f64), (0.0, columns as f64), size);
-        let values = work.values.iter().map(|v| *v > self.threshold).collect();
-        let mask = Mask { rows: size.0, columns: size.1, values };
+        let mask = Mask::of(&work.values, size.1, |v| *v > self.threshold);
         let mask = mask.largest_component().ok_or(Refused::Share(0.0))?;
-        let share = mask.values.iter().filter(|m| **m).count() as f64 / mask.values.len() as f64;
+        let share = mask.share();
         if !(self.share[0]..=self.share[1]).contains(&share) {
             return Err(Refused::Share(share));
         }
@@ -93,6 +92,6 @@ impl Breast {
                 }
             }
         };
-        Ok(Found { bounds, on_the_right: right_half_is_fuller(&mask.values, size.1, |m| *m) })
+        Ok(Found { bounds, on_the_right: mask.right_half_is_fuller() })
     }
 }
