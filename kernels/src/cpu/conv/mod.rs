@@ -22,6 +22,11 @@ use crate::op::Padding;
 
 use super::kernel::{Available, Epilogue, Kernel, Size};
 
+/// Input channels from which a convolution in bf16 fills its tiles.
+const AMX_CHANNELS_MIN: usize = 16;
+/// Operations from which it is worth them: what is smaller stays f32.
+const AMX_FLOPS_MIN: u64 = 1 << 21;
+
 /// What a convolution computes, but for weights and epilogue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct ConvShape {
@@ -52,7 +57,11 @@ pub(super) fn choose(
     weight: &[f32],
     epilogue: Epilogue,
 ) -> Box<dyn Kernel> {
-    let _ = bf16;
+    if bf16 && shape.input.channels >= AMX_CHANNELS_MIN && shape.flops() >= AMX_FLOPS_MIN {
+        if let Some(amx) = amx::Amx::new(shape, weight, epilogue.clone()) {
+            return Box::new(amx);
+        }
+    }
     if winograd::Winograd::serves(&shape) {
         Box::new(winograd::Winograd::new(set, shape, weight, epilogue))
     } else {
