@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
-use super::super::super::isa::InstructionSet;
-use super::super::super::kernel::{Activation, Maps, Second, Size};
-use super::super::check::{assert_close, exact, noise, plain, run, run_on, shape, spread};
 use super::*;
+use crate::cpu::conv::check::{assert_close, exact, noise, plain, run, run_on, shape, spread};
+use crate::cpu::isa::InstructionSet;
+use crate::cpu::kernel::{Activation, Maps, Second, Size};
 use crate::op::Padding;
 
 fn sets() -> impl Iterator<Item = Available> {
@@ -148,7 +148,7 @@ fn timing() {
     for (name, (rows, columns, channels), out, kernel, stride, padding) in layers {
         let shape = shape(Size { rows, columns, channels }, out, kernel, stride, Padding::from(padding));
         let weight = noise(1, out * channels * kernel * kernel);
-        super::super::check::time(name, &sets().collect::<Vec<_>>(), &[shape.input], &[shape.output], &|set| {
+        crate::cpu::conv::check::time(name, &sets().collect::<Vec<_>>(), &[shape.input], &[shape.output], &|set| {
             Box::new(Direct::new(set, shape, &weight, plain(shape.output, &vec![0.0; out])))
         });
     }

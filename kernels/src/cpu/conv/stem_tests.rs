@@ -1,9 +1,9 @@
 use proptest::prelude::*;
 
-use super::super::super::isa::InstructionSet;
-use super::super::super::kernel::{Activation, Maps};
-use super::super::check::{assert_close, exact, noise, plain, run_on, shape};
 use super::*;
+use crate::cpu::conv::check::{assert_close, exact, noise, plain, run_on, shape};
+use crate::cpu::isa::InstructionSet;
+use crate::cpu::kernel::{Activation, Maps};
 
 fn sets() -> impl Iterator<Item = Available> {
     InstructionSet::ALL.into_iter().filter_map(Available::new)
@@ -135,6 +135,6 @@ fn timing() {
         let stem = |set| Stem::new(set, shape, &weight, plain(shape.output, &vec![0.0; out]), pool);
         let sets: Vec<Available> = sets().collect();
         let output = stem(sets[0]).output;
-        super::super::check::time(name, &sets, &[shape.input], &[output], &|set| Box::new(stem(set)));
+        crate::cpu::conv::check::time(name, &sets, &[shape.input], &[output], &|set| Box::new(stem(set)));
     }
 }
