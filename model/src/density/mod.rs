@@ -4,7 +4,7 @@
 //! recipe from stored pixels to a 256 x 160 input, [`network`] the network, [`reading`] the way from its score map to
 //! probabilities, letter, relative risks and the dense-tissue map.
 
-mod network;
+pub mod network;
 mod prepare;
 mod reading;
 
@@ -111,7 +111,7 @@ impl Density {
     pub(crate) fn load(package: &Package, recipe: &Recipe, site: Option<&SiteCalibration>) -> Result<Self, LoadError> {
         recipe.check()?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        let network = Reference::new(network::describe(recipe.input_size)?, weights.clone())?;
+        let network = Reference::new(network::graph(recipe.input_size)?, weights.clone())?;
         let calibration = match site {
             Some(site) => Calibration { scale: site.scale, thresholds: site.thresholds },
             None => Calibration { scale: 1.0, thresholds: network::thresholds(&weights)? },

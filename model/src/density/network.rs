@@ -12,7 +12,11 @@ use candle_core::DType;
 use uvid_kernels::{Builder, Graph, GraphError, Map, Shape, Weights, WeightsError};
 
 /// The network for an input of these rows and columns; its output is `map`.
-pub(super) fn describe([rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+///
+/// # Errors
+///
+/// The input is too small.
+pub fn graph([rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
     Graph::build(|b| {
         let x = b.input_maps(1, 1, rows, columns);
         let stem = b.pp("stem");
