@@ -29,7 +29,7 @@ mod predictor;
 pub mod random;
 pub mod regions;
 pub mod resample;
-mod resnet18;
+pub mod resnet18;
 mod resnet22;
 pub mod timm;
 

@@ -4,7 +4,7 @@
 //! recipe from stored pixels to a 256 x 160 input, [`network`] the network, [`reading`] the way from its score map to
 //! probabilities, letter, relative risks and the dense-tissue map.
 
-pub(crate) mod network;
+pub mod network;
 mod prepare;
 mod reading;
 
@@ -116,7 +116,7 @@ impl Density {
     ) -> Result<Self, LoadError> {
         recipe.check()?;
         let weights = Weights::from_safetensors(package.file(&recipe.weights)?)?;
-        let network = Executor::new(network::describe(recipe.input_size)?, &weights, backend)?;
+        let network = Executor::new(network::graph(recipe.input_size)?, &weights, backend)?;
         let calibration = match site {
             Some(site) => Calibration { scale: site.scale, thresholds: site.thresholds },
             None => Calibration { scale: 1.0, thresholds: network::thresholds(&weights)? },

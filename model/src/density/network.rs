@@ -12,7 +12,11 @@ use candle_core::DType;
 use uvid_kernels::{Builder, Graph, GraphError, Map, Shape, Weights, WeightsError};
 
 /// The network for an input of these rows and columns; its output is `map`.
-pub(super) fn describe([rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+///
+/// # Errors
+///
+/// The input is too small.
+pub fn graph([rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
     Graph::build(|b| {
         let x = b.input_maps(1, 1, rows, columns);
         let stem = b.pp("stem");
@@ -58,5 +62,5 @@ pub(super) fn thresholds(weights: &Weights) -> Result<[f64; 3], WeightsError> {
 /// Small networks, of odd sizes, for the test that runs every architecture on every backend.
 #[cfg(test)]
 pub(crate) fn examples() -> Vec<Graph> {
-    vec![describe([64, 40]).expect("fits"), describe([51, 37]).expect("fits")]
+    vec![graph([64, 40]).expect("fits"), graph([51, 37]).expect("fits")]
 }

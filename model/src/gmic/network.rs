@@ -5,11 +5,11 @@
 //! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
 
 use candle_core::{DType, Device, Tensor};
-use uvid_kernels::{Backend, Builder, Executor, Graph, GraphError, Map, Shape, Weights};
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Shape, Weights};
 
 use super::{Recipe, patches};
 use crate::predictor::LoadError;
-use crate::resnet18::basic;
+use crate::resnet18;
 use crate::resnet22::resnet22;
 
 /// Channels, as the checkpoint has them.
@@ -33,6 +33,16 @@ impl Widths {
     }
 }
 
+/// The global and the local network with the checkpoint's widths, or as published where it lacks the tensor that tells.
+///
+/// # Errors
+///
+/// The recipe's windows or patches are too small.
+pub fn graphs(weights: &Weights, recipe: &Recipe) -> Result<[Graph; 2], GraphError> {
+    let widths = Widths::of(weights);
+    Ok([global(widths, recipe.window)?, local(widths, recipe.patches, recipe.patch_size)?])
+}
+
 /// The global network: outputs `saliency` (2 maps) and `global` (the largest value of each channel).
 fn global(widths: Widths, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
     Graph::build(|b| {
@@ -52,7 +62,7 @@ fn local(widths: Widths, k: usize, size: usize) -> Result<Graph, GraphError> {
     Graph::build(|b| {
         let patches = b.input_maps(k, 1, size, size);
         let g = b.input_features(1, widths.global << 4);
-        let h = resnet18(&b.pp("dn_resnet"), b.repeat_channels(patches, 3), widths.local)?;
+        let h = b.mean_over_map(resnet18::trunk(&b.pp("dn_resnet"), b.repeat_channels(patches, 3), widths.local)?);
         b.output("patches", h);
         let gate = b.sigmoid(b.pp("mil_attn_U").linear(h, widths.attention, false));
         let value = b.tanh(b.pp("mil_attn_V").linear(h, widths.attention, false));
@@ -65,20 +75,6 @@ fn local(widths: Widths, k: usize, size: usize) -> Result<Graph, GraphError> {
         b.output("fusion", b.sigmoid(b.pp("fusion_dnn").linear(b.concat(g, z)?, 2, true)));
         Ok(())
     })
-}
-
-/// The trunk of a ResNet-18, averaged over the map.
-fn resnet18(b: &Builder<'_>, x: Map, width: usize) -> Result<uvid_kernels::Features, GraphError> {
-    let stem = b.pp("conv1");
-    let x = stem.mark(stem.conv(x, width, 7, 2, 3, false)?);
-    let x = b.relu(b.pp("bn1").batch_norm(x));
-    let mut x = b.pp("maxpool").mark(b.max_pool(x, 3, 2, 1)?);
-    for layer in 1..=4 {
-        let (b, stride) = (b.pp(format!("layer{layer}")), if layer == 1 { 1 } else { 2 });
-        x = basic(&b.pp(0), x, width << (layer - 1), stride)?;
-        x = b.mark(basic(&b.pp(1), x, width << (layer - 1), 1)?);
-    }
-    Ok(b.mean_over_map(x))
 }
 
 /// One checkpoint of the ensemble, loaded.
@@ -114,8 +110,7 @@ pub struct Reading {
 impl Member {
     /// Loads a checkpoint; `top_share` of the saliency's cells make up `y_global`.
     pub fn new(weights: &Weights, recipe: &Recipe, top_share: f64, backend: Backend) -> Result<Self, LoadError> {
-        let widths = Widths::of(weights);
-        let (global, local) = (global(widths, recipe.window)?, local(widths, recipe.patches, recipe.patch_size)?);
+        let [global, local] = graphs(weights, recipe)?;
         // Both at once: whoever has the wrong file is told all that is missing.
         weights.fit([&global, &local])?;
         let saliency_size = match global.nodes()[global.outputs()["saliency"].index()].shape {

@@ -94,25 +94,30 @@ struct Tables {
     width: usize,
 }
 
-impl Aggregator {
-    /// Takes the weights by the names under which they were published.
-    pub fn new(weights: &Weights, recipe: &AggregatorRecipe, backend: Backend) -> Result<Self, LoadError> {
-        // As published where they are not there, so that all that is missing is found together.
+impl Tables {
+    /// As published where they are not there, so that all that is missing is found together.
+    fn of(weights: &Weights) -> Self {
         let rows =
             |name: &str, published| weights.dim(&format!("transformer.{name}_embed.weight"), 0).unwrap_or(published);
-        let tables = Tables {
+        Self {
             views: rows("view", 3),
             times: rows("time", 11),
             sides: rows("side", 3),
             width: weights.dim("transformer.view_embed.weight", 1).unwrap_or(32),
-        };
+        }
+    }
+}
+
+impl Aggregator {
+    /// Takes the weights by the names under which they were published.
+    pub fn new(weights: &Weights, recipe: &AggregatorRecipe, backend: Backend) -> Result<Self, LoadError> {
+        let tables = Tables::of(weights);
         LoadError::unless_all(&[
             ("aggregator: its tables of views and sides", tables.views > 1 && tables.sides > 1),
             ("aggregator: its table of times", tables.times > 0),
         ])?;
-        let encoder = weights.dim("projection_layer.weight", 1).unwrap_or(512);
-        let graph = network(encoder, tables, recipe)?;
-        Ok(Self { network: Executor::new(graph, weights, backend)?, tables, recipe: recipe.clone() })
+        let network = Executor::new(graph(weights, recipe)?, weights, backend)?;
+        Ok(Self { network, tables, recipe: recipe.clone() })
     }
 
     /// Its networks, by name.
@@ -178,8 +183,16 @@ fn side_row(slot: Slot) -> usize {
     usize::from(slot.laterality() == Laterality::Left)
 }
 
-fn network(encoder: usize, tables: Tables, recipe: &AggregatorRecipe) -> Result<Graph, GraphError> {
-    let hidden = recipe.hidden;
+/// The network with the checkpoint's tables, or with those published where it lacks them. Its inputs are the encoder's
+/// vectors; for each view a row of each table, one-hot, in the order mask, view, time, side; and, if the recipe has
+/// risk factors, which of them are unknown and what is known of the others.
+///
+/// # Errors
+///
+/// The heads do not divide the channels.
+pub fn graph(weights: &Weights, recipe: &AggregatorRecipe) -> Result<Graph, GraphError> {
+    let encoder = weights.dim("projection_layer.weight", 1).unwrap_or(512);
+    let (tables, hidden) = (Tables::of(weights), recipe.hidden);
     Graph::build(|b| {
         let x = b.input_features(VIEWS, encoder);
         let mask = b.pp("mask_embedding").table(b.input_features(VIEWS, 2), "weight", encoder);

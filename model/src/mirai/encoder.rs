@@ -15,10 +15,7 @@ pub struct Encoder(Executor);
 impl Encoder {
     /// Takes the weights by the names under which they were published; `size` is rows and columns of the input.
     pub fn new(weights: &Weights, size: [usize; 2], backend: Backend) -> Result<Self, LoadError> {
-        // As published where it is not there, so that all that is missing is found together.
-        let width = weights.dim("_model.downsampler.conv1.weight", 0).unwrap_or(64);
-        let graph = network(width, size)?;
-        Ok(Self(Executor::new(graph, weights, backend)?))
+        Ok(Self(Executor::new(graph(weights, size)?, weights, backend)?))
     }
 
     /// Its networks, by name.
@@ -42,7 +39,14 @@ impl Encoder {
     }
 }
 
-fn network(width: usize, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+/// The network with the checkpoint's width, or as published where it lacks the tensor that tells, so that all that is
+/// missing is found together.
+///
+/// # Errors
+///
+/// The input is too small.
+pub fn graph(weights: &Weights, [rows, columns]: [usize; 2]) -> Result<Graph, GraphError> {
+    let width = weights.dim("_model.downsampler.conv1.weight", 0).unwrap_or(64);
     Graph::build(|b| {
         let net = b.pp("_model");
         let stem = net.pp("downsampler");

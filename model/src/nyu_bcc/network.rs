@@ -21,6 +21,37 @@ use super::{Model, Windows};
 use crate::predictor::LoadError;
 use crate::resnet22::resnet22;
 
+/// The networks by name: of each kind of view, and of each head.
+pub struct Graphs {
+    /// From (N, channels, rows, columns) of the window to `vector`.
+    pub columns: BTreeMap<&'static str, Graph>,
+    /// From the vectors of a head's views to `pairs`.
+    pub heads: BTreeMap<&'static str, Graph>,
+}
+
+/// The networks with the checkpoint's widths, or as published where it lacks the tensor that tells.
+///
+/// # Errors
+///
+/// The windows are too small.
+pub fn graphs(weights: &Weights, model: Model, windows: &Windows, channels: usize) -> Result<Graphs, GraphError> {
+    let width = weights.dim("four_view_resnet.cc.first_conv.weight", 0).unwrap_or(16);
+    let column = |name, window| Ok((name, describe_column(name, window, channels, width)?));
+    let columns = [column("cc", windows.cc), column("mlo", windows.mlo)];
+    let (names, published): (&[&'static str], _) = match model {
+        Model::ViewWise => (&["cc", "mlo"], 512),
+        Model::ImageWise => (&["lcc", "rcc", "lmlo", "rmlo"], 256),
+    };
+    let head = |name: &&'static str| {
+        let hidden = weights.dim(&format!("fc1_{name}.weight"), 0).unwrap_or(published);
+        Ok((*name, describe_head(name, model, width << 4, hidden)?))
+    };
+    Ok(Graphs {
+        columns: columns.into_iter().collect::<Result<_, _>>()?,
+        heads: names.iter().map(head).collect::<Result<_, _>>()?,
+    })
+}
+
 /// The classifier, loaded.
 pub struct Classifier {
     columns: BTreeMap<&'static str, Executor>,
@@ -54,20 +85,9 @@ impl Classifier {
         channels: usize,
         backend: Backend,
     ) -> Result<Self, LoadError> {
-        // As published where a tensor is not there, so that all that is missing is found together.
-        let width = weights.dim("four_view_resnet.cc.first_conv.weight", 0).unwrap_or(16);
-        let column = |name, window| Ok::<_, LoadError>((name, describe_column(name, window, channels, width)?));
-        let columns = [column("cc", windows.cc)?, column("mlo", windows.mlo)?];
-        let (names, published): (&[&'static str], _) = match model {
-            Model::ViewWise => (&["cc", "mlo"], 512),
-            Model::ImageWise => (&["lcc", "rcc", "lmlo", "rmlo"], 256),
-        };
-        let head = |name: &&'static str| {
-            let hidden = weights.dim(&format!("fc1_{name}.weight"), 0).unwrap_or(published);
-            Ok::<_, LoadError>((*name, describe_head(name, model, width << 4, hidden)?))
-        };
-        let heads = names.iter().map(head).collect::<Result<Vec<_>, _>>()?;
-        weights.fit(columns.iter().chain(&heads).map(|(_, graph)| graph))?;
+        let Graphs { columns, heads } = graphs(weights, model, windows, channels)?;
+        // All at once: whoever has the wrong file is told all that is missing.
+        weights.fit(columns.values().chain(heads.values()))?;
         let load = |(name, graph)| Ok::<_, LoadError>((name, Executor::new(graph, weights, backend)?));
         Ok(Self {
             columns: columns.into_iter().map(load).collect::<Result<_, _>>()?,

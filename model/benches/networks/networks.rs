@@ -1,0 +1,162 @@
+//! The networks that are measured, at the sizes at which they are used.
+
+use uvid_kernels::{Graph, GraphError, Shape, Weights};
+use uvid_model::mirai::aggregator::{AggregatorRecipe, Pool};
+use uvid_model::mirai::risk_factors::RiskFactor;
+use uvid_model::nyu_bcc::{Model, Windows};
+use uvid_model::nyu_window::CropRecipe;
+use uvid_model::{Combination, Combine, density, gmic, mirai, nyu_bcc, resnet18};
+
+/// What runs for a unit: parts, each a graph, of which later ones read what earlier ones give.
+pub(crate) struct Network {
+    pub(crate) name: &'static str,
+    /// What a batch is counted in, and how many in the larger of the two batches.
+    pub(crate) unit: &'static str,
+    pub(crate) many: usize,
+    /// Images a unit.
+    pub(crate) images: usize,
+    pub(crate) parts: Vec<Part>,
+}
+
+/// A graph and where its inputs come from.
+pub(crate) struct Part {
+    pub(crate) name: &'static str,
+    pub(crate) graph: Graph,
+    /// Items of the graph's batch in a unit.
+    pub(crate) items: usize,
+    /// Its inputs that are outputs of earlier parts.
+    pub(crate) reads: Vec<Read>,
+}
+
+/// The input of this index is this output of this part.
+pub(crate) struct Read {
+    pub(crate) input: usize,
+    pub(crate) part: &'static str,
+    pub(crate) output: &'static str,
+}
+
+impl Part {
+    fn new(name: &'static str, graph: Graph, items: usize) -> Self {
+        Self { name, graph, items, reads: vec![] }
+    }
+
+    fn reading(mut self, input: usize, part: &'static str, output: &'static str) -> Self {
+        self.reads.push(Read { input, part, output });
+        self
+    }
+}
+
+impl Network {
+    /// The outputs that no part reads, as (part, output).
+    pub(crate) fn outputs(&self) -> impl Iterator<Item = (&Part, &str)> {
+        let read = |part: &Part, output: &str| {
+            self.parts.iter().flat_map(|p| &p.reads).any(|r| r.part == part.name && r.output == output)
+        };
+        self.parts.iter().flat_map(move |part| {
+            part.graph.outputs().keys().filter(move |output| !read(part, output)).map(move |o| (part, o.as_str()))
+        })
+    }
+
+    /// The shapes of the inputs from outside for a batch of so many units, with the batch.
+    pub(crate) fn inputs(&self, units: usize) -> Vec<Vec<usize>> {
+        let given = |part: &Part| {
+            let shapes: Vec<_> = part.graph.inputs().map(|shape| dims(shape, part.items * units)).collect();
+            let from_outside = |i: &usize| part.reads.iter().all(|r| r.input != *i);
+            (0..shapes.len()).filter(from_outside).map(|i| shapes[i].clone()).collect::<Vec<_>>()
+        };
+        self.parts.iter().flat_map(given).collect()
+    }
+
+    /// Multiply-adds of a unit.
+    pub(crate) fn multiply_adds(&self) -> u64 {
+        self.parts.iter().map(|p| p.graph.multiply_adds() * p.items as u64).sum()
+    }
+
+    /// Bytes of its parameters in f32.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        let bytes =
+            |graph: &Graph| graph.parameters().iter().map(|p| 4 * p.shape.iter().product::<usize>()).sum::<usize>();
+        self.parts.iter().map(|p| bytes(&p.graph)).sum()
+    }
+}
+
+/// A shape with the batch: N C H W, or N C.
+pub(crate) fn dims(shape: Shape, items: usize) -> Vec<usize> {
+    match shape {
+        Shape::Map { per_item, channels, rows, columns } => vec![items * per_item, channels, rows, columns],
+        Shape::Features { per_item, channels } => vec![items * per_item, channels],
+    }
+}
+
+/// All, with the widths that were published.
+pub(crate) fn all() -> Result<Vec<Network>, GraphError> {
+    Ok(vec![gmic()?, nyu_bcc()?, mirai()?, density_v0()?, resnet_18()?])
+}
+
+const COMBINE: Combine = Combine { breast: Combination::Mean, exam: Combination::Max };
+
+/// One member of the ensemble; the patches are given, since where they lie depends on the image.
+fn gmic() -> Result<Network, GraphError> {
+    let crop = CropRecipe { iterations: 100, buffer: 50, search_divisor: 3, air_share_min: 0.01 };
+    let recipe = gmic::Recipe {
+        members: vec![],
+        window: [2944, 1920],
+        crop,
+        patches: 6,
+        patch_size: 256,
+        regions: None,
+        combine: COMBINE,
+    };
+    let [global, local] = gmic::network::graphs(&Weights::default(), &recipe)?;
+    let parts = vec![Part::new("global", global, 1), Part::new("local", local, 1).reading(1, "global", "global")];
+    Ok(Network { name: "GMIC", unit: "image", many: 8, images: 1, parts })
+}
+
+/// The view-wise model on the images alone: each column sees the left and the right view, then each head both.
+fn nyu_bcc() -> Result<Network, GraphError> {
+    let windows = Windows { cc: [2677, 1942], mlo: [2974, 1748] };
+    let mut graphs = nyu_bcc::network::graphs(&Weights::default(), Model::ViewWise, &windows, 1)?;
+    let mut parts = Vec::new();
+    for (column, head, view) in [("column-cc", "head-cc", "cc"), ("column-mlo", "head-mlo", "mlo")] {
+        parts.extend(graphs.columns.remove(view).map(|graph| Part::new(column, graph, 2)));
+        parts.extend(graphs.heads.remove(view).map(|graph| Part::new(head, graph, 1).reading(0, column, "vector")));
+    }
+    Ok(Network { name: "NYU-BCC", unit: "exam", many: 2, images: 4, parts })
+}
+
+/// Four views through the encoder, then the aggregator.
+fn mirai() -> Result<Network, GraphError> {
+    // The classes of the published model's risk factors, in its order.
+    let mut classes = vec![4, 1, 1, 1, 1, 6, 5, 5, 6, 1, 13, 1, 4, 7, 7, 1, 6, 1, 4];
+    classes.extend([1; 12]);
+    classes.extend([3, 5, 5]);
+    let factor = |(i, classes): (usize, usize)| RiskFactor { key: format!("factor_{i}"), classes };
+    let recipe = AggregatorRecipe {
+        heads: 8,
+        layers: 1,
+        hidden: 512,
+        pool: Pool::Attention,
+        years: 5,
+        risk_factors: classes.into_iter().enumerate().map(factor).collect(),
+    };
+    let none = Weights::default();
+    let encoder = Part::new("encoder", mirai::encoder::graph(&none, [2048, 1664])?, 4);
+    let aggregator = Part::new("aggregator", mirai::aggregator::graph(&none, &recipe)?, 1);
+    let parts = vec![encoder, aggregator.reading(0, "encoder", "hidden")];
+    Ok(Network { name: "Mirai", unit: "exam", many: 2, images: 4, parts })
+}
+
+/// The network of the bundled package.
+fn density_v0() -> Result<Network, GraphError> {
+    let parts = vec![Part::new("density", density::network::graph([256, 160])?, 4)];
+    Ok(Network { name: "density-v0", unit: "exam", many: 8, images: 4, parts })
+}
+
+fn resnet_18() -> Result<Network, GraphError> {
+    let graph = Graph::build(|b| {
+        let x = resnet18::trunk(b, b.input_maps(1, 3, 224, 224), 64)?;
+        b.output("logits", b.pp("fc").linear(b.mean_over_map(x), 1000, true));
+        Ok(())
+    })?;
+    Ok(Network { name: "ResNet-18", unit: "image", many: 8, images: 1, parts: vec![Part::new("resnet18", graph, 1)] })
+}
