@@ -22,6 +22,8 @@ use work::Work;
 
 /// Bytes of the ring of sums, so that it stays in the first cache.
 const RING: usize = 32 << 10;
+/// Columns of a strip at least, even if the ring is in the second cache then: so that few are summed twice.
+const LEAST: usize = 126;
 /// Pixels of the largest tile: as many may be read and summed beyond the end of a strip.
 const TILE: usize = 28;
 /// What one piece should cost, in operations: about 0.1 ms.
@@ -79,7 +81,7 @@ impl Stem {
         };
         let tile = panels.iter().map(|panel| pixels(set.set(), panel.blocks)).max().unwrap_or(1);
         let row = pool.kernel * shape.output.padded() * size_of::<f32>();
-        let strip = (RING / row / tile * tile).max(2 * tile).max(pool.kernel);
+        let strip = ((RING / row).max(LEAST) / tile * tile).max(pool.kernel);
         Self { set, shape, epilogue, pooled, pool, output, panels, weights, strip }
     }
 
