@@ -279,7 +279,10 @@ fn with_risk_factors(b: &Builder<'_>, pooled: Features, factors: &[RiskFactor]) 
 pub(crate) fn examples() -> Vec<Graph> {
     let recipe =
         |heads, hidden, pool| AggregatorRecipe { heads, layers: 2, hidden, pool, years: 5, risk_factors: vec![] };
-    let tables = Tables { views: 3, times: 11, sides: 3, width: 12 };
-    let graph = |encoder, recipe| network(encoder, tables, &recipe).expect("fits");
-    vec![graph(33, recipe(3, 21, Pool::Max)), graph(64, recipe(4, 32, Pool::Attention))]
+    let example = |encoder: usize, recipe: AggregatorRecipe| {
+        let zeros = Tensor::zeros((recipe.hidden, encoder), candle_core::DType::F32, &Device::Cpu).expect("zeros");
+        let weights = Weights::from_tensors([("projection_layer.weight".to_owned(), zeros)]).expect("weights");
+        graph(&weights, &recipe).expect("fits")
+    };
+    vec![example(33, recipe(3, 21, Pool::Max)), example(64, recipe(4, 32, Pool::Attention))]
 }
