@@ -4,7 +4,7 @@
 //! saliency map for each class. The local network is a ResNet-18 over six patches; gated attention weighs them. The
 //! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{DType, Tensor};
 use uvid_kernels::{Backend, Executor, Graph, GraphError, Shape, Weights};
 
 use super::{Recipe, patches};
@@ -158,11 +158,8 @@ impl Member {
             maps.try_into().map_err(|_| candle_core::Error::msg("the saliency has not two classes"))?;
         let saliency = [benign, malignant];
         let places = patches::locate(&saliency, self.saliency_size, self.window, self.patch_size, self.patches);
-        let window = x.flatten_all()?.to_vec1::<f32>()?;
-        let pixels: Vec<f32> =
-            places.iter().flat_map(|p| patches::extract(&window, self.window[1], *p, self.patch_size)).collect();
-        let size = self.patch_size;
-        let pixels = Tensor::from_vec(pixels, (self.patches, 1, size, size), &Device::Cpu)?;
+        let cut = places.iter().map(|place| patches::extract(x, *place, self.patch_size));
+        let pixels = Tensor::cat(&cut.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
         marked.extend(self.local.run_with_marks(&[pixels, marked["global"].clone()], local_marks)?);
         let pair = |name: &str| -> candle_core::Result<[f32; 2]> {
             let values = marked[name].to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
