@@ -226,6 +226,9 @@ mod arch {
         pixels: usize,
         channels: usize,
     ) {
+        // Pixels without gaps are one long pixel.
+        let dense = from_apart == channels && to_apart == channels;
+        let (pixels, channels) = if dense { (1, pixels * channels) } else { (pixels, channels) };
         let whole = channels / STEP * STEP;
         let rest = channels - whole;
         let (low, high) = (mask(rest), mask(rest.saturating_sub(16)));
@@ -296,13 +299,13 @@ mod tests {
             println!("skipped: no AMX");
             return;
         }
-        for channels in 1..70_usize {
-            let values = super::super::conv::check::noise(channels as u64, 3 * 80);
-            let mut found = vec![0xFFFF_u16; 3 * 80];
+        for (channels, apart) in (1..70_usize).map(|channels| (channels, 80)).chain([(16, 16), (48, 48), (64, 64)]) {
+            let values = super::super::conv::check::noise(channels as u64, 3 * apart);
+            let mut found = vec![0xFFFF_u16; 3 * apart];
             // SAFETY: AMX is there, and the memory.
-            unsafe { convert((values.as_ptr(), 80), (found.as_mut_ptr(), 80), 3, channels) };
+            unsafe { convert((values.as_ptr(), apart), (found.as_mut_ptr(), apart), 3, channels) };
             for (i, found) in found.into_iter().enumerate() {
-                let expected = match i % 80 {
+                let expected = match i % apart {
                     channel if channel < channels => bf16(values[i]),
                     channel if channel < channels.next_multiple_of(SIDE) => 0,
                     _ => 0xFFFF,

@@ -205,6 +205,51 @@ impl Epilogue {
             }
         }
     }
+
+    /// Finishes neighbouring pixels, as [`Epilogue::finish`] does one.
+    ///
+    /// # Safety
+    ///
+    /// Of [`Epilogue::finish`], for each of the pixels.
+    #[inline(always)]
+    pub(super) unsafe fn finish_row<V: Lanes, const N: usize>(
+        &self,
+        mut v: [V; N],
+        ends: &Ends,
+        pixel: usize,
+        channel: usize,
+    ) {
+        // SAFETY: the caller's; bias, scale and shift are as long as the padded channels.
+        unsafe {
+            let bias = V::load(self.bias.as_ptr().add(channel));
+            for v in &mut v {
+                *v = v.add(bias);
+            }
+            if let Some(residual) = ends.residual {
+                let from = residual.pixel(pixel).add(channel);
+                for (i, v) in v.iter_mut().enumerate() {
+                    *v = v.add(V::load(from.add(i * residual.pixel)));
+                }
+            }
+            for v in &mut v {
+                *v = self.activation.of(*v);
+            }
+            if let Some(first) = ends.first {
+                let to = first.pixel(pixel).add(channel);
+                for (i, v) in v.iter().enumerate() {
+                    v.store(to.add(i * first.pixel));
+                }
+            }
+            if let (Some(to), Some(second)) = (ends.second, &self.second) {
+                let scale = V::load(second.scale.as_ptr().add(channel));
+                let shift = V::load(second.shift.as_ptr().add(channel));
+                let start = to.pixel(pixel).add(channel);
+                for (i, v) in v.iter().enumerate() {
+                    second.activation.of(v.mul_add(scale, shift)).store(start.add(i * to.pixel));
+                }
+            }
+        }
+    }
 }
 
 impl Activation {

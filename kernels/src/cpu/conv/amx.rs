@@ -307,21 +307,34 @@ impl Piece<'_> {
         width: usize,
     ) {
         let (columns, across) = (self.kernel.shape.output.columns, self.kernel.layout.columns);
-        let (mut row, mut column) = (row + first / across, first % across);
-        for position in 0..count {
-            if column < columns {
+        let epilogue = &self.kernel.epilogue;
+        let mut position = first;
+        while position < first + count {
+            let (r, column) = (position / across, position % across);
+            // The stretch of one row that is left, or that is to be dropped.
+            let stretch = if column < columns { columns - column } else { across - column };
+            let end = (position + stretch).min(first + count);
+            let pixel = (row + r) * columns + column - position;
+            while column < columns && position < end {
+                let side_by_side = if position + 4 <= end { 4 } else { 1 };
                 for lane in (0..width).step_by(V::LANES) {
                     // SAFETY: the caller's.
                     unsafe {
-                        let sum = V::load(self.scratch.add(position * width + lane));
-                        self.kernel.epilogue.finish(sum, ends, row * columns + column, channel + lane);
+                        let from = self.scratch.add((position - first) * width + lane);
+                        if side_by_side == 1 {
+                            epilogue.finish(V::load(from), ends, pixel + position, channel + lane);
+                            continue;
+                        }
+                        let mut sums = [V::splat(0.0); 4];
+                        for (i, sum) in sums.iter_mut().enumerate() {
+                            *sum = V::load(from.add(i * width));
+                        }
+                        epilogue.finish_row(sums, ends, pixel + position, channel + lane);
                     }
                 }
+                position += side_by_side;
             }
-            column += 1;
-            if column == across {
-                (row, column) = (row + 1, 0);
-            }
+            position = end;
         }
     }
 }

@@ -307,6 +307,10 @@ impl Piece<'_> {
                     let y = transform::output::<V>(from, apart);
                     for (r, y) in y.iter().enumerate().take(rows) {
                         let pixel = (tile.image * output.rows + row + r) * output.columns + column;
+                        if columns == TILE {
+                            kernel.epilogue.finish_row(*y, &ends, pixel, channel + lane);
+                            continue;
+                        }
                         for (c, y) in y.iter().enumerate().take(columns) {
                             kernel.epilogue.finish(*y, &ends, pixel + c, channel + lane);
                         }
