@@ -25,7 +25,7 @@ pub use assemble::{Assembly, Exam, Reduced, Rules};
 pub use fate::{Because, Fate};
 pub use fold::fold;
 pub use kind::{Acquisition, Implant, Intent};
-pub use mammogram::{Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing};
+pub use mammogram::{Affine, InvalidMammogram, Lossy, Mammogram, Pixels, Rescale, Side, Spacing, extremes};
 pub use patient::{BirthDate, Patient, PatientId, PatientName, SeriesDescription};
 pub use reason::Reason;
 pub use received::{Content, Listed, Received};

@@ -327,18 +327,41 @@ impl Mammogram {
         }
     }
 
+    /// The smallest and the largest value that is no padding; `None` of an image of nothing but padding.
+    pub fn extremes(&self) -> Option<(u16, u16)> {
+        extremes(self.pixels.values(), self.padding.as_ref())
+    }
+
     /// The pixels with padding set to the smallest other value: outside the collimated field there is air.
     ///
     /// An image of nothing but padding is all air.
     pub fn without_padding(&self) -> Cow<'_, [u16]> {
         let values = self.pixels.values();
         let Some(padding) = &self.padding else { return Cow::Borrowed(values) };
-        let air = values.iter().copied().filter(|v| !padding.contains(v)).min();
-        match air {
-            Some(air) => Cow::Owned(values.iter().map(|&v| if padding.contains(&v) { air } else { v }).collect()),
+        match self.extremes() {
+            Some((air, _)) => Cow::Owned(values.iter().map(|&v| if padding.contains(&v) { air } else { v }).collect()),
             None => Cow::Owned(vec![0; values.len()]),
         }
     }
+}
+
+/// The smallest and the largest value outside of `padding`; `None` if there is none.
+pub fn extremes(values: &[u16], padding: Option<&RangeInclusive<u16>>) -> Option<(u16, u16)> {
+    let (from, to) = padding.map_or((1, 0), |range| (*range.start(), *range.end()));
+    // Without a branch: every pixel is asked.
+    let padded = |v: u16| (from <= v) & (v <= to);
+    let (low, high) = (|v: u16| if padded(v) { u16::MAX } else { v }, |v: u16| if padded(v) { 0 } else { v });
+    let (lines, rest) = values.as_chunks::<32>();
+    // As many beside each other as vectors hold.
+    let (mut least, mut most) = ([u16::MAX; 32], [0; 32]);
+    for line in lines {
+        least.iter_mut().zip(line).for_each(|(least, v)| *least = low(*v).min(*least));
+        most.iter_mut().zip(line).for_each(|(most, v)| *most = high(*v).max(*most));
+    }
+    let least = least.into_iter().chain(rest.iter().map(|v| low(*v))).min()?;
+    let most = most.into_iter().chain(rest.iter().map(|v| high(*v))).max()?;
+    let found = (least, most);
+    (found.0 <= found.1).then_some(found)
 }
 
 #[cfg(test)]
@@ -371,6 +394,15 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn extremes_are_the_least_and_the_most_that_is_no_padding(
+            values in prop::collection::vec(0u16..60, 0..150), from in 0u16..60, more in 0u16..60, padded: bool,
+        ) {
+            let padding = padded.then_some(from..=from + more);
+            let seen = || values.iter().copied().filter(|v| padding.as_ref().is_none_or(|p| !p.contains(v)));
+            prop_assert_eq!(extremes(&values, padding.as_ref()), seen().min().zip(seen().max()));
+        }
+
         #[test]
         fn an_affine_map_and_its_inverse_cancel(k in prop::array::uniform6(-8.0f64..8.0), r in -1e4f64..1e4, c in -1e4f64..1e4) {
             let map = Affine { row: [k[0], k[1], k[2]], column: [k[3], k[4], k[5]] };

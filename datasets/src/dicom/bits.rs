@@ -20,6 +20,8 @@ pub(super) struct Bits {
     signed_below: u16,
     /// What is coded below.
     below: u16,
+    /// Whether the bits that are kept are all of Bits Stored and no more.
+    whole: bool,
 }
 
 impl Bits {
@@ -34,7 +36,17 @@ impl Bits {
         let stored = layout.stored.min(precision - shift);
         let above = low(precision - shift) & !low(stored);
         let signed_below = if layout.signed { 1 << (stored - 1) } else { 0 };
-        Self { shift, mask: low(kept), sign, lo, hi, above, signed_below, below: low(shift) }
+        Self {
+            shift,
+            mask: low(kept),
+            sign,
+            lo,
+            hi,
+            above,
+            signed_below,
+            below: low(shift),
+            whole: kept == layout.stored,
+        }
     }
 
     /// Whether what was coded above Bits Stored says no more than the sign: of a word that is a number of all its bits,
@@ -55,6 +67,17 @@ impl Bits {
     /// Whether that is so of any of these.
     pub(super) fn any_odd(&self, words: &[u16]) -> bool {
         (self.above | self.below) != 0 && words.iter().fold(false, |odd, word| odd | self.is_odd(*word))
+    }
+
+    /// The stored values of words.
+    pub(super) fn apply(&self, words: &mut [u16]) {
+        if self.whole {
+            // lo is 0, or that of the sign alone: none is beyond, and stored - lo is the word with its sign turned.
+            let sign = self.sign as u16;
+            words.iter_mut().for_each(|word| *word = ((*word >> self.shift) & self.mask) ^ sign);
+        } else {
+            words.iter_mut().for_each(|word| *word = self.value(*word));
+        }
     }
 
     pub(super) fn value(&self, word: u16) -> u16 {
@@ -130,6 +153,18 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn many_words_have_the_values_of_each(
+            stored in 1_u16..=16, up in 0_u16..16, precision in 1_u16..=16, signed: bool, clamp: bool, words: Vec<u16>,
+        ) {
+            let layout = layout(stored, (stored - 1 + up).min(15), signed);
+            let bits = Bits::new(&layout, precision, clamp);
+            let expected: Vec<u16> = words.iter().map(|word| bits.value(*word)).collect();
+            let mut words = words;
+            bits.apply(&mut words);
+            prop_assert_eq!(words, expected);
+        }
+
         #[test]
         fn what_is_stored_comes_back(
             stored in 1_u16..=16, up in 0_u16..16, signed: bool, inverted: bool, value: u16, around: u16,

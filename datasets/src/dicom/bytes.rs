@@ -191,9 +191,13 @@ impl Bytes for Window<'_> {
 
 /// So many bytes at a position: all of them, or an error.
 pub(super) fn read_at(source: &mut dyn ReadSeek, at: u64, len: usize) -> io::Result<Vec<u8>> {
-    source.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
     // What is not there is not allocated for.
+    let there = source.seek(SeekFrom::End(0))?.saturating_sub(at);
+    if there < len as u64 {
+        return Err(io::ErrorKind::UnexpectedEof.into());
+    }
+    source.seek(SeekFrom::Start(at))?;
+    let mut bytes = Vec::with_capacity(len);
     let read = source.take(len as u64).read_to_end(&mut bytes)?;
     if read == len { Ok(bytes) } else { Err(io::ErrorKind::UnexpectedEof.into()) }
 }

@@ -10,7 +10,6 @@
 //! | the frame as it is stored, until it is decoded | its own |
 //! | the samples | 2 N |
 //! | the codec, until then | what its module says |
-//! | where it has padding: a copy without, after that | 2 N |
 
 use std::io::{Cursor, SeekFrom};
 

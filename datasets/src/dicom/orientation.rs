@@ -7,7 +7,9 @@
 //! back to the file is exact: pixel (r, c) covers [r, r+1) x [c, c+1). Left and right of the image are never swapped
 //! to please a model.
 
-use uvid_exam::{Affine, Side, View};
+use std::ops::RangeInclusive;
+
+use uvid_exam::{Affine, Side, View, extremes};
 
 use super::record::Record;
 
@@ -131,11 +133,17 @@ pub(super) fn turn(grid: Grid, turn: Turn) -> (Grid, Affine) {
     }
 }
 
-/// Where the pixels, without padding, show the chest wall: in the half that is much brighter above air, the darkest
-/// value. `None` unless the halves differ by more than a fifth of their sum: a marker must not decide it.
-pub(super) fn seen_chest_wall(values: &[u16], columns: usize) -> Option<Side> {
-    let (&air, half) = (values.iter().min()?, columns / 2);
-    let sum = |part: &[u16]| part.iter().map(|&v| u64::from(v - air)).sum::<u64>();
+/// Where the pixels show the chest wall: in the half that is much brighter above air, the darkest value that is no
+/// padding. `None` unless the halves differ by more than a fifth of their sum: a marker must not decide it.
+pub(super) fn seen_chest_wall(values: &[u16], padding: Option<&RangeInclusive<u16>>, columns: usize) -> Option<Side> {
+    let (air, _) = extremes(values, padding)?;
+    let padding = padding.map_or((1, 0), |range| (*range.start(), *range.end()));
+    // Without a branch: every pixel is asked.
+    let padded = |v: u16| (padding.0 <= v) & (v <= padding.1);
+    let above = |v: &u16| u32::from(if padded(*v) { 0 } else { v.saturating_sub(air) });
+    // A row has less than 65536 pixels of 16 bits, whose sum has 32.
+    let sum = |part: &[u16]| u64::from(part.iter().map(above).sum::<u32>());
+    let half = columns / 2;
     let (left, right) = values
         .chunks_exact(columns)
         .fold((0, 0), |(left, right), row| (left + sum(&row[..half]), right + sum(&row[columns - half..])));
@@ -162,6 +170,7 @@ pub(super) fn verify(declared: Option<Side>, seen: Option<Side>, record: &mut Re
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     const MLO: Option<View> = Some(View::MedioLateralOblique);
     const CC: Option<View> = Some(View::CranioCaudal);
@@ -218,7 +227,7 @@ mod tests {
     #[test]
     fn the_chest_wall_is_where_it_is_much_brighter() {
         let check = |values: &[u16], columns: usize, expected: Option<Side>| {
-            assert_eq!(seen_chest_wall(values, columns), expected, "{values:?}");
+            assert_eq!(seen_chest_wall(values, None, columns), expected, "{values:?}");
         };
         let (left, right) = (Some(Side::Left), Some(Side::Right));
         check(&[9, 0], 2, left);
@@ -232,6 +241,24 @@ mod tests {
         check(&[7, 7], 2, None);
         check(&[7], 1, None);
         check(&[], 3, None);
+        // Padding counts as air, wherever it is and if there is nothing else.
+        let padded = |values: &[u16], padding, columns| seen_chest_wall(values, Some(&padding), columns);
+        assert_eq!(padded(&[9, 3, 4000, 4095], 4000..=4095, 2), left);
+        assert_eq!(padded(&[9, 9, 0, 5], 0..=0, 2), None);
+        assert_eq!(padded(&[7, 9], 0..=4095, 2), None);
+    }
+
+    proptest! {
+        #[test]
+        fn padding_is_air(
+            values in prop::collection::vec(0u16..40, 1..400), columns in 1usize..40, from in 0u16..40, more in 0u16..20,
+        ) {
+            let (padding, rows) = (from..=from + more, values.len() / columns);
+            let values = &values[..rows * columns];
+            let air = values.iter().copied().filter(|v| !padding.contains(v)).min().unwrap_or(0);
+            let plain: Vec<u16> = values.iter().map(|v| if padding.contains(v) { air } else { *v }).collect();
+            prop_assert_eq!(seen_chest_wall(values, Some(&padding), columns), seen_chest_wall(&plain, None, columns));
+        }
     }
 
     #[test]

@@ -228,7 +228,7 @@ impl Frame {
             return Err(failed(&syntax, BEYOND));
         }
         let odd = !overlay && bits.any_odd(&samples);
-        samples.iter_mut().for_each(|sample| *sample = bits.value(*sample));
+        bits.apply(&mut samples);
         Ok(Decoded { values: samples, extent, note: odd.then_some(if clamp { CLAMPED } else { DROPPED }) })
     }
 }
@@ -292,6 +292,9 @@ pub(super) fn surplus(len: usize, frame: usize) -> Result<Option<&'static str>, 
     Ok(Some("Pixel Data (7FE0,0010) is longer than Rows, Columns and Bits Allocated say"))
 }
 
+/// Bytes of a frame that are turned into values at once; even, since bytes may be swapped in pairs.
+const PIECE: usize = 16 << 10;
+
 /// PS3.5 section 8.1.1 and annex D: in big endian, pixels of 8 bits in an OW are swapped in pairs.
 fn native(
     bytes: &[u8],
@@ -308,17 +311,24 @@ fn native(
         return Err(short());
     }
     let pixels = layout.pixels();
-    let mut values: Vec<u16> = if layout.allocated == 16 {
-        let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
-        bytes.as_chunks::<2>().0.iter().take(pixels).map(word).collect()
-    } else if swapped {
-        let byte = |i: usize| u16::from(bytes.get(i ^ 1).copied().unwrap_or_default());
-        (0..pixels.min(there)).map(byte).collect()
-    } else {
-        bytes.iter().take(pixels).copied().map(u16::from).collect()
-    };
-    let odd = !overlay && bits.any_odd(&values);
-    values.iter_mut().for_each(|word| *word = bits.value(*word));
+    let mut values: Vec<u16> = Vec::with_capacity(pixels);
+    let mut odd = false;
+    // A piece is done with before it leaves the cache.
+    for piece in bytes[..bytes.len().min(pixels * layout.bytes() + 1)].chunks(PIECE) {
+        let start = values.len();
+        let room = pixels - start;
+        if layout.allocated == 16 {
+            let word = |b: &[u8; 2]| if big { u16::from_be_bytes(*b) } else { u16::from_le_bytes(*b) };
+            values.extend(piece.as_chunks::<2>().0.iter().take(room).map(word));
+        } else if swapped {
+            let byte = |i: usize| u16::from(piece.get(i ^ 1).copied().unwrap_or_default());
+            values.extend((0..room.min(piece.len())).map(byte));
+        } else {
+            values.extend(piece.iter().take(room).copied().map(u16::from));
+        }
+        odd |= !overlay && bits.any_odd(&values[start..]);
+        bits.apply(&mut values[start..]);
+    }
     values.resize(pixels, bits.value(0));
     let extent = if whole { Extent::Whole } else { Extent::Part };
     Ok(Decoded { values, extent, note: odd.then_some(DROPPED) })

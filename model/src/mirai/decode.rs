@@ -12,7 +12,7 @@
 //! or the difference of the extremes exceeds 16 bits, the authors' code overflows with numpy 2; this does not.
 
 use serde::{Deserialize, Serialize};
-use uvid_exam::{Mammogram, SeriesDescription, Window};
+use uvid_exam::{Mammogram, SeriesDescription, Window, extremes};
 
 /// Which of the authors' two decoders is followed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,7 +36,7 @@ pub(super) fn monochrome1(image: &Mammogram) -> bool {
 pub fn decode(image: &Mammogram, route: Route) -> Vec<u16> {
     let (pixels, rescale) = (&image.pixels, image.rescale);
     let rescaled = |pixel: u16| rescale.slope * f64::from(pixels.stored(pixel)) + rescale.intercept;
-    let (least, most) = pixels.values().iter().fold((u16::MAX, 0), |(lo, hi), &p| (lo.min(p), hi.max(p)));
+    let (least, most) = extremes(pixels.values(), None).unwrap_or_default();
     let ends = (rescaled(least), rescaled(most));
     let extremes = (ends.0.min(ends.1), ends.0.max(ends.1));
     // Pixels are inverted where the photometric interpretation is, or the slope is negative, but not both.

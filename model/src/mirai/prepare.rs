@@ -7,7 +7,7 @@
 //! 4. [`align`]: the chest wall comes to the right.
 //! 5. [`normalise`]: the training images' mean and deviation.
 
-use uvid_exam::{Affine, Mammogram};
+use uvid_exam::{Affine, Mammogram, extremes};
 
 use super::Recipe;
 use super::decode::{Route, decode, monochrome1};
@@ -56,12 +56,14 @@ pub fn prepare(image: &Mammogram, recipe: &Recipe) -> Result<Input, NoBreast> {
 
 /// Air is the darkest hundredth of the range.
 fn gate(pixels: &[u16], air_share_min: f64) -> Result<(), NoBreast> {
-    let (least, most) = pixels.iter().fold((u16::MAX, 0), |(lo, hi), &p| (lo.min(p), hi.max(p)));
+    let (least, most) = extremes(pixels, None).unwrap_or_default();
     if most <= least {
         return Err(NoBreast::NoContrast);
     }
     let dark = least + (most - least) / 100;
-    let share = pixels.iter().filter(|p| **p <= dark).count() as f64 / pixels.len() as f64;
+    // Less than 65536 at a time: as many beside each other as vectors hold.
+    let count = |piece: &[u16]| usize::from(piece.iter().map(|p| u16::from(*p <= dark)).sum::<u16>());
+    let share = pixels.chunks(1 << 15).map(count).sum::<usize>() as f64 / pixels.len() as f64;
     if share < air_share_min { Err(NoBreast::NoAir(share)) } else { Ok(()) }
 }
 
@@ -69,7 +71,9 @@ fn gate(pixels: &[u16], air_share_min: f64) -> Result<(), NoBreast> {
 pub fn align(pixels: &mut [u16], columns: usize) -> bool {
     let part = columns * 3 / 4;
     let sum = |from: usize, to: usize| -> u64 {
-        pixels.chunks_exact(columns).flat_map(|row| &row[from..to]).map(|v| u64::from(*v)).sum()
+        // Less than 65536 values of 16 bits have a sum of 32.
+        let sum = |piece: &[u16]| u64::from(piece.iter().map(|v| u32::from(*v)).sum::<u32>());
+        pixels.chunks_exact(columns).flat_map(|row| row[from..to].chunks(1 << 15)).map(sum).sum()
     };
     let mirrored = sum(0, part) > sum(columns - part, columns);
     if mirrored {

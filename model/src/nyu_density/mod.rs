@@ -13,7 +13,7 @@ pub mod histogram;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value};
+use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value, extremes};
 use uvid_kernels::{Backend, Executor, Graph, GraphError, Weights};
 
 use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
@@ -83,10 +83,10 @@ impl Architecture for NyuDensity {
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let columns = image.pixels.columns();
         let pixels = upright(image.without_padding().into_owned(), columns);
-        let (least, most) = pixels.iter().fold((u16::MAX, 0), |(lo, hi), &v| (lo.min(v), hi.max(v)));
-        let span = f32::from(most.saturating_sub(least)).max(1.0);
-        let picture: Vec<f32> = pixels.iter().map(|v| f32::from(v - least) / span).collect();
-        self.gate.find(&picture, image.pixels.rows(), columns).map_err(|e| e.reason(slot))?;
+        let (least, most) = extremes(&pixels, None).unwrap_or_default();
+        let span = f32::from(most - least).max(1.0);
+        let brightness = |v: u16| f64::from(f32::from(v - least) / span);
+        self.gate.find(&pixels, columns, brightness).map_err(|e| e.reason(slot))?;
         let shares = histogram::shares(&pixels, self.bins).ok_or_else(|| Reason::NoBreastFound {
             slot: slot.to_string(),
             detail: "every pixel has the same value".to_owned(),
@@ -131,7 +131,7 @@ impl Architecture for NyuDensity {
 /// The pixels with the chest wall on the left, as the authors' images have it. A histogram does not care; the rounding
 /// of sums does, and with it the pixels on the edges of bins.
 fn upright(mut pixels: Vec<u16>, columns: usize) -> Vec<u16> {
-    let air = pixels.iter().copied().min().unwrap_or(0);
+    let (air, _) = extremes(&pixels, None).unwrap_or_default();
     if Mask::of(&pixels, columns, |v| *v > air).right_half_is_fuller() {
         pixels.chunks_exact_mut(columns).for_each(<[u16]>::reverse);
     }

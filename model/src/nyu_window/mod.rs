@@ -90,15 +90,8 @@ struct Air {
 impl Air {
     fn of(image: &Mammogram) -> Self {
         let padding = image.padding.clone().map_or((1, 0), RangeInclusive::into_inner);
-        let air = Self { value: 0, padding };
-        let seen = |v: &u16| if air.is_padding(*v) { u16::MAX } else { *v };
-        let (lines, rest) = image.pixels.values().as_chunks::<32>();
-        // As many minima beside each other as vectors hold.
-        let mut least = [u16::MAX; 32];
-        for line in lines {
-            least.iter_mut().zip(line).for_each(|(least, v)| *least = seen(v).min(*least));
-        }
-        Self { value: least.into_iter().chain(rest.iter().map(seen)).min().unwrap_or(0), ..air }
+        // Where there is nothing but padding, nothing is above it.
+        Self { value: image.extremes().map_or(0, |(least, _)| least), padding }
     }
 
     /// Without a branch: every pixel is asked.

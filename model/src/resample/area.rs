@@ -48,7 +48,19 @@ pub fn area_average<T: Copy + Into<f64>>(
     source_columns: usize,
     row_bounds: (f64, f64),
     column_bounds: (f64, f64),
+    to: (usize, usize),
+) -> Picture {
+    area_average_of(source, source_columns, row_bounds, column_bounds, to, T::into)
+}
+
+/// [`area_average`] of what `value` makes of the source's samples.
+pub fn area_average_of<T: Copy>(
+    source: &[T],
+    source_columns: usize,
+    row_bounds: (f64, f64),
+    column_bounds: (f64, f64),
     (rows, columns): (usize, usize),
+    value: impl Fn(T) -> f64,
 ) -> Picture {
     let source_rows = source.len() / source_columns.max(1);
     let row_cells = cells(source_rows, row_bounds.0, row_bounds.1, rows);
@@ -62,8 +74,8 @@ pub fn area_average<T: Copy + Into<f64>>(
         line.fill(0.0);
         for (j, weight) in row.weights.iter().enumerate() {
             let start = (row.first + j) * source_columns;
-            for (sum, value) in line.iter_mut().zip(&source[start + first..start + end]) {
-                *sum += weight * (*value).into();
+            for (sum, sample) in line.iter_mut().zip(&source[start + first..start + end]) {
+                *sum += weight * value(*sample);
             }
         }
         values.extend(column_cells.iter().map(|c| {

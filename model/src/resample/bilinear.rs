@@ -16,7 +16,17 @@ fn between(size: usize, n: usize) -> Vec<(usize, usize, f64)> {
 }
 
 /// Interpolates a source of `source_columns` columns, row-major and not empty, to `rows` x `columns`.
-pub fn bilinear<T: Copy + Into<f64>>(source: &[T], source_columns: usize, (rows, columns): (usize, usize)) -> Picture {
+pub fn bilinear<T: Copy + Into<f64>>(source: &[T], source_columns: usize, to: (usize, usize)) -> Picture {
+    bilinear_of(source, source_columns, to, T::into)
+}
+
+/// [`bilinear()`] of what `value` makes of the source's samples.
+pub fn bilinear_of<T: Copy>(
+    source: &[T],
+    source_columns: usize,
+    (rows, columns): (usize, usize),
+    value: impl Fn(T) -> f64,
+) -> Picture {
     let source_rows = source.len() / source_columns.max(1);
     let across = between(source_columns, columns);
     let mut values = Vec::with_capacity(rows * columns);
@@ -24,7 +34,7 @@ pub fn bilinear<T: Copy + Into<f64>>(source: &[T], source_columns: usize, (rows,
         let line = |row: usize| &source[row * source_columns..(row + 1) * source_columns];
         let (above, below) = (line(above), line(below));
         values.extend(across.iter().map(|&(left, right, along)| {
-            let in_line = |line: &[T]| line[left].into() * (1.0 - along) + line[right].into() * along;
+            let in_line = |line: &[T]| value(line[left]) * (1.0 - along) + value(line[right]) * along;
             in_line(above) * (1.0 - down) + in_line(below) * down
         }));
     }

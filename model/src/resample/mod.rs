@@ -5,6 +5,6 @@ pub mod area;
 pub mod bilinear;
 pub mod cubic;
 
-pub use area::{Picture, area_average};
-pub use bilinear::bilinear;
+pub use area::{Picture, area_average, area_average_of};
+pub use bilinear::{bilinear, bilinear_of};
 pub use cubic::cubic;

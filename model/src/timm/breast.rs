@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::prepare::Refused;
 use crate::regions::{Bounds, Mask};
-use crate::resample::area_average;
+use crate::resample::area_average_of;
 
 /// How the breast is found, and how much of the image around it is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -59,13 +59,15 @@ impl Breast {
         ]
     }
 
-    /// Finds it in a picture of values from 0 to 1.
-    pub fn find(&self, picture: &[f32], rows: usize, columns: usize) -> Result<Found, Refused> {
+    /// Finds it among the pixels of an image of so many columns; `brightness` makes 0 to 1 of each.
+    pub fn find(&self, pixels: &[u16], columns: usize, brightness: impl Fn(u16) -> f64) -> Result<Found, Refused> {
+        let rows = pixels.len() / columns;
         // Never enlarged: a pixel is the smallest thing to be seen.
         let longer = rows.max(columns);
         let small = |side: usize| ((side * self.work_size).div_ceil(longer)).clamp(1, side);
         let size = (small(rows), small(columns));
-        let work = area_average(picture, columns, (0.0, rows as f64), (0.0, columns as f64), size);
+        let whole = ((0.0, rows as f64), (0.0, columns as f64));
+        let work = area_average_of(pixels, columns, whole.0, whole.1, size, brightness);
         let mask = Mask::of(&work.values, size.1, |v| *v > self.threshold);
         let mask = mask.largest_component().ok_or(Refused::Share(0.0))?;
         let share = mask.share();

@@ -16,7 +16,7 @@ use uvid_exam::{Affine, Mammogram, Reason, Slot, Window};
 
 use super::breast::{Breast, Found};
 use crate::regions::Bounds;
-use crate::resample::{Picture, area_average, bilinear};
+use crate::resample::{Picture, area_average_of, bilinear_of};
 
 /// The numbers of the steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -178,29 +178,41 @@ impl Preparation {
 
     /// Steps 1 to 5.
     pub fn apply(&self, image: &Mammogram) -> Result<Input, Refused> {
-        let (rows, columns) = (image.pixels.rows(), image.pixels.columns());
-        let picture = self.window.apply(image)?;
-        let found = self.breast.find(&picture, rows, columns)?;
+        let (pixels, columns) = (image.pixels.values(), image.pixels.columns());
+        let curve = self.window.curve_of(image)?;
+        let found = self.breast.find(pixels, columns, |v| curve[usize::from(v)])?;
         let mirrored = match self.chest_wall {
             ChestWall::AsStored => false,
             ChestWall::Left => found.on_the_right,
             ChestWall::Right => !found.on_the_right,
         };
-        Ok(self.on_canvas(&picture, columns, found, mirrored))
+        Ok(self.on_canvas(pixels, &curve, columns, found, mirrored))
     }
 
     /// Steps 3 to 5.
-    fn on_canvas(&self, picture: &[f32], columns: usize, Found { bounds, .. }: Found, mirrored: bool) -> Input {
+    fn on_canvas(
+        &self,
+        pixels: &[u16],
+        curve: &[f64],
+        columns: usize,
+        Found { bounds, .. }: Found,
+        mirrored: bool,
+    ) -> Input {
         let (height, width) = (bounds.bottom - bounds.top, bounds.right - bounds.left);
         let mut kept = Vec::with_capacity(height * width);
-        for row in picture.chunks_exact(columns).take(bounds.bottom).skip(bounds.top) {
-            let row = &row[bounds.left..bounds.right];
-            if mirrored { kept.extend(row.iter().rev()) } else { kept.extend_from_slice(row) }
+        for row in pixels.chunks_exact(columns).take(bounds.bottom).skip(bounds.top) {
+            let start = kept.len();
+            kept.extend_from_slice(&row[bounds.left..bounds.right]);
+            if mirrored {
+                kept[start..].reverse();
+            }
         }
         let size = self.fit(height, width);
+        let whole = ((0.0, height as f64), (0.0, width as f64));
+        let brightness = |v: u16| curve[usize::from(v)];
         let resized: Picture = match self.filter {
-            Filter::Area => area_average(&kept, width, (0.0, height as f64), (0.0, width as f64), size),
-            Filter::Bilinear => bilinear(&kept, width, size),
+            Filter::Area => area_average_of(&kept, width, whole.0, whole.1, size, brightness),
+            Filter::Bilinear => bilinear_of(&kept, width, size, brightness),
         };
         let place = match self.place {
             Place::TopLeft => (0, 0),
@@ -211,7 +223,7 @@ impl Preparation {
             let start = (place.0 + i) * self.canvas[1] + place.1;
             for (out, v) in values[start..start + size.1].iter_mut().zip(line) {
                 let v = (v * self.white) as f32;
-                *out = if self.truncate { v.trunc() } else { v };
+                *out = if self.truncate { truncated(v) } else { v };
             }
         }
         let (down, across) = (height as f64 / size.0 as f64, width as f64 / size.1 as f64);
@@ -238,23 +250,26 @@ impl Preparation {
 
     /// Step 6: the channels one after the other.
     pub fn channels(&self, canvas: &[f32]) -> Vec<f32> {
-        let channel = |(mean, std): (&f64, &f64)| {
+        let mut channels = Vec::with_capacity(self.mean.len() * canvas.len());
+        for (mean, std) in self.mean.iter().zip(&self.std) {
             let (mean, std) = (*mean as f32, *std as f32);
-            canvas.iter().map(move |v| (v - mean) / std)
-        };
-        self.mean.iter().zip(&self.std).flat_map(channel).collect()
+            channels.extend(canvas.iter().map(|v| (v - mean) / std));
+        }
+        channels
     }
 }
 
 impl Brightness {
-    /// Step 1.
-    fn apply(self, image: &Mammogram) -> Result<Vec<f32>, Refused> {
-        let curve = self.curve(image)?;
-        let padded = |v: &u16| image.padding.as_ref().is_some_and(|range| range.contains(v));
-        let shown = |v: &u16| if padded(v) { 0.0 } else { curve.get(usize::from(*v)).map_or(1.0, |y| *y as f32) };
-        let picture: Vec<f32> = image.pixels.values().iter().map(shown).collect();
-        let first = picture.first().copied();
-        if picture.iter().all(|v| Some(*v) == first) { Err(Refused::NoContrast) } else { Ok(picture) }
+    /// Step 1: what each of the 65536 values of a pixel becomes, as it is held in an f32.
+    fn curve_of(self, image: &Mammogram) -> Result<Vec<f64>, Refused> {
+        let mut curve: Vec<f64> = self.curve(image)?.into_iter().map(|y| f64::from(y as f32)).collect();
+        curve.resize(1 << 16, 1.0);
+        for v in image.padding.clone().into_iter().flatten() {
+            curve[usize::from(v)] = 0.0;
+        }
+        let values = image.pixels.values();
+        let first = curve[usize::from(values[0])];
+        if values.iter().all(|v| curve[usize::from(*v)] == first) { Err(Refused::NoContrast) } else { Ok(curve) }
     }
 
     /// What each pixel value becomes.
@@ -263,9 +278,8 @@ impl Brightness {
         match self {
             Self::None => Ok((0..=max).map(|v| f64::from(v) / f64::from(max)).collect()),
             Self::MinMax => {
-                let values = image.without_padding();
-                let lo = values.iter().copied().min().unwrap_or(0);
-                let span = f64::from(values.iter().copied().max().unwrap_or(0) - lo).max(1.0);
+                let (lo, hi) = image.extremes().unwrap_or_default();
+                let span = f64::from(hi - lo).max(1.0);
                 Ok((0..=max).map(|v| (f64::from(v.saturating_sub(lo)) / span).min(1.0)).collect())
             }
             Self::File { tables, fallback } => {
@@ -279,6 +293,12 @@ impl Brightness {
             }
         }
     }
+}
+
+/// Without what follows the decimal point. A number beyond 2^23 has nothing there, and the others are cast: the baseline
+/// of x86-64 has no instruction for it.
+fn truncated(v: f32) -> f32 {
+    if v.abs() < 8_388_608.0 { (v as i32 as f32).copysign(v) } else { v }
 }
 
 #[cfg(test)]

@@ -48,6 +48,21 @@ fn preparation() -> Preparation {
     }
 }
 
+impl Brightness {
+    /// The image after step 1.
+    fn shown(self, image: &Mammogram) -> Result<Vec<f32>, Refused> {
+        let curve = self.curve_of(image)?;
+        Ok(image.pixels.values().iter().map(|v| curve[usize::from(*v)] as f32).collect())
+    }
+}
+
+#[test]
+fn truncation_cuts_off_what_follows_the_point() {
+    for v in [0.0f32, -0.0, 0.99, -0.99, 1.5, -1.5, 254.999, 8_388_607.5, 8_388_608.0, 3e9, -3e9, f32::INFINITY] {
+        assert_eq!(truncated(v).to_bits(), v.trunc().to_bits(), "{v}");
+    }
+}
+
 fn mammogram(rows: usize, columns: usize, pixel: impl Fn(usize, usize) -> u16) -> Mammogram {
     let values = (0..rows).flat_map(|r| (0..columns).map(move |c| (r, c))).map(|(r, c)| pixel(r, c)).collect();
     let uid = |text: &str| text.to_owned();
@@ -147,7 +162,7 @@ fn windows_are_as_a_display_shows_them() {
     let table = Window::Table { first: 0, bits: 8, entries: (0..=255).collect(), explanation: None };
     let check = |brightness: Brightness, windows: Vec<Window>, expected: Result<[f32; 2], Refused>| {
         let image = Mammogram { windows, ..image.clone() };
-        let found = brightness.apply(&image).map(|p| [p[0], p[99]]);
+        let found = brightness.shown(&image).map(|p| [p[0], p[99]]);
         assert_eq!(found, expected, "{brightness:?}");
     };
     let file = |tables, fallback| Brightness::File { tables, fallback };
@@ -161,7 +176,7 @@ fn windows_are_as_a_display_shows_them() {
     check(file(true, Fallback::MinMax), vec![function(-500.0)], Err(Refused::NoContrast));
 
     let padded = Mammogram { padding: Some(100..=100), ..image };
-    let picture = Brightness::MinMax.apply(&padded).expect("contrast");
+    let picture = Brightness::MinMax.shown(&padded).expect("contrast");
     assert_eq!([picture[0], picture[5], picture[99]], [0.0, 0.0, 1.0]);
 }
 
