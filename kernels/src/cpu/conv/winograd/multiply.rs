@@ -41,7 +41,7 @@ impl Product {
     pub(super) unsafe fn run<V: Lanes, const N: usize>(self) {
         // Sums, weights and one value of a tile fill the registers.
         let most = if V::LANES == 16 { 28 / N } else { 12 / N };
-        let mut first = 0;
+        let (mut first, mut line) = (0, 0);
         // As many at once in every round but for one, rather than few in the last.
         for rounds in (1..=self.tiles.div_ceil(most)).rev() {
             let rows = (self.tiles - first).div_ceil(rounds);
@@ -49,18 +49,22 @@ impl Product {
                 ($($rows:literal)*) => {
                     match rows {
                         // SAFETY: the caller's.
-                        $($rows if $rows <= most => unsafe { self.rows::<V, N, $rows>(first) },)*
+                        $($rows if $rows <= most => unsafe { self.rows::<V, N, $rows>(first, line) },)*
                         _ => debug_assert_eq!(rows, 0),
                     }
                 };
             }
             rows!(1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20 21 22 23 24 25 26 27 28);
             first += rows;
+            line += BLOCK;
         }
     }
 
     #[inline(always)]
-    unsafe fn rows<V: Lanes, const N: usize, const ROWS: usize>(self, first: usize) {
+    unsafe fn rows<V: Lanes, const N: usize, const ROWS: usize>(self, first: usize, line: usize) {
+        // The weights of the product that follows, a line of each channel in a round.
+        let ahead = self.channels * N * V::LANES + line;
+        let fetch = line < N * V::LANES;
         // SAFETY: the caller's.
         unsafe {
             let mut sums = [[V::splat(0.0); N]; ROWS];
@@ -78,6 +82,9 @@ impl Product {
                             *sum = value.mul_add(weight, *sum);
                         }
                     }
+                    if fetch {
+                        prefetch(u.wrapping_add(ahead));
+                    }
                     u = u.add(N * V::LANES);
                     v = v.add(1);
                 }
@@ -90,4 +97,16 @@ impl Product {
             }
         }
     }
+}
+
+/// Asks for a line of memory to be brought to the second level of the cache.
+#[inline(always)]
+fn prefetch(line: *const f32) {
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: the instruction is in every x86-64; an address that is not there is ignored.
+    unsafe {
+        std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T1 }>(line.cast());
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = line;
 }
