@@ -52,7 +52,12 @@ impl Kernel for Reduce {
             Tail::MeanOverMap | Tail::MaxOverMap => images,
             Tail::SoftmaxOverItem(vectors) | Tail::Attention { vectors, .. } => (images / vectors).div_ceil(8),
             Tail::Mul if self.output.pixels() > 1 => images,
-            _ => 1,
+            Tail::Tanh
+            | Tail::Mul
+            | Tail::SoftmaxOverChannels(_)
+            | Tail::WeightedSumOverItem(_)
+            | Tail::MeanOverItem(_)
+            | Tail::MaxOverItem(_) => 1,
         }
     }
 
@@ -62,10 +67,7 @@ impl Kernel for Reduce {
     }
 
     fn flops(&self) -> u64 {
-        let vectors = match self.tail {
-            Tail::Attention { vectors, .. } => 4 * vectors,
-            _ => 1,
-        };
+        let vectors = if let Tail::Attention { vectors, .. } = self.tail { 4 * vectors } else { 1 };
         (self.input.pixels() * self.input.channels * vectors) as u64
     }
 

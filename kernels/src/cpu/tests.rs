@@ -18,7 +18,7 @@ fn weights(graph: &Graph) -> Weights {
         let scale = if p.shape.len() > 1 { (3.0 / terms as f32).sqrt() } else { 0.5 };
         values.iter_mut().for_each(|v| *v *= scale);
         if p.name.ends_with("running_var") || p.name.ends_with("weight") && p.shape.len() == 1 {
-            values.iter_mut().for_each(|v| *v = 1.0 + *v);
+            values.iter_mut().for_each(|v| *v += 1.0);
         }
         (p.name.clone(), tensor(&values, &p.shape))
     });

@@ -66,12 +66,14 @@ fn joined(
                 let conv = matches!(s.compute, Compute::Conv(_) | Compute::Stem(_, None) | Compute::Depthwise(_));
                 conv && s.activation == Activation::None && s.residual.is_none() && s.second.is_none()
             };
-            if main != other && !second && uses[main] == 1 && stages[by].as_ref().is_some_and(joins) {
-                if let Some(mut producer) = stages[by].take() {
-                    producer.residual = Some(other);
-                    producer.first = at;
-                    return Joined::At(Box::new(producer));
-                }
+            if main != other
+                && !second
+                && uses[main] == 1
+                && let Some(mut producer) = stages[by].take_if(|s| joins(s))
+            {
+                producer.residual = Some(other);
+                producer.first = at;
+                return Joined::At(Box::new(producer));
             }
         }
         return Joined::No(Box::new(stage));
@@ -122,9 +124,7 @@ fn joined(
             let input = of[stage.x[0]].0;
             let from_input = stages[input].as_ref().is_some_and(|s| matches!(s.compute, Compute::Input(_)));
             if from_input && channels(stage.x[0]) <= STEM_CHANNELS_MAX {
-                if let Compute::Conv(kernels) = stage.compute {
-                    stage.compute = Compute::Stem(kernels, None);
-                }
+                stage.compute = Compute::Stem(kernels.clone(), None);
             }
             Joined::No(Box::new(stage))
         }
@@ -137,7 +137,17 @@ fn joined(
             }
             Joined::No(Box::new(stage))
         }
-        _ => Joined::No(Box::new(stage)),
+        Compute::Input(_)
+        | Compute::Stem(..)
+        | Compute::Depthwise(_)
+        | Compute::MeanPool(_)
+        | Compute::Identity
+        | Compute::Factors
+        | Compute::LayerNorm(..)
+        | Compute::Repeat(_)
+        | Compute::Concat
+        | Compute::Alias(_)
+        | Compute::Tail(_) => Joined::No(Box::new(stage)),
     }
 }
 
@@ -159,13 +169,14 @@ fn has_epilogue(compute: &Compute) -> bool {
 /// An affine function as the second value of what computes its input.
 fn second_of(stage: Stage, at: usize, producer: &mut Stage, by: usize, second: bool) -> Joined {
     let free = !second && producer.second.is_none() && !matches!(producer.compute, Compute::Affine(_));
-    match stage.compute {
-        Compute::Affine(affine) if free && has_epilogue(&producer.compute) => {
-            producer.second = Some((at, affine, Activation::None));
-            Joined::Second(by)
-        }
-        _ => Joined::No(Box::new(stage)),
+    if free
+        && has_epilogue(&producer.compute)
+        && let Compute::Affine(affine) = stage.compute
+    {
+        producer.second = Some((at, affine, Activation::None));
+        return Joined::Second(by);
     }
+    Joined::No(Box::new(stage))
 }
 
 /// A convolution and what follows it: `(w x + b) s + t = (w s) x + (b s + t)`.

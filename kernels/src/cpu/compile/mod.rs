@@ -133,9 +133,10 @@ impl Scheduler<'_> {
         let output = self.size(stage.first);
         let input = stage.x.first().map_or(output, |value| self.size(*value));
         let epilogue = self.epilogue(&stage);
-        let hides_infinity = match &stage.compute {
-            Compute::Tail(tail) => tail.hides_infinity(),
-            _ => stage.activation == Activation::Sigmoid,
+        let hides_infinity = if let Compute::Tail(tail) = &stage.compute {
+            tail.hides_infinity()
+        } else {
+            stage.activation == Activation::Sigmoid
         };
         let mut x: Vec<Read> = stage.x.iter().chain(&stage.residual).map(|value| Read::Value(*value)).collect();
         let kernel: Box<dyn Kernel> = match stage.compute {
@@ -147,13 +148,10 @@ impl Scheduler<'_> {
                 Box::new(Import(output))
             }
             Compute::Stem(kernels, pool) => {
-                let Some(index) = graph.nodes().get(stage.x[0]).and_then(|node| match node.op {
-                    crate::Op::Input(index) => Some(index),
-                    _ => None,
-                }) else {
+                let Some(crate::Op::Input(index)) = graph.nodes().get(stage.x[0]).map(|node| &node.op) else {
                     candle_core::bail!("{}: a stem reads an input of the network", stage.name)
                 };
-                x[0] = Read::Input(index);
+                x[0] = Read::Input(*index);
                 let (shape, weight) = (conv_shape(input, output, &kernels, pool), f32s(&kernels.weight));
                 Box::new(Stem::new(set, shape, &weight, epilogue, pool))
             }
@@ -231,9 +229,20 @@ impl Scheduler<'_> {
     fn epilogue(&self, stage: &Stage) -> Epilogue {
         let output = self.size(stage.first);
         let bias = match &stage.compute {
-            Compute::Conv(k) | Compute::Stem(k, _) | Compute::Depthwise(k) => padded(output, &k.bias),
-            _ => padded(output, &[]),
+            Compute::Conv(k) | Compute::Stem(k, _) | Compute::Depthwise(k) => &k.bias[..],
+            Compute::Input(_)
+            | Compute::MaxPool(_)
+            | Compute::MeanPool(_)
+            | Compute::Identity
+            | Compute::Factors
+            | Compute::Affine(_)
+            | Compute::LayerNorm(..)
+            | Compute::Repeat(_)
+            | Compute::Concat
+            | Compute::Alias(_)
+            | Compute::Tail(_) => &[],
         };
+        let bias = padded(output, bias);
         let second = stage.second.as_ref().map(|(_, affine, activation)| second(output, affine, *activation));
         let first = second.is_none() || self.needed[stage.first];
         Epilogue { bias, residual: stage.residual.is_some(), activation: stage.activation, first, second }

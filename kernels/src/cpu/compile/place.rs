@@ -71,15 +71,25 @@ impl Nested {
                         Inside { value: stage.x[0], channel, joined }
                     });
                 }
-                _ => {}
+                Compute::Input(_)
+                | Compute::Conv(_)
+                | Compute::Stem(..)
+                | Compute::Depthwise(_)
+                | Compute::MaxPool(_)
+                | Compute::MeanPool(_)
+                | Compute::Identity
+                | Compute::Factors
+                | Compute::Affine(_)
+                | Compute::LayerNorm(..)
+                | Compute::Repeat(_)
+                | Compute::Alias(_)
+                | Compute::Tail(_) => {}
             }
         }
         // A joined or sliced vector must find its item's vectors one after the other: not inside a wider pixel.
         for stage in stages.iter().flatten() {
-            if let Compute::Alias(Alias::Join(_)) = stage.compute {
-                if nested.0[stage.x[0]].is_some() {
-                    nested.0[stage.first] = None;
-                }
+            if matches!(stage.compute, Compute::Alias(Alias::Join(_))) && nested.0[stage.x[0]].is_some() {
+                nested.0[stage.first] = None;
             }
         }
         nested

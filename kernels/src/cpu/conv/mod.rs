@@ -57,10 +57,12 @@ pub(super) fn choose(
     weight: &[f32],
     epilogue: Epilogue,
 ) -> Box<dyn Kernel> {
-    if bf16 && shape.input.channels >= AMX_CHANNELS_MIN && shape.flops() >= AMX_FLOPS_MIN {
-        if let Some(amx) = amx::Amx::new(shape, weight, epilogue.clone()) {
-            return Box::new(amx);
-        }
+    let worth_tiles = shape.input.channels >= AMX_CHANNELS_MIN && shape.flops() >= AMX_FLOPS_MIN;
+    if bf16
+        && worth_tiles
+        && let Some(amx) = amx::Amx::new(shape, weight, epilogue.clone())
+    {
+        return Box::new(amx);
     }
     if winograd::Winograd::serves(&shape) {
         Box::new(winograd::Winograd::new(set, shape, weight, epilogue))
