@@ -26,27 +26,26 @@ mod lanes;
 mod packed;
 mod pointwise;
 mod pool;
+mod run;
 mod tail;
 mod team;
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use candle_core::{Device, Layout, Storage, Tensor};
+use candle_core::{Device, Tensor};
 
 use crate::Outputs;
 use crate::graph::{Graph, Shape};
 use crate::weights::{Weights, WeightsError};
 
-use arena::Lease;
 use compile::{Plan, Read, Step};
-use kernel::{Available, Maps, Operands, Size};
+use kernel::{Available, Size};
+use run::{Items, values};
 
 pub use isa::{InstructionSet, UnknownSet};
 
 /// Bytes of values that a run holds at most, if it has more than one item: more items than fit run group after group.
 const ARENA_BYTES_MAX: usize = 128 << 20;
-/// Values between the scratch memories of two threads: no line of the cache is shared.
-const SCRATCH_ALIGNMENT: usize = 64;
 
 /// What products are computed of.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -169,9 +168,9 @@ impl Cpu {
         let mut times = vec![Duration::ZERO; self.plan.steps.len()];
         let group = (ARENA_BYTES_MAX / self.arena_bytes().max(1)).max(1);
         for from in (0..batch).step_by(group) {
-            let items = group.min(batch - from);
+            let count = group.min(batch - from);
             // In the pool, so that a run has as many threads as there are, not one more.
-            rayon::scope(|_| self.run_group(&inputs, batch, from, items, &mut outputs, &mut times))?;
+            rayon::scope(|_| self.plan.run(&inputs, Items { batch, from, count }, &mut outputs, &mut times))?;
         }
         let named = self.plan.wanted.iter().zip(outputs);
         let tensor = |((name, value), values): (&(String, usize), Vec<f32>)| {
@@ -188,54 +187,6 @@ impl Cpu {
         let outputs = named.map(tensor).collect::<candle_core::Result<_>>()?;
         let reports = self.plan.steps.iter().zip(times).map(|(step, time)| self.report(step, time)).collect();
         Ok((outputs, reports))
-    }
-
-    /// Runs some items of a batch, and appends what is wanted of them.
-    fn run_group(
-        &self,
-        inputs: &[&[f32]],
-        batch: usize,
-        from: usize,
-        items: usize,
-        outputs: &mut [Vec<f32>],
-        times: &mut [Duration],
-    ) -> candle_core::Result<()> {
-        let plan = &self.plan;
-        let pieces: Vec<usize> = plan.steps.iter().map(|s| s.kernel.pieces(items * s.per_item)).collect();
-        let workers = team::threads().min(pieces.iter().copied().max().unwrap_or(1)).max(1);
-        let scratch = plan.steps.iter().map(|s| s.kernel.scratch()).max().unwrap_or(0);
-        let scratch = scratch.next_multiple_of(SCRATCH_ALIGNMENT) + SCRATCH_ALIGNMENT;
-        let values = (plan.places.length * items).next_multiple_of(SCRATCH_ALIGNMENT);
-        let lease = Lease::new(values + workers * scratch).map_err(candle_core::Error::wrap)?;
-        let memory = Memory { start: lease.start(), items };
-        let operands: Vec<Bound> = plan.steps.iter().map(|s| memory.bind(plan, s, inputs, batch, from)).collect();
-
-        let check = |at: usize| match plan.steps.get(at) {
-            Some(step) if step.hides_infinity => finite(&operands[at]),
-            Some(_) | None => Ok(()),
-        };
-        check(0)?;
-        let mut begun = Instant::now();
-        let after = |step: usize| {
-            times[step] += begun.elapsed();
-            check(step + 1)?;
-            begun = Instant::now();
-            candle_core::Result::Ok(())
-        };
-        let work = |step: usize, piece: usize, worker: usize| {
-            let Bound { x, y, images } = &operands[step];
-            // SAFETY: the operands are bound to values of the plan's sizes, inputs were checked against the graph; the
-            // plan lets no step write what is still needed; each worker has a scratch memory of its own.
-            unsafe {
-                let scratch = memory.at(values + worker * scratch);
-                plan.steps[step].kernel.run(piece, Operands { images: *images, x, y }, scratch);
-            }
-        };
-        team::run(&pieces, workers, work, after)?;
-        for ((_, value), to) in plan.wanted.iter().zip(outputs) {
-            memory.export(plan, *value, to)?;
-        }
-        Ok(())
     }
 
     fn report(&self, step: &Step, time: Duration) -> StepReport {
@@ -264,108 +215,6 @@ impl Cpu {
             time,
         }
     }
-}
-
-/// What a step reads and writes in a run.
-struct Bound {
-    x: Vec<kernel::Source>,
-    y: Vec<kernel::Target>,
-    images: usize,
-}
-
-// SAFETY: pieces of one step write pixels of their own, and nothing that the step reads.
-unsafe impl Sync for Bound {}
-
-/// The arena of a run.
-struct Memory {
-    start: *mut f32,
-    items: usize,
-}
-
-// SAFETY: the arena is the run's, and its parts are each written by one piece at a time.
-unsafe impl Sync for Memory {}
-
-impl Memory {
-    /// The value there.
-    ///
-    /// # Safety
-    ///
-    /// The arena is so long.
-    unsafe fn at(&self, value: usize) -> *mut f32 {
-        // SAFETY: the caller's.
-        unsafe { self.start.add(value) }
-    }
-
-    fn bind(&self, plan: &Plan, step: &Step, inputs: &[&[f32]], batch: usize, from: usize) -> Bound {
-        let source = |read: &Read| match read {
-            Read::Input(index) => {
-                let values = inputs[*index];
-                let size = step.y.first().map_or(Size { rows: 0, columns: 0, channels: 0 }, |v| plan.sizes[*v].0);
-                Maps { start: values[values.len() / batch * from..].as_ptr(), size, pixel: 0 }
-            }
-            Read::Value(value) => {
-                let Maps { start, size, pixel } = self.value(plan, *value);
-                Maps { start: start.cast_const(), size, pixel }
-            }
-        };
-        let x = step.x.iter().map(source).collect();
-        let y = step.y.iter().map(|value| self.value(plan, *value)).collect();
-        Bound { x, y, images: self.items * step.per_item }
-    }
-
-    fn value(&self, plan: &Plan, value: usize) -> kernel::Target {
-        let (size, _) = plan.sizes[value];
-        match plan.places.of[value] {
-            // SAFETY: the place is inside the arena.
-            Some(place) => Maps {
-                start: unsafe { self.start.add(place.offset * self.items + place.channel) },
-                size,
-                pixel: place.pixel,
-            },
-            None => Maps { start: std::ptr::null_mut(), size, pixel: 0 },
-        }
-    }
-
-    /// Appends a value as planes, if it is finite.
-    fn export(&self, plan: &Plan, value: usize, to: &mut Vec<f32>) -> candle_core::Result<()> {
-        let maps = self.value(plan, value);
-        let (size, per_item) = plan.sizes[value];
-        let first = to.len();
-        for image in 0..self.items * per_item {
-            for channel in 0..size.channels {
-                let pixels = image * size.pixels()..(image + 1) * size.pixels();
-                // SAFETY: the value has the pixels and the channel.
-                to.extend(pixels.map(|pixel| unsafe { *maps.pixel(pixel).add(channel) }));
-            }
-        }
-        if to[first..].iter().all(|v| v.is_finite()) {
-            return Ok(());
-        }
-        candle_core::bail!("a value inside the network is no finite number")
-    }
-}
-
-/// The values of a contiguous tensor.
-fn values<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
-    let (Storage::Cpu(values), Some((from, to))) = (storage, layout.contiguous_offsets()) else {
-        candle_core::bail!("an input is not in this processor's memory")
-    };
-    Ok(&values.as_slice::<f32>()?[from..to])
-}
-
-/// Demands that all that a step reads is finite.
-fn finite(bound: &Bound) -> candle_core::Result<()> {
-    for x in &bound.x {
-        let per_output = x.size.pixels();
-        for pixel in 0..bound.images * per_output {
-            // SAFETY: the value has the pixel and so many channels.
-            let channels = unsafe { std::slice::from_raw_parts(x.pixel(pixel), x.size.channels) };
-            if !channels.iter().all(|v| v.is_finite()) {
-                candle_core::bail!("a value inside the network is no finite number");
-            }
-        }
-    }
-    Ok(())
 }
 
 #[cfg(test)]

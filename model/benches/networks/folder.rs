@@ -66,10 +66,8 @@ fn describe(network: &Network, units: usize) -> Result<Value, String> {
     for part in &network.parts {
         let mut here: Vec<usize> = Vec::new();
         for node in part.graph.nodes() {
-            let read = match &node.op {
-                Op::Input(index) => part.reads.iter().find(|r| r.input == *index),
-                _ => None,
-            };
+            let index = if let Op::Input(index) = &node.op { Some(*index) } else { None };
+            let read = part.reads.iter().find(|r| Some(r.input) == index);
             if let Some(read) = read {
                 let from = network.parts.iter().find(|p| p.name == read.part).ok_or("no such part")?;
                 here.push(places[read.part][from.graph.outputs()[read.output].index()]);

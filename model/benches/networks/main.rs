@@ -3,7 +3,7 @@
 //!     model/benches/networks/setup                                  the peers, once
 //!     cargo bench -p uvid-model --bench networks                    everything
 //!     cargo bench -p uvid-model --bench networks -- GMIC PyTorch    networks and contestants with these words in a name
-//!     cargo bench -p uvid-model --bench networks -- --rounds 3 --threads 2 --batch 1
+//!     cargo bench -p uvid-model --bench networks -- --rounds 3 --threads 2 --batch 8
 //!
 //! [`networks`] are described by the crates' own functions, [`folder`] writes each with random weights and inputs for all
 //! [`contestants`], [`ours`] and `peers.py` run it, [`measure`] takes turns, [`report`] prints Markdown and writes JSON.

@@ -115,11 +115,14 @@ fn gmic() -> Result<Network, GraphError> {
 /// The view-wise model on the images alone: each column sees the left and the right view, then each head both.
 fn nyu_bcc() -> Result<Network, GraphError> {
     let windows = Windows { cc: [2677, 1942], mlo: [2974, 1748] };
-    let mut graphs = nyu_bcc::network::graphs(&Weights::default(), Model::ViewWise, &windows, 1)?;
+    let graphs = nyu_bcc::network::graphs(&Weights::default(), Model::ViewWise, &windows, 1)?;
     let mut parts = Vec::new();
-    for (column, head, view) in [("column-cc", "head-cc", "cc"), ("column-mlo", "head-mlo", "mlo")] {
-        parts.extend(graphs.columns.remove(view).map(|graph| Part::new(column, graph, 2)));
-        parts.extend(graphs.heads.remove(view).map(|graph| Part::new(head, graph, 1).reading(0, column, "vector")));
+    for (view, graph) in graphs.columns {
+        parts.push(Part::new(if view == "cc" { "column-cc" } else { "column-mlo" }, graph, 2));
+    }
+    for (view, graph) in graphs.heads {
+        let (head, column) = if view == "cc" { ("head-cc", "column-cc") } else { ("head-mlo", "column-mlo") };
+        parts.push(Part::new(head, graph, 1).reading(0, column, "vector"));
     }
     Ok(Network { name: "NYU-BCC", unit: "exam", many: 2, images: 4, parts })
 }

@@ -46,6 +46,24 @@ def pytorch_module(folder, in_place=True):
         q, k, v = (x.reshape(-1, vectors, heads, x.shape[1] // heads).transpose(1, 2) for x in (q, k, v))
         return F.scaled_dot_product_attention(q, k, v).transpose(1, 2).reshape(-1, heads * q.shape[-1])
 
+    def function(op, n, own):
+        return {
+            "sigmoid": torch.sigmoid,
+            "tanh": torch.tanh,
+            "repeat_channels": lambda x: torch.cat([x] * n[0], 1),
+            "mean_over_map": lambda x: x.mean((2, 3)),
+            "max_over_map": lambda x: x.amax((2, 3)),
+            "add": operator.iadd if own else operator.add,
+            "mul": operator.mul,
+            "concat": lambda a, b: torch.cat([a, b], 1),
+            "slice_channels": lambda x: x[:, n[0] : n[0] + n[1]],
+            "softmax_over_channels": lambda x: x.reshape(-1, n[0]).softmax(1).reshape(x.shape),
+            "softmax_over_item": lambda x: by_item(x, n[0]).softmax(1).reshape(x.shape),
+            "weighted_sum_over_item": lambda w, x: by_item(w * x, n[0]).sum(1),
+            "join_item": lambda x: x.reshape(-1, n[0] * x.shape[1]),
+            "attention": lambda q, k, v: attention(q, k, v, *n),
+        }[op]
+
     network, weights = nodes_of(folder), load_file(Path(folder) / "weights.safetensors")
     uses = Counter(i for node in network["nodes"] for i in node["inputs"]) + Counter(network["outputs"].values())
     root, graph, values = nn.ModuleDict(), fx.Graph(), []
@@ -78,22 +96,7 @@ def pytorch_module(folder, in_place=True):
                 module = nn.Linear(p[0].shape[0], p[0].shape[1], bias=False)
                 p = [p[0].T]
             case _:
-                module = Do({
-                    "sigmoid": torch.sigmoid,
-                    "tanh": torch.tanh,
-                    "repeat_channels": lambda x: torch.cat([x] * n[0], 1),
-                    "mean_over_map": lambda x: x.mean((2, 3)),
-                    "max_over_map": lambda x: x.amax((2, 3)),
-                    "add": operator.iadd if own else operator.add,
-                    "mul": operator.mul,
-                    "concat": lambda a, b: torch.cat([a, b], 1),
-                    "slice_channels": lambda x: x[:, n[0] : n[0] + n[1]],
-                    "softmax_over_channels": lambda x: x.reshape(-1, n[0]).softmax(1).reshape(x.shape),
-                    "softmax_over_item": lambda x: by_item(x, n[0]).softmax(1).reshape(x.shape),
-                    "weighted_sum_over_item": lambda w, x: by_item(w * x, n[0]).sum(1),
-                    "join_item": lambda x: x.reshape(-1, n[0] * x.shape[1]),
-                    "attention": lambda q, k, v: attention(q, k, v, *n),
-                }[op])
+                module = Do(function(op, n, own))
         for name, value in zip(["weight", "bias"], p):
             getattr(module, name).data.copy_(value)
         root[str(place)] = module

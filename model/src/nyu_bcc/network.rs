@@ -24,9 +24,9 @@ use crate::resnet22::resnet22;
 /// The networks by name: of each kind of view, and of each head.
 pub struct Graphs {
     /// From (N, channels, rows, columns) of the window to `vector`.
-    pub columns: BTreeMap<&'static str, Graph>,
+    pub columns: Vec<(&'static str, Graph)>,
     /// From the vectors of a head's views to `pairs`.
-    pub heads: BTreeMap<&'static str, Graph>,
+    pub heads: Vec<(&'static str, Graph)>,
 }
 
 /// The networks with the checkpoint's widths, or as published where it lacks the tensor that tells.
@@ -87,7 +87,7 @@ impl Classifier {
     ) -> Result<Self, LoadError> {
         let Graphs { columns, heads } = graphs(weights, model, windows, channels)?;
         // All at once: whoever has the wrong file is told all that is missing.
-        weights.fit(columns.values().chain(heads.values()))?;
+        weights.fit(columns.iter().chain(&heads).map(|(_, graph)| graph))?;
         let load = |(name, graph)| Ok::<_, LoadError>((name, Executor::new(graph, weights, backend)?));
         Ok(Self {
             columns: columns.into_iter().map(load).collect::<Result<_, _>>()?,
