@@ -61,5 +61,8 @@ mod tests {
         assert_eq!(packed.as_ptr().align_offset(64), 0);
         assert_eq!(packed.bytes(), 128);
         assert_eq!(packed.0[1].0[..2], [1.0, 0.0]);
+        let halves = Packed::bf16(&[1, 2, 3]);
+        // SAFETY: a line holds 32.
+        assert_eq!(unsafe { halves.as_ptr().cast::<[u16; 4]>().read() }, [1, 2, 3, 0]);
     }
 }

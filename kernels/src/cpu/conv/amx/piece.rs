@@ -137,7 +137,7 @@ impl Piece<'_> {
             // The stretch of one row that is left, or that is to be dropped.
             let stretch = if column < columns { columns - column } else { across - column };
             let end = (position + stretch).min(first + count);
-            let pixel = (row + r) * columns + column - position;
+            let mut pixel = (row + r) * columns + column;
             while column < columns && position < end {
                 let side_by_side = if position + 4 <= end { 4 } else { 1 };
                 for lane in (0..width).step_by(V::LANES) {
@@ -145,17 +145,18 @@ impl Piece<'_> {
                     unsafe {
                         let from = self.scratch.add((position - first) * width + lane);
                         if side_by_side == 1 {
-                            epilogue.finish(V::load(from), ends, pixel + position, channel + lane);
+                            epilogue.finish(V::load(from), ends, pixel, channel + lane);
                             continue;
                         }
                         let mut sums = [V::splat(0.0); 4];
                         for (i, sum) in sums.iter_mut().enumerate() {
                             *sum = V::load(from.add(i * width));
                         }
-                        epilogue.finish_row(sums, ends, pixel + position, channel + lane);
+                        epilogue.finish_row(sums, ends, pixel, channel + lane);
                     }
                 }
                 position += side_by_side;
+                pixel += side_by_side;
             }
             position = end;
         }
