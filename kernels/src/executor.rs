@@ -1,9 +1,9 @@
 //! A network that can be run, by whichever executor.
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
-use crate::{Graph, Outputs, Reference, Shape, Weights};
+use crate::{Graph, Outputs, Reference, Weights, trial};
 
 /// Which executor runs networks, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,16 +107,7 @@ impl Executor {
     /// none for the reference.
     pub fn profile(&self, rounds: usize) -> candle_core::Result<Vec<StepReport>> {
         let By::Cpu(cpu) = &self.0 else { return Ok(vec![]) };
-        let input = |shape: Shape| {
-            let dims = match shape {
-                Shape::Map { per_item, channels, rows, columns } => vec![per_item, channels, rows, columns],
-                Shape::Features { per_item, channels } => vec![per_item, channels],
-            };
-            // Neither constant nor large.
-            let values = (0..dims.iter().product()).map(|i: usize| (i.wrapping_mul(7919) % 1000) as f32 / 1000.0 - 0.5);
-            Tensor::from_vec(values.collect(), dims, &Device::Cpu)
-        };
-        let inputs = cpu.graph().inputs().map(input).collect::<candle_core::Result<Vec<_>>>()?;
+        let inputs = trial::inputs(cpu.graph(), 1)?;
         let mut best = cpu.run_timed(&inputs)?.1;
         for _ in 1..rounds {
             for (best, step) in best.iter_mut().zip(cpu.run_timed(&inputs)?.1) {

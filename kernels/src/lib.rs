@@ -13,6 +13,7 @@ mod executor;
 mod graph;
 mod op;
 mod reference;
+pub mod trial;
 mod weights;
 
 pub use builder::Builder;

@@ -24,6 +24,7 @@ mod isa;
 mod kernel;
 mod lanes;
 mod packed;
+mod peak;
 mod pointwise;
 mod pool;
 mod run;
@@ -72,6 +73,14 @@ impl Default for Options {
     /// The fastest instructions, f32.
     fn default() -> Self {
         Self { set: InstructionSet::best(), precision: Precision::F32, marks: false }
+    }
+}
+
+impl InstructionSet {
+    /// The floating-point operations a second, in f32, that one thread of this processor could do at most with these
+    /// instructions, a multiply-add being two; measured now, in some milliseconds. `None` if it lacks them.
+    pub fn peak_flops(self) -> Option<f64> {
+        Some(peak::flops(Available::new(self)?))
     }
 }
 

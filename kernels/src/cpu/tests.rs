@@ -1,60 +1,29 @@
 //! The compiled executor beside the reference: every operation, every fusion, every instruction set.
 
-use candle_core::{DType, Device, Tensor};
+use candle_core::{Device, Tensor};
 
-use super::conv::check::noise;
 use super::*;
-use crate::{Builder, GraphError, Padding, Reference};
+use crate::{Builder, GraphError, Padding, Reference, trial};
 
 fn tensor(values: &[f32], shape: &[usize]) -> Tensor {
     Tensor::from_slice(values, shape, &Device::Cpu).expect("tensor")
 }
 
-/// Weights from noise, so scaled that values neither grow nor vanish; variances positive.
-fn weights(graph: &Graph) -> Weights {
-    let drawn = graph.parameters().into_iter().enumerate().map(|(i, p)| {
-        let mut values = noise(i as u64 + 1, p.shape.iter().product());
-        let terms = p.shape[1..].iter().product::<usize>().max(1);
-        let scale = if p.shape.len() > 1 { (3.0 / terms as f32).sqrt() } else { 0.5 };
-        values.iter_mut().for_each(|v| *v *= scale);
-        if p.name.ends_with("running_var") || p.name.ends_with("weight") && p.shape.len() == 1 {
-            values.iter_mut().for_each(|v| *v += 1.0);
-        }
-        (p.name.clone(), tensor(&values, &p.shape))
-    });
-    Weights::from_tensors(drawn.collect::<Vec<_>>()).expect("weights")
-}
-
-fn inputs(graph: &Graph, batch: usize) -> Vec<Tensor> {
-    let shapes = graph.inputs().map(|shape| match shape {
-        Shape::Map { per_item, channels, rows, columns } => vec![batch * per_item, channels, rows, columns],
-        Shape::Features { per_item, channels } => vec![batch * per_item, channels],
-    });
-    shapes.enumerate().map(|(i, s)| tensor(&noise(1000 + i as u64, s.iter().product()), &s)).collect()
-}
-
 fn doubles(t: &Tensor) -> Vec<f64> {
-    t.to_dtype(DType::F64).expect("f64").flatten_all().expect("flat").to_vec1().expect("f64")
-}
-
-/// The greatest distance; what is no number is infinitely far.
-fn distance(a: &[f64], b: &[f64]) -> f64 {
-    assert_eq!(a.len(), b.len());
-    let off = a.iter().zip(b).map(|(a, b)| (a - b).abs());
-    off.fold(0.0, |worst, off| if off.is_nan() { f64::INFINITY } else { worst.max(off) })
+    trial::doubles(t).expect("values")
 }
 
 /// Every set, with marks and without, batches of 1 to 9: not much further from f64 than the reference in f32 is; and
 /// an item's bits are the same in every batch.
 fn check(name: &str, describe: impl Fn(&Builder<'_>) -> Result<(), GraphError>) {
     let graph = Graph::build(&describe).expect(name);
-    let weights = weights(&graph);
+    let weights = trial::weights(&graph).expect("weights");
     let (single, double) = (
         Reference::new(graph.clone(), weights.clone()).expect(name),
         Reference::in_f64(graph.clone(), &weights).expect(name),
     );
     for batch in [1, 2, 3, 9] {
-        let inputs = inputs(&graph, batch);
+        let inputs = trial::inputs(&graph, batch).expect(name);
         let (single, double) = (single.run(&inputs).expect(name), double.run(&inputs).expect(name));
         for set in InstructionSet::ALL.into_iter().filter(|set| set.is_available()) {
             for marks in [false, true] {
@@ -64,15 +33,10 @@ fn check(name: &str, describe: impl Fn(&Builder<'_>) -> Result<(), GraphError>) 
                 assert_eq!(found.len(), if marks { single.len() + graph.marks().len() } else { single.len() });
                 for (output, exact) in &double {
                     let (exact, single, found) = (doubles(exact), doubles(&single[output]), doubles(&found[output]));
-                    let size = exact.iter().fold(0f64, |m, v| m.max(v.abs()));
-                    let allowed = 8.0 * distance(&single, &exact) + 16.0 * f64::from(f32::EPSILON) * size;
-                    let off = distance(&found, &exact);
+                    let (off, allowed) = (trial::distance(&found, &exact), trial::tolerance(&exact, &single));
                     assert!(off <= allowed, "{name} {set} batch {batch} {output}: {off:e} of {allowed:e}");
                 }
-                let first: Vec<Tensor> = inputs
-                    .iter()
-                    .map(|t| t.narrow(0, 0, t.dim(0).expect("n") / batch).expect("one").contiguous().expect("dense"))
-                    .collect();
+                let first = trial::first(&inputs, 1, batch).expect(name);
                 for (output, alone) in cpu.run(&first).expect(name) {
                     let (alone, among) = (doubles(&alone), doubles(&found[&output]));
                     assert_eq!(alone, among[..alone.len()], "{name} {set} {output}: neighbours in a batch");
@@ -226,9 +190,9 @@ fn bits_do_not_depend_on_threads() {
         Ok(())
     })
     .expect("graph");
-    let weights = weights(&graph);
+    let weights = trial::weights(&graph).expect("weights");
     let cpu = Cpu::new(graph.clone(), &weights, Options::default()).expect("compiles");
-    let inputs = inputs(&graph, 2);
+    let inputs = trial::inputs(&graph, 2).expect("inputs");
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("pool");
         doubles(&pool.install(|| cpu.run(&inputs)).expect("runs")["y"])

@@ -12,6 +12,8 @@ pub(crate) struct Machine {
     load: String,
     /// GB/s of a large copy, what is read and what is written, by threads.
     copies: Vec<(usize, f64)>,
+    /// f32 operations a second of one thread, with operands in registers.
+    flops: Option<f64>,
 }
 
 /// Threads of the machine.
@@ -41,16 +43,18 @@ impl Machine {
             commit: said("git", &["describe", "--always", "--dirty"]),
             load: load(),
             copies: threads.iter().map(|n| (*n, copy(*n))).collect(),
+            flops: uvid_kernels::InstructionSet::best().peak_flops(),
         }
     }
 
     pub(crate) fn markdown(&self) -> String {
-        let Self { cpu, compiler, commit, load, copies } = self;
+        let Self { cpu, compiler, commit, load, copies, flops } = self;
         let copies: Vec<String> = copies.iter().map(|(n, gb)| format!("{gb:.1} GB/s with threads: {n}")).collect();
         format!(
-            "{cpu}, threads: {}; {compiler}; commit {commit}; load at the start {load}. A large copy, read and written: {}.",
+            "{cpu}, threads: {}; {compiler}; commit {commit}; load at the start {load}. A large copy, read and written: {}. One thread's multiply-adds in registers: {:.0} GFLOP/s.",
             cores(),
-            copies.join(", ")
+            copies.join(", "),
+            flops.unwrap_or(f64::NAN) / 1e9
         )
     }
 
@@ -58,7 +62,7 @@ impl Machine {
         let copies: serde_json::Map<_, _> = self.copies.iter().map(|(n, gb)| (n.to_string(), json!(gb))).collect();
         json!({
             "cpu": self.cpu, "cores": cores(), "compiler": self.compiler, "commit": self.commit,
-            "load_at_start": self.load, "copy_gb_per_second": copies,
+            "load_at_start": self.load, "copy_gb_per_second": copies, "peak_flops_of_one_thread": self.flops,
         })
     }
 }

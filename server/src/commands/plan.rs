@@ -3,7 +3,7 @@
 use std::io::Write;
 use std::time::Duration;
 
-use uvid_model::{Predictor, StepReport};
+use uvid_model::{Backend, Predictor, StepReport};
 
 /// Runs of which the best counts.
 const ROUNDS: usize = 5;
@@ -19,6 +19,11 @@ pub(super) fn print(out: &mut impl Write, predictor: &Predictor) -> anyhow::Resu
         id.version,
         predictor.backend()
     )?;
+    if let Backend::Cpu(options) = predictor.backend()
+        && let Some(peak) = options.set.peak_flops()
+    {
+        writeln!(out, "one thread could do {:.0} GFLOP/s in f32, as just measured", peak / 1e9)?;
+    }
     for (name, network) in predictor.networks() {
         let steps = network.profile(ROUNDS)?;
         writeln!(out, "\n{name}")?;
