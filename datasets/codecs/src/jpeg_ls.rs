@@ -49,7 +49,7 @@ impl Codec for JpegLs {
             (None, Missing::Keep) => Cow::Owned([stream, &[0xFF, EOI]].concat()),
         };
         let result = decode(&source, shape, planes, samples);
-        match (result, end) {
+        let extent = match (result, end) {
             (Ok(()), Some(_)) => Ok(Extent::Whole),
             (Err(errc), Some(end)) if end > scan && stream[end - 1] == 0 => {
                 // CharLS wants a marker right behind the last bit; some encoders (that of NEMA's file MR1_JLSL) leave
@@ -63,7 +63,13 @@ impl Codec for JpegLs {
             (Ok(()), None) => Ok(Extent::Part),
             (Err(errc), None) if BROKEN_OFF.contains(&errc) => Ok(Extent::Part),
             (Err(errc), None) => Err(failed(errc)),
+        }?;
+        // CharLS lets a damaged scan leave the range that its own header states.
+        let most = u16::MAX >> (16 - header.shape.precision);
+        if samples.iter().any(|sample| *sample > most) {
+            return Err(CodecError::Invalid("a JPEG-LS sample has more bits than its header says"));
         }
+        Ok(extent)
     }
 
     fn encode(&self, frame: &Frame<'_>, how: &Encoding) -> Result<Vec<u8>, CodecError> {

@@ -209,3 +209,25 @@ fn what_cannot_be_encoded() {
     check(Format::JpegLs, Shape::grey(1, 65536, 8), &[0; 65536], Encoding::Lossless);
     check(Format::Rle, Shape::grey(1, 1, 8), &[1], Encoding::Lossy(1));
 }
+
+/// A byte of the preset parameters, and the end cut off: CharLS gives samples of 16 bits under a header of 13.
+#[test]
+fn a_damaged_jpeg_ls_stream_stays_within_its_bits() {
+    let shape = Shape { rows: 32, columns: 13, components: 3, precision: 13, signed: false };
+    let whole = encode(Format::JpegLs, &shape, &picture(&shape, Content::Ramp), Encoding::Lossless);
+    let mut refused = 0;
+    for (at, byte) in (0..whole.len().min(80)).flat_map(|at| [0, 3, 255].map(|byte| (at, byte))) {
+        let mut stream = whole.clone();
+        stream[at] = byte;
+        for end in [64, 100, stream.len()] {
+            match decode(Format::JpegLs, &stream[..end], &shape, Missing::Keep) {
+                Ok((header, decoded, _)) => {
+                    let most = u16::MAX >> (16 - header.shape.precision);
+                    assert!(decoded.iter().all(|sample| *sample <= most), "byte {at} is {byte}, cut at {end}");
+                }
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(refused > 0);
+}
