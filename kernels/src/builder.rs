@@ -163,6 +163,10 @@ impl Builder<'_> {
         padding: impl Into<Padding>,
     ) -> Result<Map, GraphError> {
         let padding = padding.into();
+        let Padding { top, bottom, left, right } = padding;
+        if [top, bottom, left, right].iter().any(|n| *n >= kernel) {
+            return Err(self.error(format!("a window of {kernel} would lie in a padding of {padding:?} alone")));
+        }
         let (per_item, channels, ..) = self.map_shape(x);
         let (rows, columns) = self.slide(x, kernel, stride, padding)?;
         let shape = Shape::Map { per_item, channels, rows, columns };

@@ -1,7 +1,7 @@
 //! Every architecture on every backend.
 
 use candle_core::Tensor;
-use uvid_kernels::{Executor, Graph, Reference, Weights, trial};
+use uvid_kernels::{Executor, Graph, Options, Precision, Reference, Weights, trial};
 
 use crate::{Backend, density, gmic, mirai, nyu_bcc, nyu_density, timm};
 
@@ -35,6 +35,28 @@ fn check(name: &str, graph: &Graph) {
     }
 }
 
+/// In bf16, where the processor has it: near the reference, and no item looks at its neighbours.
+fn check_bf16(name: &str, graph: &Graph) {
+    let weights = trial::weights(graph).expect(name);
+    let inputs = trial::inputs(graph, BATCH_MAX).expect(name);
+    let options = Options { precision: Precision::Bf16, ..Options::default() };
+    let Ok(executor) = Executor::new(graph.clone(), &weights, Backend::Cpu(options)) else {
+        return eprintln!("skipped: this processor has no AMX");
+    };
+    let reference = Reference::new(graph.clone(), weights).expect(name).run(&inputs).expect(name);
+    let whole = executor.run(&inputs).expect(name);
+    for (output, expected) in &reference {
+        let (expected, found) = (doubles(expected), doubles(&whole[output]));
+        let size = expected.iter().fold(0f64, |m, v| m.max(v.abs()));
+        let off = trial::distance(&found, &expected);
+        assert!(off <= 0.1 * size, "{name} {output}: {off:e} of {size:e}");
+    }
+    for (output, part) in executor.run(&trial::first(&inputs, 2, BATCH_MAX).expect(name)).expect(name) {
+        let part = doubles(&part);
+        assert_eq!(part, doubles(&whole[&output])[..part.len()], "{name} {output}");
+    }
+}
+
 #[test]
 fn every_architecture_gives_on_every_backend_what_the_reference_gives() {
     let histograms = Weights::from_tensors([]).expect("none");
@@ -50,6 +72,9 @@ fn every_architecture_gives_on_every_backend_what_the_reference_gives() {
         ("efficientnet", timm::efficientnet::examples()),
     ];
     for (name, graphs) in families {
-        graphs.iter().for_each(|graph| check(name, graph));
+        graphs.iter().for_each(|graph| {
+            check(name, graph);
+            check_bf16(name, graph);
+        });
     }
 }

@@ -54,7 +54,8 @@ pub struct Manifest {
     /// Published relative risks of the categories that the model gives.
     #[serde(default)]
     pub relative_risks: Vec<RelativeRisk>,
-    /// Precisions besides f32 in which the package may be run, each with how far its golden values may then be off.
+    /// Precisions besides f32 in which the package may be run, each with how far its golden values may then be off
+    /// (above 0, at most 0.05).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub precisions: BTreeMap<PrecisionName, f64>,
     /// The published files that an imported package was made from.

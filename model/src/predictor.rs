@@ -63,6 +63,9 @@ impl LoadError {
     }
 }
 
+/// The most that golden values may be off in a precision besides f32.
+const PRECISION_TOLERANCE_MAX: f64 = 0.05;
+
 /// What computes, but for what [`Site::compute`] says.
 pub const BACKEND: &str = "uvid-cpu";
 
@@ -88,10 +91,18 @@ impl Predictor {
         let magnification = (1.0..=f64::MAX).contains(&manifest.input.magnification_max);
         let levels = manifest.operating_points.iter().all(|p| p.level != Level::Image && p.threshold.is_finite());
         LoadError::unless_all(&[("input.magnification_max", magnification), ("operating_points", levels)])?;
-        let precision = site.compute.precision;
-        if precision != PrecisionName::F32 && !manifest.precisions.contains_key(&precision) {
+        let precision = match backend {
+            Backend::Cpu(Options { precision: Precision::Bf16, .. }) => PrecisionName::Bf16,
+            Backend::Cpu(_) | Backend::Reference => PrecisionName::F32,
+        };
+        let allowed = precision == PrecisionName::F32 || manifest.precisions.contains_key(&precision);
+        if !allowed || precision != site.compute.precision {
             return Err(LoadError::Precision(precision));
         }
+        let sound = |(name, tolerance): (&PrecisionName, &f64)| {
+            *name != PrecisionName::F32 && *tolerance > 0.0 && *tolerance <= PRECISION_TOLERANCE_MAX
+        };
+        LoadError::unless_all(&[("precisions", manifest.precisions.iter().all(sound))])?;
         let recalibrated = site.calibration.as_ref();
         if recalibrated.is_some() && !matches!(manifest.recipe, Recipe::Density(_)) {
             return Err(LoadError::Calibration("of a site has no meaning for this architecture".into()));

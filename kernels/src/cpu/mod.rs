@@ -138,8 +138,8 @@ impl Cpu {
         weights.check(&graph)?;
         let set = Available::new(options.set).ok_or(CompileError::Unavailable(options.set.instructions()))?;
         let bf16 = options.precision == Precision::Bf16;
-        if bf16 && !amx::is_available() {
-            return Err(CompileError::Unavailable("AMX for bf16"));
+        if bf16 && (options.set != InstructionSet::Avx512 || !amx::is_available()) {
+            return Err(CompileError::Unavailable("AMX for bf16, or may not use it: it goes with AVX-512"));
         }
         let plan = compile::compile(&graph, weights, compile::Target { set, bf16, marks: options.marks })?;
         Ok(Self { graph, plan, options })

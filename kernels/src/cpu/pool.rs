@@ -96,7 +96,7 @@ impl Loop for Work<'_> {
                             for c in columns.clone() {
                                 let from = x.pixel((image * k.input.rows + r) * k.input.columns + c);
                                 let under = V::load(from.add(channel));
-                                v = if k.take == Take::Max { v.max(under) } else { v.add(under) };
+                                v = if k.take == Take::Max { v.largest(under) } else { v.add(under) };
                             }
                         }
                         if k.take == Take::Mean {

@@ -79,6 +79,13 @@ fn every_fusion_gives_what_the_reference_gives() {
         b.output("y", b.max_pool(x, 3, 2, 1)?);
         Ok(())
     });
+    check("a sum between convolution and pool", |b| {
+        let x = b.input_maps(1, 3, 20, 24);
+        let y = b.pp("c").conv(x, 3, 3, 1, 1, false)?;
+        b.output("y", b.max_pool(b.relu(b.add(y, x)?), 2, 2, 0)?);
+        b.output("wider", b.max_pool(b.add(b.pp("d").conv(x, 3, 3, 1, 1, true)?, x)?, 2, 1, 1)?);
+        Ok(())
+    });
     check("repeated otherwise", |b| {
         let x = b.repeat_channels(b.input_maps(1, 3, 5, 4), 2);
         b.output("y", b.relu(x));
@@ -178,6 +185,36 @@ fn what_is_no_number_is_no_result() {
             assert!(network.run(&[tensor(&[1.0, value], &[1, 2])]).is_err(), "{set} {value}");
         }
         assert!(network.run(&[tensor(&[1.0, 2.0], &[1, 2])]).is_ok());
+    }
+}
+
+#[test]
+fn what_is_no_number_is_not_forgotten_by_a_pool() {
+    let graph = |stem: bool| {
+        Graph::build(|b| {
+            let x = b.input_maps(1, if stem { 1 } else { 5 }, 4, 4);
+            let x = b.pp("c").conv(x, 3, 1, 1, 0, false)?;
+            b.output("y", b.max_pool(x, 2, 2, 0)?);
+            Ok(())
+        })
+        .expect("graph")
+    };
+    for (set, stem) in InstructionSet::ALL.into_iter().flat_map(|set| [(set, false), (set, true)]) {
+        let Ok(cpu) = Cpu::new(
+            graph(stem),
+            &trial::weights(&graph(stem)).expect("weights"),
+            Options { set, ..Options::default() },
+        ) else {
+            continue;
+        };
+        let inputs = trial::inputs(&graph(stem), 1).expect("inputs");
+        assert!(cpu.run(&inputs).is_ok());
+        let values = inputs[0].flatten_all().and_then(|t| t.to_vec1::<f32>()).expect("values");
+        for at in 0..16 {
+            let mut values = values.clone();
+            values[at] = f32::NAN;
+            assert!(cpu.run(&[tensor(&values, inputs[0].dims())]).is_err(), "{set} stem {stem} {at}");
+        }
     }
 }
 

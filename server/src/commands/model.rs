@@ -142,9 +142,10 @@ fn verify(out: &mut impl Write, package: &Package, site: &Site) -> anyhow::Resul
     }
     let far = |d: &GoldenDifference| match (&d.expected, &d.found) {
         (Golden::Number(expected), Some(Golden::Number(found))) => (expected - found).abs(),
-        _ => 0.0,
+        (Golden::Text(_), Some(Golden::Text(_))) => 0.0,
+        (Golden::Number(_) | Golden::Text(_), _) => f64::INFINITY,
     };
-    let furthest = report.differences.iter().map(far).fold(0.0, f64::max);
+    let furthest = report.differences.iter().map(far).fold(0.0, |most, far| if far <= most { most } else { far });
     writeln!(out, "the furthest number is {furthest:.1e} off")?;
     if report.agrees() {
         writeln!(out, "all {} golden values agree within {:e}", report.differences.len(), report.tolerance)?;

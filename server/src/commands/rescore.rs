@@ -7,7 +7,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde::{Deserialize, Serialize};
 use uvid_exam::StudyInstanceUid;
-use uvid_model::{Predictor, Site};
+use uvid_model::{Compute, PrecisionName, Predictor, Site};
 
 use super::progress::bar;
 use super::{EXIT_CODES, Ended};
@@ -203,7 +203,9 @@ fn shelf(config: &Config, others: &[String]) -> anyhow::Result<Shelf> {
         if config.site() != Site::default() {
             shelf.add(package.clone(), config.site());
         }
-        shelf.add(package, Site::default());
+        // As a shadow, or before this site set anything: with its instructions, which are the machine's.
+        let compute = Compute { precision: PrecisionName::F32, ..config.site().compute };
+        shelf.add(package, Site { compute, ..Site::default() });
     }
     Ok(shelf)
 }

@@ -129,7 +129,10 @@ fn joined(
             Joined::No(Box::new(stage))
         }
         Compute::MaxPool(window) => {
-            let bare = matches!(producer.activation, Activation::None | Activation::Relu) && producer.second.is_none();
+            // The sums are pooled before anything is done to them: bias and ReLU commute with a maximum, a residual does not.
+            let bare = matches!(producer.activation, Activation::None | Activation::Relu)
+                && producer.residual.is_none()
+                && producer.second.is_none();
             if let (Compute::Stem(_, pool @ None), true, true) = (&mut producer.compute, alone && !second, bare) {
                 *pool = Some(*window);
                 producer.first = at;

@@ -43,6 +43,8 @@ pub(super) trait Lanes: Copy {
     unsafe fn mul_add(self, b: Self, c: Self) -> Self;
     /// The larger, lane by lane; `b` where `self` is no number.
     unsafe fn max(self, b: Self) -> Self;
+    /// The larger, lane by lane; no number where either is none.
+    unsafe fn largest(self, b: Self) -> Self;
     /// The smaller, lane by lane; `b` where `self` is no number.
     unsafe fn min(self, b: Self) -> Self;
     /// The square root.

@@ -64,6 +64,11 @@ impl Lanes for Portable {
     }
 
     #[inline(always)]
+    unsafe fn largest(self, b: Self) -> Self {
+        self.zip(b, |a, b| if a > b || a.is_nan() { a } else { b })
+    }
+
+    #[inline(always)]
     unsafe fn min(self, b: Self) -> Self {
         self.zip(b, |a, b| if a < b { a } else { b })
     }

@@ -199,7 +199,7 @@ impl Work<'_> {
                 for channel in (0..padded).step_by(V::LANES) {
                     let mut largest = V::load(from.add(channel));
                     for column in 1..right - left {
-                        largest = largest.max(V::load(from.add(column * padded + channel)));
+                        largest = largest.largest(V::load(from.add(column * padded + channel)));
                     }
                     stem.epilogue.finish(largest, &self.ends, pixel, channel);
                 }
@@ -216,7 +216,7 @@ unsafe fn largest_of<V: Lanes, const N: usize>(rows: [*const f32; N], to: *mut f
         unsafe {
             let mut largest = V::load(rows[0].add(at));
             for row in &rows[1..] {
-                largest = largest.max(V::load(row.add(at)));
+                largest = largest.largest(V::load(row.add(at)));
             }
             largest.store(to.add(at));
         }
