@@ -290,3 +290,39 @@ fn a_threshold_of_the_site_is_used_and_recorded() {
     assert_eq!(result.status.code(), Some(1));
     assert!(stderr(&result).contains("the operating point very dense is not among the package's: dense"));
 }
+
+#[test]
+fn instructions_and_precision_are_chosen_and_named() {
+    let folder = tempfile::tempdir().expect("folder");
+    let exam = folder.path().join("exam");
+    let exam = exam.to_str().expect("UTF-8");
+    assert!(run(&["phantom", "--rows", "832", "--columns", "640", exam]).status.success());
+    let score_of = |report: &serde_json::Value| report["images"][0]["outputs"][0]["value"].as_f64();
+    let best = score(&[exam]).remove(0);
+    assert!(score_of(&best).is_some(), "{best}");
+    for set in uvid_kernels::InstructionSet::ALL {
+        let name = set.to_string();
+        if !set.is_available() {
+            let result = run(&["score", exam, "--instructions", &name]);
+            assert!(
+                !result.status.success() && stderr(&result).contains("this processor has no"),
+                "{}",
+                stderr(&result)
+            );
+            continue;
+        }
+        let report = score(&[exam, "--instructions", &name]).remove(0);
+        assert_eq!(report["backend"], format!("uvid-cpu-f32-{name}"));
+        let off = (score_of(&report).expect("number") - score_of(&best).expect("number")).abs();
+        assert!(off < 1e-5, "{name}: {off}");
+        let again = score(&[exam, "--instructions", &name]).remove(0);
+        assert_eq!(again["images"], report["images"], "{name}: the same bits from run to run");
+    }
+    // density-v0 does not allow it.
+    let refused = run(&["score", exam, "--precision", "bf16"]);
+    assert!(!refused.status.success() && stderr(&refused).contains("may not be run in bf16"), "{}", stderr(&refused));
+    let plan = run(&["model", "show", "--plan"]);
+    for word in ["stem 3x3/2", "winograd 4x4", "GFLOP/s", "stages.2.1.conv2"] {
+        assert!(stdout(&plan).contains(word), "{word}: {}", stdout(&plan));
+    }
+}
