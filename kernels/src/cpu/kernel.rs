@@ -188,22 +188,8 @@ impl Epilogue {
     /// The set of `V` is there; the ends have the pixel, and as many channels as a vector from `channel` on.
     #[inline(always)]
     pub(super) unsafe fn finish<V: Lanes>(&self, v: V, ends: &Ends, pixel: usize, channel: usize) {
-        // SAFETY: the caller's; bias, scale and shift are as long as the padded channels.
-        unsafe {
-            let mut v = v.add(V::load(self.bias.as_ptr().add(channel)));
-            if let Some(residual) = ends.residual {
-                v = v.add(V::load(residual.pixel(pixel).add(channel)));
-            }
-            v = self.activation.of(v);
-            if let Some(first) = ends.first {
-                v.store(first.pixel(pixel).add(channel));
-            }
-            if let (Some(to), Some(second)) = (ends.second, &self.second) {
-                let scale = V::load(second.scale.as_ptr().add(channel));
-                let v = v.mul_add(scale, V::load(second.shift.as_ptr().add(channel)));
-                second.activation.of(v).store(to.pixel(pixel).add(channel));
-            }
-        }
+        // SAFETY: the caller's.
+        unsafe { self.finish_row([v], ends, pixel, channel) }
     }
 
     /// Finishes neighbouring pixels, as [`Epilogue::finish`] does one.

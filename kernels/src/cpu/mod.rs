@@ -164,11 +164,16 @@ impl Cpu {
     /// shape that the graph declares, with batch * `per_item` first. With [`Options::marks`], marked values are there
     /// as well.
     pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
-        Ok(self.run_timed(inputs)?.0)
+        Ok(self.execute(inputs)?.0)
     }
 
     /// The same, and what each step took.
     pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
+        let (outputs, times) = self.execute(inputs)?;
+        Ok((outputs, self.plan.steps.iter().zip(times).map(|(step, time)| self.report(step, time)).collect()))
+    }
+
+    fn execute(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<Duration>)> {
         let batch = self.graph.batch(inputs)?;
         let inputs: Vec<Tensor> = inputs.iter().map(Tensor::contiguous).collect::<candle_core::Result<_>>()?;
         let stored: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
@@ -193,9 +198,7 @@ impl Cpu {
             };
             Ok((name.clone(), tensor?))
         };
-        let outputs = named.map(tensor).collect::<candle_core::Result<_>>()?;
-        let reports = self.plan.steps.iter().zip(times).map(|(step, time)| self.report(step, time)).collect();
-        Ok((outputs, reports))
+        Ok((named.map(tensor).collect::<candle_core::Result<_>>()?, times))
     }
 
     fn report(&self, step: &Step, time: Duration) -> StepReport {

@@ -133,6 +133,7 @@ impl Scheduler<'_> {
         let output = self.size(stage.first);
         let input = stage.x.first().map_or(output, |value| self.size(*value));
         let epilogue = self.epilogue(&stage);
+        let stores_first = epilogue.first;
         let hides_infinity = if let Compute::Tail(tail) = &stage.compute {
             tail.hides_infinity()
         } else {
@@ -197,8 +198,7 @@ impl Scheduler<'_> {
             Compute::Tail(tail) => Box::new(Reduce::new(set, tail, input, output)),
         };
         let second = stage.second.as_ref().map(|(value, ..)| *value);
-        let first = Some(stage.first).filter(|_| second.is_none() || self.needed[stage.first]);
-        let y = first.into_iter().chain(second).collect();
+        let y = Some(stage.first).filter(|_| stores_first).into_iter().chain(second).collect();
         let per_item = self.sizes[stage.first].1;
         self.steps.push(Step { name: stage.name, kernel, x, y, per_item, hides_infinity });
         Ok(())
