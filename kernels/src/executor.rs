@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
+use crate::device::gpus;
 use crate::{Graph, Outputs, Reference, Weights, trial};
 
 /// Which executor runs networks, and how.
@@ -12,6 +13,19 @@ pub enum Backend {
     Reference,
     /// The compiled one.
     Cpu(Options),
+    /// The one for GPUs.
+    Cuda(CudaOptions),
+}
+
+/// How a network is compiled for a GPU.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CudaOptions {
+    /// Which, as the driver counts.
+    pub ordinal: usize,
+    /// Of what values and products are.
+    pub precision: Precision,
+    /// Whether marked values are kept, which forgoes fusions: for those who look inside.
+    pub marks: bool,
 }
 
 impl Default for Backend {
@@ -27,7 +41,12 @@ impl std::fmt::Display for Backend {
         match self {
             Self::Reference => f.write_str("candle-cpu-f32"),
             Self::Cpu(Options { precision: Precision::Bf16, .. }) => f.write_str("uvid-cpu-bf16-amx"),
-            Self::Cpu(Options { set, precision: Precision::F32, .. }) => write!(f, "uvid-cpu-f32-{set}"),
+            Self::Cpu(Options { set, precision, .. }) => write!(f, "uvid-cpu-{precision}-{set}"),
+            // Cards of one capability compute the same bits.
+            Self::Cuda(CudaOptions { ordinal, precision, .. }) => {
+                let (major, minor) = gpus().ok().and_then(|g| Some(g.get(*ordinal)?.capability)).unwrap_or_default();
+                write!(f, "uvid-cuda-{precision}-sm{major}{minor}")
+            }
         }
     }
 }
@@ -40,12 +59,22 @@ impl Backend {
         std::iter::once(Self::Reference).chain(cpu)
     }
 
+    /// What values and products are of.
+    pub fn precision(self) -> Precision {
+        match self {
+            Self::Reference => Precision::F32,
+            Self::Cpu(options) => options.precision,
+            Self::Cuda(options) => options.precision,
+        }
+    }
+
     /// The same, with values kept for those who look inside ([`Options::marks`]).
     #[must_use]
     pub fn with_marks(self) -> Self {
         match self {
             Self::Reference => self,
             Self::Cpu(options) => Self::Cpu(Options { marks: true, ..options }),
+            Self::Cuda(options) => Self::Cuda(CudaOptions { marks: true, ..options }),
         }
     }
 }
@@ -68,6 +97,7 @@ impl Executor {
         Ok(Self(match backend {
             Backend::Reference => By::Reference(Box::new(Reference::new(graph, weights.clone())?)),
             Backend::Cpu(options) => By::Cpu(Box::new(Cpu::new(graph, weights, options)?)),
+            Backend::Cuda(_) => return Err(CompileError::Unavailable("GPU")),
         }))
     }
 

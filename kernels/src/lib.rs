@@ -9,6 +9,7 @@
 
 mod builder;
 mod cpu;
+mod device;
 mod executor;
 mod graph;
 mod op;
@@ -18,7 +19,8 @@ mod weights;
 
 pub use builder::Builder;
 pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport, UnknownSet};
-pub use executor::{Backend, Executor};
+pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus};
+pub use executor::{Backend, CudaOptions, Executor};
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uvid_exam::{Acquisition, Intent, Reduced, Rules, Slot};
-use uvid_kernels::{Backend, InstructionSet, Options, Precision};
+use uvid_kernels::{Backend, CudaOptions, InstructionSet, Options, Precision};
 
 use crate::density;
 use crate::gmic;
@@ -330,6 +330,9 @@ pub struct Compute {
     /// Not the best that the processor has, but these. Results differ by roundings.
     #[serde(skip)]
     pub instructions: Option<InstructionSet>,
+    /// The GPU that does it, as its driver counts; the processor where there is none.
+    #[serde(skip)]
+    pub gpu: Option<usize>,
 }
 
 impl Compute {
@@ -339,8 +342,14 @@ impl Compute {
 
     /// The backend that does it.
     pub fn backend(&self) -> Backend {
-        let set = self.instructions.unwrap_or_else(InstructionSet::best);
-        Backend::Cpu(Options { set, precision: self.precision.into(), marks: false })
+        let precision = self.precision.into();
+        match self.gpu {
+            Some(ordinal) => Backend::Cuda(CudaOptions { ordinal, precision, marks: false }),
+            None => {
+                let set = self.instructions.unwrap_or_else(InstructionSet::best);
+                Backend::Cpu(Options { set, precision, marks: false })
+            }
+        }
     }
 }
 
@@ -353,6 +362,8 @@ pub enum PrecisionName {
     F32,
     /// 8 bits, summed in f32.
     Bf16,
+    /// 11 bits, summed in f32: on GPUs.
+    F16,
 }
 
 impl std::fmt::Display for PrecisionName {
@@ -360,7 +371,18 @@ impl std::fmt::Display for PrecisionName {
         f.write_str(match self {
             Self::F32 => "f32",
             Self::Bf16 => "bf16",
+            Self::F16 => "f16",
         })
+    }
+}
+
+impl From<Precision> for PrecisionName {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::F16 => Self::F16,
+        }
     }
 }
 
@@ -369,6 +391,7 @@ impl From<PrecisionName> for Precision {
         match name {
             PrecisionName::F32 => Self::F32,
             PrecisionName::Bf16 => Self::Bf16,
+            PrecisionName::F16 => Self::F16,
         }
     }
 }

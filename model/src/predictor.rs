@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
-use uvid_kernels::{Backend, CompileError, Executor, Options, Precision};
+use uvid_kernels::{Backend, CompileError, Executor};
 
 use crate::architecture::{Architecture, Prepared};
 use crate::density::Density;
@@ -51,7 +51,7 @@ impl From<CompileError> for LoadError {
     fn from(error: CompileError) -> Self {
         match error {
             CompileError::Weights(weights) => Self::Weights(weights),
-            CompileError::Unavailable(_) | CompileError::Tensor(_) => Self::Compile(error),
+            CompileError::Unavailable(_) | CompileError::Device(_) | CompileError::Tensor(_) => Self::Compile(error),
         }
     }
 }
@@ -91,10 +91,7 @@ impl Predictor {
         let magnification = (1.0..=f64::MAX).contains(&manifest.input.magnification_max);
         let levels = manifest.operating_points.iter().all(|p| p.level != Level::Image && p.threshold.is_finite());
         LoadError::unless_all(&[("input.magnification_max", magnification), ("operating_points", levels)])?;
-        let precision = match backend {
-            Backend::Cpu(Options { precision: Precision::Bf16, .. }) => PrecisionName::Bf16,
-            Backend::Cpu(_) | Backend::Reference => PrecisionName::F32,
-        };
+        let precision = PrecisionName::from(backend.precision());
         let allowed = precision == PrecisionName::F32 || manifest.precisions.contains_key(&precision);
         if !allowed || precision != site.compute.precision {
             return Err(LoadError::Precision(precision));
@@ -143,12 +140,7 @@ impl Predictor {
 
     /// How far golden values may be off in the precision that it is run in, if that is not f32.
     pub(crate) fn precision_tolerance(&self) -> Option<f64> {
-        match self.backend {
-            Backend::Cpu(Options { precision: Precision::Bf16, .. }) => {
-                self.manifest.precisions.get(&PrecisionName::Bf16).copied()
-            }
-            Backend::Cpu(_) | Backend::Reference => None,
-        }
+        self.manifest.precisions.get(&self.backend.precision().into()).copied()
     }
 
     /// Its networks, by name.

@@ -167,7 +167,7 @@ impl Computing {
             Instructions::Avx2 => Some(InstructionSet::Avx2),
             Instructions::Avx512 => Some(InstructionSet::Avx512),
         };
-        Compute { instructions, precision: self.precision }
+        Compute { instructions, precision: self.precision, gpu: None }
     }
 }
 

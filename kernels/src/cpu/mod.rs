@@ -36,6 +36,7 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 
 use crate::Outputs;
+use crate::device::DeviceFault;
 use crate::graph::{Graph, Shape};
 use crate::weights::{Weights, WeightsError};
 
@@ -54,8 +55,20 @@ pub enum Precision {
     /// f32: 24 bits. Bit for bit the same from run to run.
     #[default]
     F32,
-    /// bf16: 8 bits, summed in f32, where the processor has AMX; elsewhere an error.
+    /// bf16: 8 bits, summed in f32; on GPUs, and where the processor has AMX.
     Bf16,
+    /// f16: 11 bits, at most 65504, summed in f32; on GPUs.
+    F16,
+}
+
+impl std::fmt::Display for Precision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::F32 => "f32",
+            Self::Bf16 => "bf16",
+            Self::F16 => "f16",
+        })
+    }
 }
 
 /// How a network is compiled.
@@ -93,6 +106,9 @@ pub enum CompileError {
     /// The processor lacks what was asked for.
     #[error("this processor has no {0}")]
     Unavailable(&'static str),
+    /// A device failed.
+    #[error(transparent)]
+    Device(#[from] DeviceFault),
     /// A tensor cannot be read.
     #[error(transparent)]
     Tensor(#[from] candle_core::Error),
@@ -138,6 +154,9 @@ impl Cpu {
         weights.check(&graph)?;
         let set = Available::new(options.set).ok_or(CompileError::Unavailable(options.set.instructions()))?;
         let bf16 = options.precision == Precision::Bf16;
+        if options.precision == Precision::F16 {
+            return Err(CompileError::Unavailable("f16: it is for GPUs"));
+        }
         if bf16 && (options.set != InstructionSet::Avx512 || !amx::is_available()) {
             return Err(CompileError::Unavailable("AMX for bf16, or may not use it: it goes with AVX-512"));
         }

@@ -24,6 +24,8 @@ pub enum Precision {
     F32,
     /// 8 bits, summed in f32.
     Bf16,
+    /// 11 bits, summed in f32: on GPUs.
+    F16,
 }
 
 impl ComputeArgs {
@@ -32,6 +34,7 @@ impl ComputeArgs {
         let precision = self.precision.map(|precision| match precision {
             Precision::F32 => uvid_model::PrecisionName::F32,
             Precision::Bf16 => uvid_model::PrecisionName::Bf16,
+            Precision::F16 => uvid_model::PrecisionName::F16,
         });
         Computing {
             instructions: self.instructions.unwrap_or(configured.instructions),
