@@ -2,9 +2,9 @@
 
 use candle_core::Tensor;
 
-use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
+use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision};
 use crate::device::gpus;
-use crate::{Graph, Outputs, Reference, Weights, trial};
+use crate::{Graph, Outputs, Reference, StepReport, Weights, trial};
 
 /// Which executor runs networks, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -8,22 +8,25 @@
 //! [`Executor`] is either of them, on a [`Backend`].
 
 mod builder;
+mod compile;
 mod cpu;
 mod device;
 mod executor;
 mod graph;
 mod op;
 mod reference;
+mod report;
 pub mod trial;
 mod weights;
 
 pub use builder::Builder;
-pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport, UnknownSet};
+pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet};
 pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus};
 pub use executor::{Backend, CudaOptions, Executor};
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;
+pub use report::StepReport;
 pub use weights::{Misfit, Missing, Weights, WeightsError, WrongShape};
 
 /// The values that a network gives, by output name.

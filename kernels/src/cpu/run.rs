@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use candle_core::{Layout, Storage};
 
 use super::arena::Lease;
-use super::compile::{Plan, Read, Step};
-use super::kernel::{Maps, Operands, Size, Source, Target};
+use super::kernel::{Kernel, Maps, Operands, Size, Source, Target};
 use super::team;
+use crate::compile::{Plan, Read, Step};
 
 /// Values between the scratch memories of two threads: no line of the cache is shared.
 const SCRATCH_ALIGNMENT: usize = 64;
@@ -25,7 +25,13 @@ pub(super) struct Items {
     pub(super) count: usize,
 }
 
-impl Plan {
+/// A plan, and the kernel of each of its steps.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    pub(super) kernels: Vec<Box<dyn Kernel>>,
+}
+
+impl Compiled {
     /// Runs some items of a batch, and appends what is wanted of them.
     pub(super) fn run(
         &self,
@@ -34,16 +40,18 @@ impl Plan {
         outputs: &mut [Vec<f32>],
         times: &mut [Duration],
     ) -> candle_core::Result<()> {
-        let pieces: Vec<usize> = self.steps.iter().map(|s| s.kernel.pieces(items.count * s.per_item)).collect();
+        let Self { plan, kernels } = self;
+        let of_step = plan.steps.iter().zip(kernels);
+        let pieces: Vec<usize> = of_step.map(|(s, kernel)| kernel.pieces(items.count * s.per_item)).collect();
         let workers = team::threads().min(pieces.iter().copied().max().unwrap_or(1)).max(1);
-        let scratch = self.steps.iter().map(|s| s.kernel.scratch()).max().unwrap_or(0);
+        let scratch = kernels.iter().map(|kernel| kernel.scratch()).max().unwrap_or(0);
         let scratch = scratch.next_multiple_of(SCRATCH_ALIGNMENT) + SCRATCH_ALIGNMENT;
-        let values = (self.places.length * items.count).next_multiple_of(SCRATCH_ALIGNMENT);
+        let values = (plan.places.length * items.count).next_multiple_of(SCRATCH_ALIGNMENT);
         let lease = Lease::new(values + workers * scratch).map_err(candle_core::Error::wrap)?;
         let memory = Memory { start: lease.start(), items: items.count };
-        let operands: Vec<Bound> = self.steps.iter().map(|s| memory.bind(self, s, inputs, items)).collect();
+        let operands: Vec<Bound> = plan.steps.iter().map(|s| memory.bind(plan, s, inputs, items)).collect();
 
-        let check = |at: usize| match self.steps.get(at) {
+        let check = |at: usize| match plan.steps.get(at) {
             Some(step) if step.hides_infinity => finite(&operands[at]),
             Some(_) | None => Ok(()),
         };
@@ -61,12 +69,12 @@ impl Plan {
             // plan lets no step write what is still needed; each worker has a scratch memory of its own.
             unsafe {
                 let scratch = memory.at(values + worker * scratch);
-                self.steps[step].kernel.run(piece, Operands { images: *images, x, y }, scratch);
+                kernels[step].run(piece, Operands { images: *images, x, y }, scratch);
             }
         };
         team::run(&pieces, workers, work, after)?;
-        for ((_, value), to) in self.wanted.iter().zip(outputs) {
-            memory.export(self, *value, to)?;
+        for ((_, value), to) in plan.wanted.iter().zip(outputs) {
+            memory.export(plan, *value, to)?;
         }
         Ok(())
     }

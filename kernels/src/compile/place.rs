@@ -5,28 +5,27 @@
 //!
 //! Invariant: offsets and lengths are those of one item; for n items they are n times as much, and still do not overlap.
 
-use super::super::kernel::Size;
-use super::super::lanes::BLOCK;
 use super::lower::{Alias, Compute, Stage};
+use super::step::{BLOCK, Size};
 
 /// Where a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) struct Place {
+pub(crate) struct Place {
     /// The buffer's first value, for one item.
-    pub(in crate::cpu) offset: usize,
+    pub(crate) offset: usize,
     /// The first channel of a pixel.
-    pub(in crate::cpu) channel: usize,
+    pub(crate) channel: usize,
     /// Values from pixel to pixel.
-    pub(in crate::cpu) pixel: usize,
+    pub(crate) pixel: usize,
 }
 
 /// The values' places, and the arena's length for one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cpu) struct Places {
+pub(crate) struct Places {
     /// By value; of those that are stored.
-    pub(in crate::cpu) of: Vec<Option<Place>>,
-    /// f32s.
-    pub(in crate::cpu) length: usize,
+    pub(crate) of: Vec<Option<Place>>,
+    /// Values.
+    pub(crate) length: usize,
 }
 
 /// A value inside another's buffer.
