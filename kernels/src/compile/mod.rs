@@ -18,7 +18,7 @@ use lower::{Affine, Alias, Compute, Kernels, Stage};
 use place::Nested;
 
 pub(crate) use lower::size;
-pub(crate) use place::{Place, Places};
+pub(crate) use place::Places;
 pub(crate) use step::{
     Activation, BLOCK, ConvShape, Copying, Epilogue, Of, Read, Second, Size, Step, Tail, Take, Window, Work,
 };
@@ -26,11 +26,24 @@ pub(crate) use step::{
 /// A network, compiled.
 pub(crate) struct Plan {
     pub(crate) steps: Vec<Step>,
-    pub(crate) places: Places,
     /// Of every value.
     pub(crate) sizes: Vec<(Size, usize)>,
     /// What is handed out.
     pub(crate) wanted: Vec<(String, usize)>,
+    nested: Nested,
+    lives: Vec<Option<(usize, usize)>>,
+}
+
+impl Plan {
+    /// Where every value lies in one arena, a value of the buffer of `root` being `width(root)` units long.
+    pub(crate) fn places(&self, width: impl Fn(usize) -> usize) -> Places {
+        self.nested.place(&self.lives, &|value| self.sizes[value], &width)
+    }
+
+    /// The value whose buffer a value lies in.
+    pub(crate) fn root(&self, value: usize) -> usize {
+        self.nested.root(value).0
+    }
 }
 
 /// Compiles a network whose weights [have been checked](Weights::check); with `marks`, marked values are handed out as well.
@@ -56,8 +69,8 @@ pub(crate) fn compile(graph: &Graph, weights: &Weights, marks: bool) -> candle_c
         scheduler.schedule(stage, graph)?;
     }
     let steps = scheduler.steps;
-    let places = nested.place(&lives(&steps, &wanted_values, sizes.len()), &|value| sizes[value]);
-    Ok(Plan { steps, places, sizes, wanted })
+    let lives = lives(&steps, &wanted_values, sizes.len());
+    Ok(Plan { steps, sizes, wanted, nested, lives })
 }
 
 /// The first and the last step that touch each value; what is wanted lives to the end.

@@ -11,7 +11,7 @@ use super::step::{BLOCK, Size};
 /// Where a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
-    /// The buffer's first value, for one item.
+    /// Where the buffer begins, for one item, in units.
     pub(crate) offset: usize,
     /// The first channel of a pixel.
     pub(crate) channel: usize,
@@ -24,7 +24,7 @@ pub(crate) struct Place {
 pub(crate) struct Places {
     /// By value; of those that are stored.
     pub(crate) of: Vec<Option<Place>>,
-    /// Values.
+    /// In units.
     pub(crate) length: usize,
 }
 
@@ -100,7 +100,7 @@ impl Nested {
     }
 
     /// The value whose buffer it is in the end, and the first channel in it.
-    fn root(&self, mut value: usize) -> (usize, usize) {
+    pub(super) fn root(&self, mut value: usize) -> (usize, usize) {
         let mut channel = 0;
         while let Some(inside) = self.0[value] {
             channel += inside.channel;
@@ -110,7 +110,12 @@ impl Nested {
     }
 
     /// Plans the arena. `lives[value]` are the first and the last step that touch it, for those that are stored.
-    pub(super) fn place(&self, lives: &[Option<(usize, usize)>], size: &impl Fn(usize) -> (Size, usize)) -> Places {
+    pub(super) fn place(
+        &self,
+        lives: &[Option<(usize, usize)>],
+        size: &impl Fn(usize) -> (Size, usize),
+        width: &impl Fn(usize) -> usize,
+    ) -> Places {
         let mut buffers: Vec<Option<(usize, usize)>> = vec![None; lives.len()];
         for (value, life) in lives.iter().enumerate() {
             let Some((from, to)) = life else { continue };
@@ -120,7 +125,7 @@ impl Nested {
         }
         let length = |value: usize| {
             let (size, per_item) = size(value);
-            per_item * size.pixels() * size.padded()
+            per_item * size.pixels() * size.padded() * width(value)
         };
         // The largest first, each at the lowest place that is free while it lives.
         let mut order: Vec<usize> = (0..buffers.len()).filter(|v| buffers[*v].is_some()).collect();

@@ -44,7 +44,8 @@ use crate::weights::{Weights, WeightsError};
 
 use choose::Target;
 use kernel::Available;
-use run::{Compiled, Items, values};
+pub(crate) use run::values;
+use run::{Compiled, Items};
 
 pub use isa::{InstructionSet, UnknownSet};
 
@@ -142,7 +143,7 @@ impl Cpu {
         let mut plan = compile::compile(&graph, weights, options.marks)?;
         let kernels = plan.steps.iter().map(|step| choose::kernel(Target { set, bf16 }, step)).collect();
         plan.steps.iter_mut().for_each(|step| drop(step.take_weights()));
-        Ok(Self { graph, compiled: Compiled { plan, kernels }, options })
+        Ok(Self { graph, compiled: Compiled { places: plan.places(|_| 1), plan, kernels }, options })
     }
 
     /// The network.
@@ -157,7 +158,7 @@ impl Cpu {
 
     /// Bytes of values that a run of one item holds.
     pub fn arena_bytes(&self) -> usize {
-        self.compiled.plan.places.length * size_of::<f32>()
+        self.compiled.places.length * size_of::<f32>()
     }
 
     /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
@@ -170,7 +171,7 @@ impl Cpu {
     /// The same, and what each step took.
     pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
         let (outputs, times) = self.execute(inputs)?;
-        let Compiled { plan, kernels } = &self.compiled;
+        let Compiled { plan, kernels, .. } = &self.compiled;
         let steps = plan.steps.iter().zip(kernels).zip(times);
         let report = |((step, kernel), time): ((_, &Box<dyn kernel::Kernel>), _)| {
             let mut report = plan.report(&self.graph, step, size_of::<f32>());

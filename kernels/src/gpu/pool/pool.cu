@@ -15,7 +15,7 @@ struct PoolParams {
     int images, rows, columns, channels; // of the input; channels rounded up
     int window, stride, top, left;
     int out_rows, out_columns;
-    int mean;
+    int mean, unused;
 };
 static_assert(sizeof(PoolParams) == 16 + 80 + 48, "as in pool/mod.rs");
 

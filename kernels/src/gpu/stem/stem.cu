@@ -28,6 +28,7 @@ struct StemParams {
     int out_rows, out_columns, outputs;       // of its result; channels rounded up
     int tile;                                 // rows and columns of pooled pixels of a block
     int sums_across, planes_across;           // columns of sums and of plane pixels that a tile needs
+    int unused;
 };
 static_assert(sizeof(StemParams) == 16 + 80 + 20 * 4, "as in stem/mod.rs");
 
