@@ -53,11 +53,14 @@ impl std::fmt::Display for Backend {
 }
 
 impl Backend {
-    /// Those that this processor can run, the reference first; f32.
+    /// Those that this machine can run, the reference first; f32. Of its GPUs the first.
     pub fn all() -> impl Iterator<Item = Self> {
         let sets = InstructionSet::ALL.into_iter().filter(|set| set.is_available());
         let cpu = sets.map(|set| Self::Cpu(Options { set, ..Options::default() }));
-        std::iter::once(Self::Reference).chain(cpu)
+        let gpu = gpus().ok().into_iter().flatten().take(1);
+        let gpu =
+            gpu.map(|gpu| Self::Cuda(CudaOptions { ordinal: gpu.ordinal, precision: Precision::F32, marks: false }));
+        std::iter::once(Self::Reference).chain(cpu).chain(gpu)
     }
 
     /// What values and products are of.
