@@ -125,6 +125,7 @@ API cuDevicePrimaryCtxRetain(Handle* context, CUdevice ordinal) {
         Device& device = all.device(ordinal);
         check(device.broken_for_ever == CUDA_SUCCESS, device.broken_for_ever);
         device.retained++;
+        device.alive = true;
         *context = device.context();
     });
 }
@@ -133,10 +134,8 @@ API cuDevicePrimaryCtxRelease_v2(CUdevice ordinal) {
     return call([=](Driver& all) {
         Device& device = all.device(ordinal);
         check(device.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
-        if (device.retained == 1) {
+        if (--device.retained == 0) {
             device.destroy_context();
-        } else {
-            device.retained--;
         }
     });
 }
@@ -148,7 +147,7 @@ API cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
 API cuCtxSetCurrent(Handle context) {
     return call([=](Driver& all) {
         if (context != 0) {
-            check(all.device(static_cast<CUdevice>(context - 1)).retained > 0, CUDA_ERROR_CONTEXT_IS_DESTROYED);
+            check(all.device(static_cast<CUdevice>(context - 1)).alive, CUDA_ERROR_CONTEXT_IS_DESTROYED);
         }
         set_current_context(context);
     });

@@ -165,3 +165,21 @@ KERNEL(test_products, TestParams, 256) {
     }
     static_cast<float*>(p.out)[threadIdx.x] = d[0];
 }
+
+// out[i] = what shared memory holds before anybody has written it: static, dynamic.
+KERNEL(test_unwritten, TestParams, 32) {
+    SHARED float values[32];
+    DYNAMIC_SHARED(bytes);
+    static_cast<float*>(p.out)[threadIdx.x] = values[threadIdx.x];
+    static_cast<float*>(p.out)[threadIdx.x + 32] = reinterpret_cast<float*>(bytes)[threadIdx.x];
+    values[threadIdx.x] = 1.0f;
+}
+
+// Has more on its stack than a thread of the simulator may.
+KERNEL(test_large_stack, TestParams, 64) {
+    volatile unsigned char many[63 << 10];
+    for (unsigned i = 0; i < sizeof many; i++) {
+        many[i] = static_cast<unsigned char>(i);
+    }
+    static_cast<unsigned char*>(p.out)[threadIdx.x] = many[p.n];
+}

@@ -1,0 +1,325 @@
+//! The driver: memory, streams, events, graphs, refusals and faults, through cudarc as the executor uses it.
+#![allow(missing_docs, unsafe_code)]
+
+mod common;
+
+use common::{Device, TestParams, turn};
+use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
+use cudarc::driver::{CudaContext, CudaSlice, DriverError, result};
+use uvid_cuda_simulator::{fail, launches, reset_faults};
+
+const GLOBAL: CUstreamCaptureMode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
+const NO_FLAGS: CUgraphInstantiate_flags = CUgraphInstantiate_flags(0);
+
+/// Before the first call: two devices of 64 MiB. Every test takes its turn by this.
+fn devices() -> std::sync::MutexGuard<'static, ()> {
+    let turn = turn();
+    // SAFETY: tests that hold the turn alone read or write the environment.
+    unsafe {
+        std::env::set_var("CUDA_SIMULATOR_DEVICES", "2");
+        std::env::set_var("CUDA_SIMULATOR_MEMORY", (64 << 20).to_string());
+    }
+    uvid_cuda_simulator::load();
+    turn
+}
+
+/// The kernel that adds `n` to 64 integers.
+fn count(device: &Device, out: &CudaSlice<i32>, n: i32) -> Result<(), DriverError> {
+    let params = TestParams { out: device.at(out), n, ..Default::default() };
+    device.launch("test_count", 1, 64, 0, &params)
+}
+
+fn code<T>(result: Result<T, DriverError>) -> i32 {
+    result.map(drop).map_or_else(|error| error.0 as i32, |()| 0)
+}
+
+#[test]
+fn a_device_says_what_it_is() {
+    let _turn = devices();
+    let device = Device::new(1).unwrap();
+    assert_eq!(CudaContext::device_count().unwrap(), 2);
+    assert_eq!(device.context.name().unwrap(), "Simulated device 1");
+    assert_eq!(device.context.compute_capability().unwrap(), (9, 0));
+    assert_eq!(device.context.total_mem().unwrap(), 64 << 20);
+    assert_ne!(device.context.uuid().unwrap().bytes, Device::new(0).unwrap().context.uuid().unwrap().bytes);
+    assert_eq!(code(CudaContext::new(2)), 101);
+    assert_eq!(DriverError(CUresult::CUDA_ERROR_ILLEGAL_ADDRESS).error_name().unwrap(), c"CUDA_ERROR_ILLEGAL_ADDRESS");
+}
+
+#[test]
+fn memory_is_counted_and_ends() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let free = || device.context.mem_get_info().unwrap();
+    assert_eq!(free(), (64 << 20, 64 << 20));
+    // SAFETY: nothing reads it before it is written.
+    let half = unsafe { device.stream.alloc::<u8>((32 << 20) + 1) }.unwrap();
+    assert_eq!(free().0, (32 << 20) - 256);
+    // SAFETY: as above.
+    assert_eq!(code(unsafe { device.stream.alloc::<u8>(32 << 20) }), 2);
+    drop(half); // given back in the stream's order, which the next allocation waits for
+    // SAFETY: as above.
+    let all = unsafe { device.stream.alloc::<u8>(64 << 20) }.unwrap();
+    assert_eq!(free().0, 0);
+    drop(all);
+    device.stream.synchronize().unwrap();
+    assert_eq!(free().0, 64 << 20);
+}
+
+#[test]
+fn fresh_memory_is_not_a_number() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    // SAFETY: what nobody has written is what the test is about.
+    let fresh = unsafe { device.stream.alloc::<f32>(100) }.unwrap();
+    assert!(device.download(&fresh).iter().all(|x| x.is_nan()));
+    // SAFETY: as above.
+    let pinned = unsafe { device.context.alloc_pinned::<f32>(100) }.unwrap();
+    assert!(pinned.as_slice().unwrap().iter().all(|x| x.is_nan()));
+}
+
+#[test]
+fn copies_stay_within_one_allocation() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let one = device.upload(&[1u8; 100]);
+    let _two = device.upload(&[2u8; 100]);
+    let at = device.at(&one);
+    let mut bytes = [0u8; 101];
+    let stream = device.stream.cu_stream();
+    // SAFETY: the host's side is as long as it says; the device's side is what the test is about.
+    unsafe {
+        assert_eq!(code(result::memcpy_dtoh_async(&mut bytes[..100], at, stream)), 0);
+        assert_eq!(code(result::memcpy_dtoh_async(&mut bytes, at, stream)), 1);
+        assert_eq!(code(result::memcpy_htod_async(at + 1, &bytes[..100], stream)), 1);
+        assert_eq!(code(result::memset_d8_async(at + 100, 0, 1, stream)), 1);
+        assert_eq!(code(result::memcpy_dtod_async(at, at + 4096, 8, stream)), 1);
+        assert_eq!(code(result::free_sync(at + 1)), 1);
+    }
+    assert_eq!(bytes[..100], [1; 100]);
+}
+
+#[test]
+fn a_forgotten_synchronisation_shows() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
+    // SAFETY: filled at once.
+    let mut pinned = unsafe { device.context.alloc_pinned::<i32>(64) }.unwrap();
+    pinned.as_mut_slice().unwrap().fill(-1);
+    let host = pinned.as_ptr().unwrap();
+    count(&device, &out, 7).unwrap();
+    device.stream.memcpy_dtoh(&out, &mut pinned).unwrap();
+    // SAFETY: the memory is there; what it holds is what the test is about.
+    assert_eq!(unsafe { host.read_volatile() }, -1);
+    device.stream.synchronize().unwrap();
+    // SAFETY: as above.
+    assert_eq!(unsafe { host.read_volatile() }, 7);
+}
+
+#[test]
+fn what_is_pageable_is_copied_at_once() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
+    count(&device, &out, 3).unwrap();
+    let mut host = [0; 64];
+    device.stream.memcpy_dtoh(&out, &mut host).unwrap();
+    assert_eq!(host, [3; 64]);
+}
+
+#[test]
+fn streams_are_ordered_by_events_alone() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let (one, two) = (device.context.new_stream().unwrap(), device.context.new_stream().unwrap());
+    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
+    let copy = device.stream.alloc_zeros::<i32>(64).unwrap();
+    device.stream.synchronize().unwrap();
+    let add = |n| {
+        let params = TestParams { out: device.at(&out), n, ..Default::default() };
+        device.launch_on(&one, "test_count", 1, 64, 0, &params).unwrap();
+    };
+    let copy_on_two = || {
+        // SAFETY: both are 64 integers of this device.
+        unsafe { result::memcpy_dtod_async(device.at(&copy), device.at(&out), 256, two.cu_stream()) }.unwrap();
+        two.synchronize().unwrap();
+        device.download(&copy)[0]
+    };
+    add(1);
+    assert_eq!(copy_on_two(), 0, "nothing has waited for stream one");
+    let event = one.record_event(None).unwrap();
+    add(10);
+    two.wait(&event).unwrap();
+    assert_eq!(copy_on_two(), 1, "the event stands for what was there when it was recorded");
+    two.join(&one).unwrap();
+    assert_eq!(copy_on_two(), 11);
+}
+
+#[test]
+fn events_take_time_and_can_be_polled() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let timed = Some(CUevent_flags::CU_EVENT_DEFAULT);
+    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
+    let start = device.stream.record_event(timed).unwrap();
+    count(&device, &out, 1).unwrap();
+    let end = device.stream.record_event(timed).unwrap();
+    assert!(!end.is_complete());
+    let polls = (0..100).take_while(|_| !end.is_complete()).count();
+    assert!(polls < 100, "who polls long enough gets there");
+    assert!(start.elapsed_ms(&end).unwrap() > 0.0);
+}
+
+#[test]
+fn a_graph_replays_what_was_captured() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let stream = &device.stream;
+    let mut out = stream.alloc_zeros::<i32>(64).unwrap();
+    // SAFETY: filled at once.
+    let mut input = unsafe { device.context.alloc_pinned::<i32>(64) }.unwrap();
+    input.as_mut_slice().unwrap().fill(5);
+    stream.synchronize().unwrap();
+    let source = input.as_ptr().unwrap();
+
+    stream.begin_capture(GLOBAL).unwrap();
+    let mut params = TestParams { out: device.at(&out), n: 2, ..Default::default() };
+    // SAFETY: `input` outlives the graph.
+    let source = unsafe { std::slice::from_raw_parts(source, 64) };
+    // SAFETY: as above.
+    unsafe { result::memcpy_htod_async(device.at(&out), source, stream.cu_stream()) }.unwrap();
+    device.launch("test_count", 1, 64, 0, &params).unwrap();
+    params.n = 1000; // the graph has its own copy
+    device.launch("test_count", 1, 64, 0, &params).unwrap();
+    let graph = stream.end_capture(NO_FLAGS).unwrap().unwrap();
+
+    assert_eq!(device.download(&out), [0; 64], "a capture runs nothing");
+    graph.upload().unwrap();
+    graph.launch().unwrap();
+    assert_eq!(device.download(&out), [1007; 64]);
+    input.as_mut_slice().unwrap().fill(-2);
+    graph.launch().unwrap();
+    assert_eq!(device.download(&out), [1000; 64], "the same work on what the memory holds now");
+    stream.memset_zeros(&mut out).unwrap();
+    assert_eq!(device.download(&out), [0; 64]);
+}
+
+#[test]
+fn a_capture_forks_and_joins() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let (main, side) = (&device.stream, device.context.new_stream().unwrap());
+    let out = main.alloc_zeros::<i32>(64).unwrap();
+    main.synchronize().unwrap();
+    let params = TestParams { out: device.at(&out), n: 4, ..Default::default() };
+    let capture = |join: bool| {
+        main.begin_capture(GLOBAL).unwrap();
+        side.join(main).unwrap();
+        device.launch_on(&side, "test_count", 1, 64, 0, &params).unwrap();
+        if join {
+            main.join(&side).unwrap();
+        }
+        main.end_capture(NO_FLAGS)
+    };
+    assert_eq!(code(capture(false)), 904);
+    capture(true).unwrap().unwrap().launch().unwrap();
+    assert_eq!(device.download(&out), [4; 64]);
+}
+
+#[test]
+fn what_cuda_forbids_in_a_capture_spoils_it() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let stream = &device.stream;
+    let out = stream.alloc_zeros::<i32>(64).unwrap();
+    let before = stream.record_event(None).unwrap();
+    stream.synchronize().unwrap();
+    let refused: [(&str, &dyn Fn() -> i32, i32); 5] = [
+        ("synchronising", &|| code(stream.synchronize()), 900),
+        // SAFETY: never read.
+        ("pinned memory", &|| code(unsafe { device.context.alloc_pinned::<u8>(1) }), 900),
+        ("asking for an event", &|| code(before.synchronize()), 900),
+        ("pageable memory", &|| code(stream.clone_dtoh(&out)), 900),
+        ("waiting for what is outside", &|| code(stream.wait(&before)), 905),
+    ];
+    for (what, act, expected) in refused {
+        stream.begin_capture(GLOBAL).unwrap();
+        assert_eq!(act(), expected, "{what}");
+        assert_eq!(code(stream.end_capture(NO_FLAGS)), 901, "{what}");
+    }
+    count(&device, &out, 1).unwrap();
+    assert_eq!(device.download(&out), [1; 64], "the stream goes on");
+}
+
+#[test]
+fn launches_have_limits() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let params = TestParams::default();
+    let launch = |kernel, grid, block, shared| code(device.launch(kernel, grid, block, shared, &params));
+    assert_eq!(launch("test_empty", 1, 1024, 48 << 10), 0);
+    assert_eq!(launch("test_empty", 1, 1025, 0), 1);
+    assert_eq!(launch("test_empty", 0, 32, 0), 1);
+    assert_eq!(launch("test_empty", 1, 32, (48 << 10) + 1), 1, "more must be asked for");
+    assert_eq!(launch("test_mma_f16", 1, 64, 0), 701, "more threads than the kernel is made for");
+    assert_eq!(launch("no_such_kernel", 1, 32, 0), 500);
+    assert_eq!(code(device.stream.synchronize()), 0);
+}
+
+#[test]
+fn a_fault_stays_until_the_context_is_reset() {
+    let _turn = devices();
+    let device = Device::new(1).unwrap();
+    let other = Device::new(0).unwrap();
+    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
+    device.stream.synchronize().unwrap();
+    let before = launches(1);
+    fail(1, 2, 700, false);
+    for _ in 0..3 {
+        count(&device, &out, 1).unwrap(); // nobody knows yet
+    }
+    assert_eq!(code(device.stream.synchronize()), 700);
+    assert_eq!(launches(1), before + 3);
+    assert_eq!(code(count(&device, &out, 1)), 700);
+    assert_eq!(code(device.context.mem_get_info()), 700);
+    assert_eq!(code(other.stream.synchronize()), 0, "the other device is well");
+
+    // SAFETY: nothing of the context is used but dropped.
+    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
+    let healed = Device::new(1).unwrap();
+    assert_eq!(code(device.stream.synchronize()), 400, "a stream of the context that was");
+    drop((out, device));
+    let out = healed.stream.alloc_zeros::<i32>(64).unwrap();
+    count(&healed, &out, 9).unwrap();
+    assert_eq!(healed.download(&out), [9; 64]);
+}
+
+#[test]
+fn a_permanent_fault_outlives_a_reset() {
+    let _turn = devices();
+    let device = Device::new(1).unwrap();
+    fail(1, 0, 719, true);
+    device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
+    assert_eq!(code(device.stream.synchronize()), 719);
+    drop(device);
+    // SAFETY: nothing of the context is used.
+    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
+    assert_eq!(code(Device::new(1)), 719);
+    reset_faults();
+    // SAFETY: as above.
+    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
+    assert_eq!(code(Device::new(1)), 0);
+}
+
+#[test]
+fn memory_is_refused_once() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    fail(0, 1, 2, false);
+    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 0);
+    device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
+    device.stream.synchronize().unwrap();
+    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 2);
+    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 0);
+}
