@@ -23,7 +23,7 @@ std::vector<Runner*>& runners() {
     return all;
 }
 
-struct sigaction handler_before;
+struct sigaction before_segv, before_ill;
 
 const void* stack_pointer(const void* context) {
     auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
@@ -34,25 +34,37 @@ const void* stack_pointer(const void* context) {
 #endif
 }
 
-// A kernel has touched what is not memory: says where, and ends the process. Other faults go to whom they went before.
+// Why a kernel was stopped by the processor. Its compiler puts illegal instructions where it has found a mistake.
+void explain(int signal, const siginfo_t& info, char* text, std::size_t bytes) {
+    if (signal == SIGILL) {
+        std::snprintf(text, bytes, "access beside an array, or not aligned to its type");
+        return;
+    }
+    if (info.si_code == SI_KERNEL) {
+        std::snprintf(text, bytes, "access that is not aligned, or to what is no address");
+        return;
+    }
+    auto address = static_cast<const unsigned char*>(info.si_addr);
+    int length = std::snprintf(text, bytes, "access to %p, which is not memory", info.si_addr);
+    const Allocation* near = driver().memory.before(address);
+    if (near != nullptr && address >= near->begin + near->bytes) {
+        std::snprintf(text + length, bytes - length, "; %zu bytes behind the end of %zu of device %d",
+                      static_cast<std::size_t>(address - near->begin) - near->bytes, near->bytes, near->device);
+    }
+}
+
+// Says where a kernel was, and ends the process. What happens elsewhere goes to whom it went before.
 void on_fault(int signal, siginfo_t* info, void* context) {
     const void* stack = stack_pointer(context);
     bool in_kernel = std::any_of(runners().begin(), runners().end(), [&](Runner* it) { return it->stacks.contain(stack); });
     if (!in_kernel) {
-        sigaction(signal, &handler_before, nullptr);
+        sigaction(signal, signal == SIGILL ? &before_ill : &before_segv, nullptr);
         return;
     }
-    char where[160], text[400];
+    char where[160], why[200], text[400];
     describe(task_on(stack), where, sizeof where);
-    auto address = static_cast<const unsigned char*>(info->si_addr);
-    const Allocation* near = driver().memory.before(address);
-    int length = std::snprintf(text, sizeof text, "simulated CUDA: %s: access to %p, which is not memory", where,
-                               static_cast<const void*>(address));
-    if (near != nullptr && address >= near->begin + near->bytes) {
-        length += std::snprintf(text + length, sizeof text - length, "; %zu bytes behind the end of %zu of device %d",
-                                static_cast<std::size_t>(address - near->begin) - near->bytes, near->bytes, near->device);
-    }
-    text[length++] = '\n';
+    explain(signal, *info, why, sizeof why);
+    int length = std::snprintf(text, sizeof text, "simulated CUDA: %s: %s\n", where, why);
     [[maybe_unused]] auto written = write(STDERR_FILENO, text, length);
     std::abort();
 }
@@ -75,7 +87,8 @@ void watch_for_faults() {
         struct sigaction action {};
         action.sa_sigaction = on_fault;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-        sigaction(SIGSEGV, &action, &handler_before);
+        sigaction(SIGSEGV, &action, &before_segv);
+        sigaction(SIGILL, &action, &before_ill);
     });
     provide_signal_stack();
 }

@@ -183,3 +183,15 @@ KERNEL(test_large_stack, TestParams, 64) {
     }
     static_cast<unsigned char*>(p.out)[threadIdx.x] = many[p.n];
 }
+
+// Mistakes: cp.async between global addresses; index n + 1 into an array of 33; vectors at `out`.
+KERNEL(test_copy_anywhere, TestParams, 64) { copy_async_16(p.out, p.a, true); }
+KERNEL(test_index, TestParams, 64) {
+    SHARED float values[33];
+    if (static_cast<int>(threadIdx.x) <= p.n + 1) {
+        values[threadIdx.x] = 1.0f;
+    }
+    __syncthreads();
+    static_cast<float*>(p.out)[threadIdx.x] = values[p.n];
+}
+KERNEL(test_vectors, TestParams, 64) { static_cast<float4*>(p.out)[threadIdx.x] = make_float4(1, 2, 3, 4); }

@@ -93,7 +93,7 @@ fn a_copy_that_is_not_aligned() {
             device.launch("test_pipeline_right", 1, 64, 4096, &params).unwrap();
             device.stream.synchronize().unwrap();
         },
-        &["kernel test_pipeline_right", "cp.async", "not aligned"],
+        &["kernel test_pipeline_right", "cp.async from what is not global memory, aligned"],
     );
 }
 
@@ -120,5 +120,43 @@ fn a_stack_that_overflows() {
             launch(device, "test_large_stack", &TestParams { out: device.at(&out), ..Default::default() });
         },
         &["kernel test_large_stack", "which is not memory"],
+    );
+}
+
+#[test]
+fn a_copy_to_what_is_not_shared() {
+    check(
+        "a_copy_to_what_is_not_shared",
+        |device| {
+            let from = device.stream.alloc_zeros::<f32>(64).unwrap();
+            let at = device.at(&from);
+            launch(device, "test_copy_anywhere", &TestParams { a: at, out: at + 64, ..Default::default() });
+        },
+        &["kernel test_copy_anywhere", "cp.async to what is not shared memory"],
+    );
+}
+
+#[test]
+fn an_index_beside_static_shared_memory() {
+    check(
+        "an_index_beside_static_shared_memory",
+        |device| {
+            let out = device.stream.alloc_zeros::<f32>(64).unwrap();
+            let params = TestParams { out: device.at(&out), n: 32, ..Default::default() };
+            launch(device, "test_index", &params);
+        },
+        &["kernel test_index", "thread (33, 0, 0): access beside an array"],
+    );
+}
+
+#[test]
+fn a_vector_that_is_not_aligned() {
+    check(
+        "a_vector_that_is_not_aligned",
+        |device| {
+            let out = device.stream.alloc_zeros::<f32>(1024).unwrap();
+            launch(device, "test_vectors", &TestParams { out: device.at(&out) + 8, ..Default::default() });
+        },
+        &["kernel test_vectors", "not aligned to its type"],
     );
 }
