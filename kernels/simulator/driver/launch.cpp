@@ -31,6 +31,8 @@ const void* stack_pointer(const void* context) {
     return reinterpret_cast<const void*>(machine.gregs[REG_RSP]);
 #elif defined(__aarch64__)
     return reinterpret_cast<const void*>(machine.sp);
+#else
+#error "where is the stack pointer?"
 #endif
 }
 

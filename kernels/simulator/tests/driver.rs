@@ -4,7 +4,9 @@
 mod common;
 
 use common::{Device, TestParams, turn};
-use cudarc::driver::sys::{CUevent_flags, CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode};
+use cudarc::driver::sys::{
+    CUevent_flags, CUfunction_attribute_enum, CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode,
+};
 use cudarc::driver::{CudaContext, CudaSlice, DriverError, result};
 use uvid_cuda_simulator::{fail, launches, reset_faults};
 
@@ -250,6 +252,96 @@ fn what_cuda_forbids_in_a_capture_spoils_it() {
     }
     count(&device, &out, 1).unwrap();
     assert_eq!(device.download(&out), [1; 64], "the stream goes on");
+}
+
+#[test]
+fn another_thread_may_allocate_where_the_capture_is_local() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    // SAFETY: never read.
+    let allocate = || code(unsafe { device.context.alloc_pinned::<u8>(1) });
+    let local = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
+    for (mode, allocated, ended) in [(local, 0, 0), (GLOBAL, 900, 901)] {
+        device.stream.begin_capture(mode).unwrap();
+        device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
+        assert_eq!(std::thread::scope(|scope| scope.spawn(allocate).join().unwrap()), allocated);
+        assert_eq!(code(device.stream.end_capture(NO_FLAGS)), ended);
+    }
+}
+
+#[test]
+fn a_graph_notices_that_its_memory_is_gone() {
+    let _turn = devices();
+    let device = Device::new(1).unwrap();
+    let stream = &device.stream;
+    let mut out = stream.alloc_zeros::<i32>(64).unwrap();
+    stream.synchronize().unwrap();
+    stream.begin_capture(GLOBAL).unwrap();
+    stream.memset_zeros(&mut out).unwrap();
+    let graph = stream.end_capture(NO_FLAGS).unwrap().unwrap();
+    drop(out);
+    graph.launch().unwrap();
+    assert_eq!(code(stream.synchronize()), 700);
+    // SAFETY: nothing of the context is used but dropped.
+    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
+}
+
+#[test]
+fn the_default_stream_waits_and_is_waited_for() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let blocking = result::stream::create(result::stream::StreamKind::Default).unwrap();
+    let source = device.upload(&[1u8; 100]);
+    let copy = device.upload(&[0u8; 100]);
+    device.stream.synchronize().unwrap();
+    let (from, to) = (device.at(&source), device.at(&copy));
+    let mut host = [0u8; 100];
+    // SAFETY: all are 100 bytes long.
+    unsafe {
+        result::memset_d8_async(from, 2, 100, blocking).unwrap();
+        result::memcpy_dtod_async(to, from, 100, std::ptr::null_mut()).unwrap();
+        result::memset_d8_async(from, 3, 100, blocking).unwrap();
+        result::stream::synchronize(blocking).unwrap();
+        result::memcpy_dtoh_sync(&mut host, to).unwrap();
+        result::stream::destroy(blocking).unwrap();
+    }
+    assert_eq!(host, [2; 100]);
+}
+
+#[test]
+fn devices_copy_to_each_other() {
+    let _turn = devices();
+    let (one, two) = (Device::new(0).unwrap(), Device::new(1).unwrap());
+    let (from, to) = (one.upload(&[7i32; 64]), two.upload(&[0i32; 64]));
+    one.stream.synchronize().unwrap();
+    let contexts = (two.context.cu_ctx(), one.context.cu_ctx());
+    let (from, at) = (one.at(&from), two.at(&to));
+    two.context.bind_to_thread().unwrap();
+    // SAFETY: both are 64 integers.
+    unsafe { result::memcpy_peer_async(contexts.0, at, contexts.1, from, 256, two.stream.cu_stream()) }.unwrap();
+    assert_eq!(two.download(&to), [7; 64]);
+    assert_eq!(code(two.stream.wait(&one.stream.record_event(None).unwrap())), 0, "of another device's event");
+}
+
+#[test]
+fn a_kernel_may_ask_for_more_shared_memory() {
+    let _turn = devices();
+    let device = Device::new(0).unwrap();
+    let attribute = CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
+    // SAFETY: the module is loaded.
+    let function = unsafe { result::module::get_function(device.module, c"test_empty".to_owned()) }.unwrap();
+    let mut argument = [std::ptr::from_ref(&TestParams::default()).cast_mut().cast()];
+    // SAFETY: the kernel reads nothing.
+    let mut launch = |bytes| unsafe {
+        let stream = device.stream.cu_stream();
+        code(result::launch_kernel(function, (1, 1, 1), (32, 1, 1), bytes, stream, &mut argument))
+    };
+    // SAFETY: the function is the module's.
+    let allow = |bytes| code(unsafe { result::function::set_function_attribute(function, attribute, bytes) });
+    assert_eq!((launch(64 << 10), allow(64 << 10), launch(64 << 10)), (1, 0, 0));
+    assert_eq!((allow(227 << 10), launch(227 << 10)), (0, 0));
+    assert_eq!((allow((227 << 10) + 1), launch((227 << 10) + 1)), (1, 1));
+    device.stream.synchronize().unwrap();
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! Mistakes that end the process: each in a child, whose message must say where it was.
-#![allow(missing_docs, unsafe_code)]
+#![allow(clippy::unwrap_used, missing_docs, unsafe_code)]
 
 mod common;
 

@@ -1,5 +1,5 @@
 //! What the tests share: a device with its stream and the test kernels.
-#![allow(dead_code, unsafe_code)]
+#![allow(clippy::expect_used, dead_code, unsafe_code)]
 
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard};
