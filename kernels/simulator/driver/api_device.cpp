@@ -185,7 +185,7 @@ API cuCtxGetStreamPriorityRange(int* least, int* greatest) {
 API cuModuleLoadData(Handle* module, const void* image) {
     return call([=](Driver& all) {
         check(image != nullptr, CUDA_ERROR_INVALID_VALUE);
-        *module = all.modules.add(std::make_shared<Module>(Module{&all.current()}));
+        *module = all.modules.add(std::make_shared<Module>(Module{&all.current(), {}}));
     });
 }
 
@@ -197,7 +197,9 @@ API cuModuleLoadFatBinary(Handle* module, const void* image) { return cuModuleLo
 
 API cuModuleUnload(Handle module) {
     return call([=](Driver& all) {
-        all.modules.get(module, all.current());
+        for (const auto& function : all.modules.get(module, all.current())->functions) {
+            all.functions.remove(function.second);
+        }
         all.modules.remove(module);
     });
 }
@@ -205,10 +207,14 @@ API cuModuleUnload(Handle module) {
 API cuModuleGetFunction(Handle* function, Handle module, const char* name) {
     return call([=](Driver& all) {
         Device& device = all.current();
-        all.modules.get(module, device);
+        auto from = all.modules.get(module, device);
         const Kernel* kernel = find_kernel(name);
         check(kernel != nullptr, CUDA_ERROR_NOT_FOUND);
-        *function = all.functions.add(std::make_shared<Function>(Function{&device, kernel}));
+        Handle& handle = from->functions[kernel];
+        if (handle == 0) {
+            handle = all.functions.add(std::make_shared<Function>(Function{&device, kernel}));
+        }
+        *function = handle;
     });
 }
 

@@ -70,6 +70,8 @@ struct Event {
 
 struct Module {
     Device* device;
+    // What has been asked for.
+    std::map<const Kernel*, Handle> functions;
 };
 
 struct Function {

@@ -119,11 +119,15 @@ void run(const Launch& launch) {
     for (std::size_t i = runners().size(); i <= helpers; i++) {
         runners().push_back(new Runner(seed * 0x9E3779B97F4A7C15 + i * 2));
     }
+    // Blocks begin anywhere: nothing may depend on their order.
+    static std::uint64_t first = seed;
+    first = first * 6364136223846793005 + 1442695040888963407;
     std::atomic<std::uint64_t> next{0};
     auto work = [&](Runner& runner) {
         watch_for_faults();
         runner.begin(launch);
-        for (std::uint64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+        for (std::uint64_t turn; (turn = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+            std::uint64_t i = (turn + (first >> 33)) % blocks;
             runner.run({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
                         static_cast<unsigned>(i / grid.x / grid.y)});
         }

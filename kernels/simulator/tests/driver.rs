@@ -1,39 +1,11 @@
-//! The driver: memory, streams, events, graphs, refusals and faults, through cudarc as the executor uses it.
-#![allow(missing_docs, unsafe_code)]
+//! The driver: devices, memory, streams, events and refusals, through cudarc as the executor uses it.
+#![allow(clippy::unwrap_used, missing_docs, unsafe_code)]
 
 mod common;
 
-use common::{Device, TestParams, turn};
-use cudarc::driver::sys::{
-    CUevent_flags, CUfunction_attribute_enum, CUgraphInstantiate_flags, CUresult, CUstreamCaptureMode,
-};
-use cudarc::driver::{CudaContext, CudaSlice, DriverError, result};
-use uvid_cuda_simulator::{fail, launches, reset_faults};
-
-const GLOBAL: CUstreamCaptureMode = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_GLOBAL;
-const NO_FLAGS: CUgraphInstantiate_flags = CUgraphInstantiate_flags(0);
-
-/// Before the first call: two devices of 64 MiB. Every test takes its turn by this.
-fn devices() -> std::sync::MutexGuard<'static, ()> {
-    let turn = turn();
-    // SAFETY: tests that hold the turn alone read or write the environment.
-    unsafe {
-        std::env::set_var("CUDA_SIMULATOR_DEVICES", "2");
-        std::env::set_var("CUDA_SIMULATOR_MEMORY", (64 << 20).to_string());
-    }
-    uvid_cuda_simulator::load();
-    turn
-}
-
-/// The kernel that adds `n` to 64 integers.
-fn count(device: &Device, out: &CudaSlice<i32>, n: i32) -> Result<(), DriverError> {
-    let params = TestParams { out: device.at(out), n, ..Default::default() };
-    device.launch("test_count", 1, 64, 0, &params)
-}
-
-fn code<T>(result: Result<T, DriverError>) -> i32 {
-    result.map(drop).map_or_else(|error| error.0 as i32, |()| 0)
-}
+use common::{Device, TestParams, code, count, devices};
+use cudarc::driver::sys::{CUevent_flags, CUfunction_attribute_enum, CUresult};
+use cudarc::driver::{CudaContext, DriverError, result};
 
 #[test]
 fn a_device_says_what_it_is() {
@@ -174,119 +146,6 @@ fn events_take_time_and_can_be_polled() {
 }
 
 #[test]
-fn a_graph_replays_what_was_captured() {
-    let _turn = devices();
-    let device = Device::new(0).unwrap();
-    let stream = &device.stream;
-    let mut out = stream.alloc_zeros::<i32>(64).unwrap();
-    // SAFETY: filled at once.
-    let mut input = unsafe { device.context.alloc_pinned::<i32>(64) }.unwrap();
-    input.as_mut_slice().unwrap().fill(5);
-    stream.synchronize().unwrap();
-    let source = input.as_ptr().unwrap();
-
-    stream.begin_capture(GLOBAL).unwrap();
-    let mut params = TestParams { out: device.at(&out), n: 2, ..Default::default() };
-    // SAFETY: `input` outlives the graph.
-    let source = unsafe { std::slice::from_raw_parts(source, 64) };
-    // SAFETY: as above.
-    unsafe { result::memcpy_htod_async(device.at(&out), source, stream.cu_stream()) }.unwrap();
-    device.launch("test_count", 1, 64, 0, &params).unwrap();
-    params.n = 1000; // the graph has its own copy
-    device.launch("test_count", 1, 64, 0, &params).unwrap();
-    let graph = stream.end_capture(NO_FLAGS).unwrap().unwrap();
-
-    assert_eq!(device.download(&out), [0; 64], "a capture runs nothing");
-    graph.upload().unwrap();
-    graph.launch().unwrap();
-    assert_eq!(device.download(&out), [1007; 64]);
-    input.as_mut_slice().unwrap().fill(-2);
-    graph.launch().unwrap();
-    assert_eq!(device.download(&out), [1000; 64], "the same work on what the memory holds now");
-    stream.memset_zeros(&mut out).unwrap();
-    assert_eq!(device.download(&out), [0; 64]);
-}
-
-#[test]
-fn a_capture_forks_and_joins() {
-    let _turn = devices();
-    let device = Device::new(0).unwrap();
-    let (main, side) = (&device.stream, device.context.new_stream().unwrap());
-    let out = main.alloc_zeros::<i32>(64).unwrap();
-    main.synchronize().unwrap();
-    let params = TestParams { out: device.at(&out), n: 4, ..Default::default() };
-    let capture = |join: bool| {
-        main.begin_capture(GLOBAL).unwrap();
-        side.join(main).unwrap();
-        device.launch_on(&side, "test_count", 1, 64, 0, &params).unwrap();
-        if join {
-            main.join(&side).unwrap();
-        }
-        main.end_capture(NO_FLAGS)
-    };
-    assert_eq!(code(capture(false)), 904);
-    capture(true).unwrap().unwrap().launch().unwrap();
-    assert_eq!(device.download(&out), [4; 64]);
-}
-
-#[test]
-fn what_cuda_forbids_in_a_capture_spoils_it() {
-    let _turn = devices();
-    let device = Device::new(0).unwrap();
-    let stream = &device.stream;
-    let out = stream.alloc_zeros::<i32>(64).unwrap();
-    let before = stream.record_event(None).unwrap();
-    stream.synchronize().unwrap();
-    let refused: [(&str, &dyn Fn() -> i32, i32); 5] = [
-        ("synchronising", &|| code(stream.synchronize()), 900),
-        // SAFETY: never read.
-        ("pinned memory", &|| code(unsafe { device.context.alloc_pinned::<u8>(1) }), 900),
-        ("asking for an event", &|| code(before.synchronize()), 900),
-        ("pageable memory", &|| code(stream.clone_dtoh(&out)), 900),
-        ("waiting for what is outside", &|| code(stream.wait(&before)), 905),
-    ];
-    for (what, act, expected) in refused {
-        stream.begin_capture(GLOBAL).unwrap();
-        assert_eq!(act(), expected, "{what}");
-        assert_eq!(code(stream.end_capture(NO_FLAGS)), 901, "{what}");
-    }
-    count(&device, &out, 1).unwrap();
-    assert_eq!(device.download(&out), [1; 64], "the stream goes on");
-}
-
-#[test]
-fn another_thread_may_allocate_where_the_capture_is_local() {
-    let _turn = devices();
-    let device = Device::new(0).unwrap();
-    // SAFETY: never read.
-    let allocate = || code(unsafe { device.context.alloc_pinned::<u8>(1) });
-    let local = CUstreamCaptureMode::CU_STREAM_CAPTURE_MODE_THREAD_LOCAL;
-    for (mode, allocated, ended) in [(local, 0, 0), (GLOBAL, 900, 901)] {
-        device.stream.begin_capture(mode).unwrap();
-        device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
-        assert_eq!(std::thread::scope(|scope| scope.spawn(allocate).join().unwrap()), allocated);
-        assert_eq!(code(device.stream.end_capture(NO_FLAGS)), ended);
-    }
-}
-
-#[test]
-fn a_graph_notices_that_its_memory_is_gone() {
-    let _turn = devices();
-    let device = Device::new(1).unwrap();
-    let stream = &device.stream;
-    let mut out = stream.alloc_zeros::<i32>(64).unwrap();
-    stream.synchronize().unwrap();
-    stream.begin_capture(GLOBAL).unwrap();
-    stream.memset_zeros(&mut out).unwrap();
-    let graph = stream.end_capture(NO_FLAGS).unwrap().unwrap();
-    drop(out);
-    graph.launch().unwrap();
-    assert_eq!(code(stream.synchronize()), 700);
-    // SAFETY: nothing of the context is used but dropped.
-    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
-}
-
-#[test]
 fn the_default_stream_waits_and_is_waited_for() {
     let _turn = devices();
     let device = Device::new(0).unwrap();
@@ -342,6 +201,13 @@ fn a_kernel_may_ask_for_more_shared_memory() {
     assert_eq!((allow(227 << 10), launch(227 << 10)), (0, 0));
     assert_eq!((allow((227 << 10) + 1), launch((227 << 10) + 1)), (1, 1));
     device.stream.synchronize().unwrap();
+    // SAFETY: as above; a function does not outlive its module.
+    unsafe {
+        let again = result::module::get_function(device.module, c"test_empty".to_owned());
+        assert_eq!(again.unwrap(), function);
+        result::module::unload(device.module).unwrap();
+    }
+    assert_eq!(launch(0), 400);
 }
 
 #[test]
@@ -357,61 +223,4 @@ fn launches_have_limits() {
     assert_eq!(launch("test_mma_f16", 1, 64, 0), 701, "more threads than the kernel is made for");
     assert_eq!(launch("no_such_kernel", 1, 32, 0), 500);
     assert_eq!(code(device.stream.synchronize()), 0);
-}
-
-#[test]
-fn a_fault_stays_until_the_context_is_reset() {
-    let _turn = devices();
-    let device = Device::new(1).unwrap();
-    let other = Device::new(0).unwrap();
-    let out = device.stream.alloc_zeros::<i32>(64).unwrap();
-    device.stream.synchronize().unwrap();
-    let before = launches(1);
-    fail(1, 2, 700, false);
-    for _ in 0..3 {
-        count(&device, &out, 1).unwrap(); // nobody knows yet
-    }
-    assert_eq!(code(device.stream.synchronize()), 700);
-    assert_eq!(launches(1), before + 3);
-    assert_eq!(code(count(&device, &out, 1)), 700);
-    assert_eq!(code(device.context.mem_get_info()), 700);
-    assert_eq!(code(other.stream.synchronize()), 0, "the other device is well");
-
-    // SAFETY: nothing of the context is used but dropped.
-    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
-    let healed = Device::new(1).unwrap();
-    assert_eq!(code(device.stream.synchronize()), 400, "a stream of the context that was");
-    drop((out, device));
-    let out = healed.stream.alloc_zeros::<i32>(64).unwrap();
-    count(&healed, &out, 9).unwrap();
-    assert_eq!(healed.download(&out), [9; 64]);
-}
-
-#[test]
-fn a_permanent_fault_outlives_a_reset() {
-    let _turn = devices();
-    let device = Device::new(1).unwrap();
-    fail(1, 0, 719, true);
-    device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
-    assert_eq!(code(device.stream.synchronize()), 719);
-    drop(device);
-    // SAFETY: nothing of the context is used.
-    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
-    assert_eq!(code(Device::new(1)), 719);
-    reset_faults();
-    // SAFETY: as above.
-    unsafe { cudarc::driver::sys::cuDevicePrimaryCtxReset_v2(1).result() }.unwrap();
-    assert_eq!(code(Device::new(1)), 0);
-}
-
-#[test]
-fn memory_is_refused_once() {
-    let _turn = devices();
-    let device = Device::new(0).unwrap();
-    fail(0, 1, 2, false);
-    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 0);
-    device.launch("test_empty", 1, 1, 0, &TestParams::default()).unwrap();
-    device.stream.synchronize().unwrap();
-    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 2);
-    assert_eq!(code(device.stream.alloc_zeros::<u8>(1)), 0);
 }

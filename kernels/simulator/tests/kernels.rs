@@ -183,9 +183,11 @@ fn matrix_products_have_their_fragments_where_they_belong() {
     for (kernel, bits) in [("test_mma_bf16", &bf16 as &dyn Fn(i32) -> u16), ("test_mma_f16", &f16)] {
         let left = device.upload(&a.iter().map(|x| bits(*x)).collect::<Vec<_>>());
         let right = device.upload(&b.iter().map(|x| bits(*x)).collect::<Vec<_>>());
-        let params = TestParams { a: device.at(&left), b: device.at(&right), out: device.at(&out), n: 0 };
-        device.launch(kernel, 1, 32, 0, &params).unwrap();
-        assert_eq!(device.download(&out), expected, "{kernel}");
+        for n in [0, 1] {
+            let params = TestParams { a: device.at(&left), b: device.at(&right), out: device.at(&out), n };
+            device.launch(kernel, 1, 32, 0, &params).unwrap();
+            assert_eq!(device.download(&out), expected, "{kernel} {n}");
+        }
     }
 }
 
