@@ -11,7 +11,8 @@
 //                                                 parameter is the struct `p`, by value
 //   DEVICE                                        before a function that kernels call
 //   SHARED float tile[32];                        static shared memory of the block
-//   DYNAMIC_SHARED(name);                         `name`: the dynamic shared memory, bytes, aligned to 128
+//   DYNAMIC_SHARED(name);                         `name`: the dynamic shared memory, bytes, aligned to 128; to nvcc a
+//                                                 name of the whole file, that no other variable may have
 //   bf16, f16, to_float(x), from_float<T>(x)      16-bit floats; T is float, bf16 or f16; to nearest, ties to even
 //   mma_16816<T>(d, a, b)                         d += a*b on tensor cores, a whole warp together
 //   ldmatrix_x4(r, row), ldmatrix_x2(r, row)      8x8 matrices of 16-bit values to fragments, a whole warp together
