@@ -17,19 +17,22 @@ pub struct Axis {
     pub(super) weights: Vec<f64>,
 }
 
+/// The most samples that an output of a source of next to nothing has outside of it.
+const OUTSIDE_MAX: i64 = 4;
+
 impl Axis {
     /// Over so many samples; `outputs` are their first samples and weights.
     ///
     /// # Errors
     ///
-    /// There is no sample, no output, an output without weights, a weight that is no number, or one for a sample that
-    /// is further outside than the source is long.
+    /// There is no sample, no output, an output without weights or with one that is no number, or one whose samples lie
+    /// further outside of the source than it is long, and [`OUTSIDE_MAX`].
     pub fn new(samples: usize, outputs: impl IntoIterator<Item = (i64, Vec<f64>)>) -> Result<Self, Unsound> {
         let mut axis = Self { samples, firsts: vec![], starts: vec![0], weights: vec![] };
         let size = i64::from(i32::try_from(samples).map_err(|_| Unsound("an axis that is too long"))?);
         for (first, weights) in outputs {
-            let end = first.saturating_add(weights.len() as i64);
-            let near = -size <= first && first < size && end <= 2 * size && !weights.is_empty();
+            let (end, far) = (first.saturating_add(weights.len() as i64), size + OUTSIDE_MAX);
+            let near = -far <= first && end <= size + far && !weights.is_empty();
             Unsound::unless(near, "an output far from its samples")?;
             Unsound::unless(weights.iter().all(|w| w.is_finite()), "a weight that is no number")?;
             axis.firsts.push(first as i32);

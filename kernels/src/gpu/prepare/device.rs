@@ -7,8 +7,8 @@ use super::stage::{Layout, stage};
 use super::{Air, CHANNELS_MAX, Filter, Frame, Preparation, Steps};
 use crate::device::{Device, DeviceFault, FaultKind, Function, Grid, Params, Pinned, Stream};
 
-/// Blocks that share a sum; each leaves what it has found.
-pub(super) const BLOCKS: usize = 528;
+/// The most blocks that share a sum; each leaves what it has found.
+pub(super) const BLOCKS_MAX: usize = 528;
 
 /// Threads of every block.
 pub(super) const THREADS: usize = 256;
@@ -195,8 +195,10 @@ pub(super) fn grid(pieces: usize) -> Grid {
     Grid { blocks: [pieces.div_ceil(THREADS).max(1), 1, 1], threads: THREADS, shared: 0 }
 }
 
-/// The blocks that share a sum.
-const SHARED_SUM: Grid = Grid { blocks: [BLOCKS, 1, 1], threads: THREADS, shared: 0 };
+/// Blocks that share a sum; of one picture's size always as many, so that the sum is the same.
+fn sharing(blocks: usize) -> Grid {
+    Grid { blocks: [blocks.clamp(1, BLOCKS_MAX), 1, 1], threads: THREADS, shared: 0 }
+}
 
 /// One block.
 const ONE: Grid = Grid { blocks: [1, 1, 1], threads: THREADS, shared: 0 };
@@ -263,7 +265,7 @@ impl Preparation {
             [layout.partial, layout.settled, layout.plane, layout.curve].map(|at| scratch + at as u64);
         let [_, height, width] = self.shape();
         let count = height * width;
-        let settle = SettleParams { partial, settled, count: count as u64, blocks: BLOCKS as u64 };
+        let settle = |of: Grid| SettleParams { partial, settled, count: count as u64, blocks: of.blocks[0] as u64 };
         let none = Placed { firsts: 0, starts: 0, weights: 0, samples: 0, outputs: 0 };
         let four = grid(height * width.div_ceil(4));
         // SAFETY: the caller's, and that of the layout.
@@ -273,8 +275,9 @@ impl Preparation {
                     let (air, frame) = ((*air).into(), (*frame).into());
                     let (rows, columns) = (none, none);
                     let params = WindowParams { source, rows, columns, to, partial, settled, frame, air, unused: 0 };
-                    stream.launch(kernels.moments, SHARED_SUM, &params)?;
-                    stream.launch(kernels.standard, ONE, &settle)?;
+                    let sums = sharing((self.source.rows * layout.rectangle.pitch / 8).div_ceil(THREADS));
+                    stream.launch(kernels.moments, sums, &params)?;
+                    stream.launch(kernels.standard, ONE, &settle(sums))?;
                     stream.launch(kernels.window, four, &params)
                 }
                 Steps::Cubic { air, frame, rows, columns } => {
@@ -283,10 +286,11 @@ impl Preparation {
                     let columns = Layout::placed(&layout.columns, columns, scratch);
                     let params = WindowParams { source, rows, columns, to, partial, settled, frame, air, unused: 0 };
                     let over = PlaneParams { plane: to, count: count as u64, partial, settled };
-                    stream.launch(kernels.cubic, SHARED_SUM, &params)?;
-                    stream.launch(kernels.mean, ONE, &settle)?;
-                    stream.launch(kernels.spread, SHARED_SUM, &over)?;
-                    stream.launch(kernels.deviation, ONE, &settle)?;
+                    let (lines, all) = (sharing(height), sharing(count.div_ceil(THREADS)));
+                    stream.launch(kernels.cubic, lines, &params)?;
+                    stream.launch(kernels.mean, ONE, &settle(lines))?;
+                    stream.launch(kernels.spread, all, &over)?;
+                    stream.launch(kernels.deviation, ONE, &settle(all))?;
                     stream.launch(kernels.scale, grid(count.div_ceil(4)), &over)
                 }
                 Steps::Triangle { rows, columns, mean, deviation, .. } => {
@@ -295,8 +299,9 @@ impl Preparation {
                     let (mean, deviation) = (*mean, *deviation);
                     let params =
                         TriangleParams { source, rows, columns, curve, plane, partial, settled, to, mean, deviation };
-                    stream.launch(kernels.triangle, SHARED_SUM, &params)?;
-                    stream.launch(kernels.sides, ONE, &settle)?;
+                    let lines = sharing(height);
+                    stream.launch(kernels.triangle, lines, &params)?;
+                    stream.launch(kernels.sides, ONE, &settle(lines))?;
                     stream.launch(kernels.align, four, &params)
                 }
                 Steps::Canvas { filter, rows, columns, frame, white, truncate, channels, .. } => {

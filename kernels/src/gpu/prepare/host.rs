@@ -44,7 +44,7 @@ impl Preparation {
 }
 
 /// The frame's pixels, above air.
-fn framed(source: &Source, air: Air, frame: Frame) -> Vec<u16> {
+pub(super) fn framed(source: &Source, air: Air, frame: Frame) -> Vec<u16> {
     let mut out = vec![0; frame.size[0] * frame.size[1]];
     for row in 0..source.rows {
         let start = (frame.at[0] + row) * frame.size[1] + frame.at[1];
@@ -67,14 +67,14 @@ fn moments(pixels: &[u16]) -> (f32, f32) {
 }
 
 /// The same of fractions, summed in f64 one after the other.
-fn moments_of_fractions(values: &[f32]) -> (f32, f32) {
+pub(super) fn moments_of_fractions(values: &[f32]) -> (f32, f32) {
     let n = values.len() as f64;
     let mean = values.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
     let variance = values.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
     (mean as f32, variance.sqrt().max(1e-5) as f32)
 }
 
-fn cubic(pixels: &[u16], rows: &Axis, columns: &Axis) -> Vec<f32> {
+pub(super) fn cubic(pixels: &[u16], rows: &Axis, columns: &Axis) -> Vec<f32> {
     let width = columns.samples();
     let across = |row: usize, column: usize| -> f32 {
         columns.of(column).map(|(sample, w)| f32::from(pixels[row * width + sample]) * w as f32).sum()

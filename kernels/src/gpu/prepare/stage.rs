@@ -3,7 +3,7 @@
 //! Invariant: staging and scratch begin alike: what is written at a place in staging is read at the same place in
 //! scratch. All places are multiples of 256 bytes.
 
-use super::device::{BLOCKS, Placed, Rectangle};
+use super::device::{BLOCKS_MAX, Placed, Rectangle};
 use super::{Air, Axis, Frame, Preparation, Source, Steps};
 
 /// Where things lie, in bytes from the beginning.
@@ -55,7 +55,7 @@ impl Layout {
             layout.columns = layout.take_axis(columns);
         }
         layout.staged = layout.end;
-        layout.partial = layout.take(BLOCKS * 16);
+        layout.partial = layout.take(BLOCKS_MAX * 16);
         layout.settled = layout.take(16);
         if let Steps::Triangle { rows, columns, .. } = steps {
             layout.plane = layout.take(2 * rows.outputs() * columns.outputs());
