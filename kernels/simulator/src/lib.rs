@@ -48,6 +48,17 @@ pub fn load() {
     library();
 }
 
+/// The same, unless the environment says that this machine has a card to test: `TEST_GPU=real`.
+///
+/// # Panics
+///
+/// If the library cannot be loaded.
+pub fn load_unless_real() {
+    if std::env::var_os("TEST_GPU").is_none_or(|gpu| gpu != "real") {
+        load();
+    }
+}
+
 /// Lets a device fail: after so many more launches (a graph's is one) the next gives this `CUresult`, and so does every
 /// call in the device's context from then on, until the context is reset or released; `permanent`: even then. With
 /// error 2, out of memory, the next allocation after so many launches is refused instead, once (`permanent`: always).

@@ -32,14 +32,34 @@ impl Preparation {
                 let mut canvas = vec![0f32; frame.size[0] * frame.size[1]];
                 for row in 0..rows.outputs() {
                     for column in 0..columns.outputs() {
-                        let v = (filter.of(value, rows, columns, (row, column)) * white) as f32;
-                        let v = if *truncate { truncated(v) } else { v };
+                        let v = white_of(filter.of(value, rows, columns, (row, column)), *white, *truncate);
                         canvas[(frame.at[0] + row) * frame.size[1] + frame.at[1] + column] = v;
                     }
                 }
                 channels.iter().flat_map(|(mean, d)| canvas.iter().map(move |v| (v - mean) / d)).collect()
             }
         }
+    }
+}
+
+impl Preparation {
+    /// Of a [`Steps::Canvas`]: which cells of a map of so many rows and columns, stretched over the canvas, lie over
+    /// anything but 0. What lies over the breast is known after a few pixels.
+    pub fn shown(&self, [map_rows, map_columns]: [usize; 2]) -> Option<Vec<bool>> {
+        let Steps::Canvas { curve, filter, rows, columns, frame, white, truncate, .. } = &self.steps else {
+            return None;
+        };
+        let value = |row: usize, column: usize| f64::from(curve[usize::from(self.source.at(row, column))]);
+        let mut shown = vec![false; map_rows * map_columns];
+        for row in 0..rows.outputs() {
+            let cells = (frame.at[0] + row) * map_rows / frame.size[0] * map_columns;
+            for column in 0..columns.outputs() {
+                let cell = cells + (frame.at[1] + column) * map_columns / frame.size[1];
+                let seen = || white_of(filter.of(value, rows, columns, (row, column)), *white, *truncate) != 0.0;
+                shown[cell] = shown[cell] || seen();
+            }
+        }
+        Some(shown)
     }
 }
 
@@ -132,6 +152,12 @@ impl Filter {
             }
         }
     }
+}
+
+/// What a resampled value is on the canvas.
+fn white_of(y: f64, white: f64, truncate: bool) -> f32 {
+    let v = (y * white) as f32;
+    if truncate { truncated(v) } else { v }
 }
 
 /// Without what follows the decimal point; beyond 2^23 there is nothing.

@@ -16,7 +16,7 @@ struct Bench {
 impl Bench {
     /// `None` where there is no device.
     fn open() -> Option<Self> {
-        uvid_cuda_simulator::load();
+        uvid_cuda_simulator::load_unless_real();
         if let Err(none) = crate::gpus() {
             eprintln!("skipped: {none}");
             return None;
