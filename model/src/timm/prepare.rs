@@ -16,6 +16,7 @@ use uvid_exam::{Affine, Mammogram, Reason, Slot, Window};
 use uvid_kernels::prepare::{self, Frame, Source, Steps, Unsound};
 
 use super::breast::{Breast, Found};
+use crate::architecture::PreparedInput;
 use crate::regions::Bounds;
 use crate::resample::{Picture, area_average_of, area_axis, bilinear_axis, bilinear_of};
 
@@ -192,14 +193,18 @@ impl Preparation {
         Ok(self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying))
     }
 
-    /// Steps 1 to 6, of which the last three are left to the device. A curve of what is no number is not.
-    pub fn deferred(&self, image: &Mammogram) -> Result<(Result<prepare::Preparation, Unsound>, Affine), Refused> {
+    /// What is handed to the network, and where it lies in the image; steps 3 to 6 are left to the device where it
+    /// `defers`, and where nothing is in the way: a curve that is no number.
+    pub(super) fn input(&self, image: &Mammogram, defers: bool) -> Result<(PreparedInput, Affine), Refused> {
         let (curve, lying) = self.locate(image)?;
-        Ok((self.steps(image, &curve, &lying), lying.to_image))
+        let deferred = if defers { self.deferred(image, &curve, &lying).ok() } else { None };
+        let here = || self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying).values;
+        let input = deferred.map_or_else(|| PreparedInput::Values(here()), |left| PreparedInput::Deferred(left.into()));
+        Ok((input, lying.to_image))
     }
 
-    /// Steps 3 to 6.
-    fn steps(&self, image: &Mammogram, curve: &[f64], lying: &Lying) -> Result<prepare::Preparation, Unsound> {
+    /// Steps 3 to 6, for a device.
+    fn deferred(&self, image: &Mammogram, curve: &[f64], lying: &Lying) -> Result<prepare::Preparation, Unsound> {
         let (b, columns) = (lying.bounds, image.pixels.columns());
         let pixels = image.pixels.shared();
         let source = Source::new(pixels, columns, b.top..b.bottom, b.left..b.right, lying.mirrored)?;
