@@ -11,6 +11,8 @@ mod builder;
 mod compile;
 mod cpu;
 mod device;
+#[cfg(test)]
+mod examples;
 mod executor;
 mod gpu;
 mod graph;

@@ -198,5 +198,24 @@ impl Cpu {
     }
 }
 
+/// What a step gives of dense values (images, rows, columns, channels), by the plain loops.
+#[cfg(test)]
+pub(crate) fn run_step(
+    step: &compile::Step,
+    images: usize,
+    x: &[(Vec<f32>, compile::Size)],
+    y: &[compile::Size],
+) -> Vec<Vec<f32>> {
+    let portable = InstructionSet::Portable;
+    let kernel = choose::kernel(Target { set: Available::new(portable).expect("always"), bf16: false }, step);
+    if matches!(step.work, compile::Work::Stem(..) | compile::Work::Import) {
+        // Planes lie as they come.
+        let planes = kernel::Maps { start: x[0].0.as_ptr(), size: step.input, pixel: 0 };
+        return conv::check::run_on(&*kernel, images, &[planes], y);
+    }
+    let x: Vec<(&[f32], compile::Size)> = x.iter().map(|(values, size)| (&values[..], *size)).collect();
+    conv::check::run(&*kernel, images, &x, y)
+}
+
 #[cfg(test)]
 mod tests;

@@ -178,3 +178,8 @@ fn wide(plan: &Plan, precision: Precision) -> Vec<bool> {
     };
     (0..values).map(wide).collect()
 }
+
+#[cfg(test)]
+mod steps_tests;
+#[cfg(test)]
+mod tests;
