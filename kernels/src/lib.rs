@@ -26,6 +26,7 @@ pub use builder::Builder;
 pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet};
 pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus, reopen};
 pub use executor::{Backend, CudaOptions, Executor};
+pub use gpu::prepare;
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;

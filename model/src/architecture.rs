@@ -5,7 +5,10 @@ use uvid_exam::{
     StudyInstanceUid, Value,
 };
 
-use uvid_kernels::Executor;
+use std::sync::OnceLock;
+
+use uvid_kernels::prepare::{Air, Preparation, Source};
+use uvid_kernels::{Backend, Executor};
 
 use crate::mirai::RiskFactors;
 use crate::nyu_window::Upright;
@@ -22,6 +25,53 @@ pub enum PreparedInput {
         /// Row and column around which windows lie.
         centre: (i64, i64),
     },
+    /// What the device makes the network's input of.
+    Deferred(Deferred),
+    /// The same breast as of [`PreparedInput::Crop`], as it is stored, for a device that cuts the windows.
+    Stored {
+        /// Its pixels.
+        breast: Source,
+        /// What is none of it.
+        air: Air,
+        /// Row and column around which windows lie.
+        centre: (i64, i64),
+    },
+}
+
+/// A preparation that is left to the device that runs the network. Whoever has none asks for the values.
+#[derive(Debug, Clone)]
+pub struct Deferred {
+    preparation: Preparation,
+    values: OnceLock<Vec<f32>>,
+}
+
+impl Deferred {
+    /// What is to be done.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// What comes of it, computed here at the first call.
+    pub fn values(&self) -> &[f32] {
+        self.values.get_or_init(|| self.preparation.on_host())
+    }
+}
+
+impl From<Preparation> for Deferred {
+    fn from(preparation: Preparation) -> Self {
+        Self { preparation, values: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Deferred {
+    fn eq(&self, other: &Self) -> bool {
+        self.preparation == other.preparation
+    }
+}
+
+/// Whether images are prepared where the networks run.
+pub(crate) fn defers(backend: Backend) -> bool {
+    matches!(backend, Backend::Cuda(_))
 }
 
 /// One image, turned into the network's input by the package's recipe.
@@ -37,7 +87,8 @@ pub struct PreparedImage {
     pub columns: usize,
     /// The input.
     pub input: PreparedInput,
-    /// From the input's (row, column) coordinates to those of the file; of no meaning for what is no picture.
+    /// From the input's (row, column) coordinates to those of the file; of no meaning for what is no picture, and not a
+    /// number where only the device knows whether it mirrors the picture (Mirai).
     pub to_file: Affine,
 }
 
@@ -49,7 +100,8 @@ impl PreparedImage {
             PreparedInput::Values(values) => {
                 values.chunks(4096).all(|piece| piece.iter().fold(true, |all, v| all & v.is_finite()))
             }
-            PreparedInput::Crop { .. } => true,
+            // A preparation makes no other numbers.
+            PreparedInput::Crop { .. } | PreparedInput::Stored { .. } | PreparedInput::Deferred(_) => true,
         }
     }
 
@@ -57,17 +109,15 @@ impl PreparedImage {
     pub(crate) fn values(&self) -> Result<&[f32], Reason> {
         match &self.input {
             PreparedInput::Values(values) => Ok(values),
-            PreparedInput::Crop { .. } => Err(Reason::ModelFailed("it was prepared for another network".into())),
+            PreparedInput::Deferred(deferred) => Ok(deferred.values()),
+            PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => Err(another_network()),
         }
     }
+}
 
-    /// The breast and the centre of windows, for a network that cuts its own.
-    pub(crate) fn crop(&self) -> Result<(&Upright, (i64, i64)), Reason> {
-        match &self.input {
-            PreparedInput::Crop { upright, centre } => Ok((upright, *centre)),
-            PreparedInput::Values(_) => Err(Reason::ModelFailed("it was prepared for another network".into())),
-        }
-    }
+/// The reason why an input does not serve.
+pub(crate) fn another_network() -> Reason {
+    Reason::ModelFailed("it was prepared for another network".into())
 }
 
 /// An exam, prepared for one package.

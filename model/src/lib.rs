@@ -33,7 +33,7 @@ pub mod resnet18;
 mod resnet22;
 pub mod timm;
 
-pub use architecture::{Prepared, PreparedImage, PreparedInput};
+pub use architecture::{Deferred, Prepared, PreparedImage, PreparedInput};
 pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{

@@ -27,6 +27,8 @@ mod launch;
 mod linear;
 mod pointwise;
 mod pool;
+#[allow(dead_code, reason = "the executor does not take preparations yet")]
+pub mod prepare;
 mod reduce;
 mod run;
 mod slot;

@@ -15,11 +15,14 @@ pub mod network;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
+use uvid_kernels::prepare::{Air, Preparation, Source, Unsound};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{
+    Architecture, Prepared, PreparedImage, PreparedInput, Readings, another_network, defers, raw,
+};
 use crate::combine::Combine;
-use crate::nyu_window::{CropRecipe, Upright, best_centre, find, place, standardise};
+use crate::nyu_window::{AboveAir, CropRecipe, Upright, best_centre, deferred, locate, place, standardise};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use crate::random::PythonRandom;
@@ -103,6 +106,7 @@ pub(crate) struct NyuBcc {
     recipe: Recipe,
     classifier: Classifier,
     patches: Option<(PatchClassifier, u64)>,
+    defers: bool,
 }
 
 impl NyuBcc {
@@ -120,7 +124,9 @@ impl NyuBcc {
         };
         let channels = if patches.is_some() { 3 } else { 1 };
         let classifier = Classifier::new(&weights(&recipe.weights)?, recipe.model, &recipe.windows, channels, backend)?;
-        Ok(Self { recipe: recipe.clone(), classifier, patches })
+        // Heat maps are computed from the breast as it is here.
+        let defers = defers(backend) && patches.is_none();
+        Ok(Self { recipe: recipe.clone(), classifier, patches, defers })
     }
 }
 
@@ -131,15 +137,22 @@ impl Architecture for NyuBcc {
     }
 
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let breast = find(image, slot, &self.recipe.crop)?;
-        let centre = best_centre(&breast.upright, &breast.crop, slot.view(), self.recipe.windows.of(slot));
+        let breast = locate(image, slot, &self.recipe.crop)?;
+        let centre = best_centre(&breast, &breast.crop, slot.view(), self.recipe.windows.of(slot));
+        let (rows, columns) = breast.size();
+        let input = if self.defers {
+            let source = breast.source().map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            PreparedInput::Stored { breast: source, air: breast.air, centre }
+        } else {
+            PreparedInput::Crop { upright: breast.cut(), centre }
+        };
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
-            rows: breast.upright.rows,
-            columns: breast.upright.columns,
+            rows,
+            columns,
             to_file: breast.to_image.then(&image.to_file),
-            input: PreparedInput::Crop { upright: breast.upright, centre },
+            input,
         })
     }
 
@@ -155,9 +168,15 @@ impl Architecture for NyuBcc {
 struct View<'a> {
     slot: Slot,
     image: &'a PreparedImage,
-    upright: &'a Upright,
+    breast: Breast<'a>,
     centre: (i64, i64),
     maps: Option<HeatMaps>,
+}
+
+/// A view's pixels.
+enum Breast<'a> {
+    Cut(&'a Upright),
+    Stored(&'a Source, Air),
 }
 
 impl NyuBcc {
@@ -207,12 +226,17 @@ impl NyuBcc {
     fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Reason> {
         let mut patches = self.patches.as_ref().map(|(patches, seed)| (patches, PythonRandom::new(*seed)));
         let view = |(slot, image): (Slot, &'a PreparedImage)| {
-            let (upright, centre) = image.crop()?;
-            let maps = match &mut patches {
-                Some((patches, random)) => Some(patches.maps(upright, random).map_err(failed)?),
-                None => None,
+            let (breast, centre) = match &image.input {
+                PreparedInput::Crop { upright, centre } => (Breast::Cut(upright), *centre),
+                PreparedInput::Stored { breast, air, centre } => (Breast::Stored(breast, *air), *centre),
+                PreparedInput::Values(_) | PreparedInput::Deferred(_) => return Err(another_network()),
             };
-            Ok(View { slot, image, upright, centre, maps })
+            let maps = match (&mut patches, &breast) {
+                (Some((patches, random)), Breast::Cut(upright)) => Some(patches.maps(upright, random).map_err(failed)?),
+                (Some(_), Breast::Stored(..)) => return Err(another_network()),
+                (None, _) => None,
+            };
+            Ok(View { slot, image, breast, centre, maps })
         };
         images.into_iter().map(view).collect()
     }
@@ -244,23 +268,47 @@ impl NyuBcc {
 
 /// The network's input: the image's window, standardised, and those of the heat maps.
 fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw)>) -> candle_core::Result<Tensor> {
-    let size = (view.upright.rows, view.upright.columns);
+    let upright = match view.breast {
+        Breast::Cut(upright) => upright,
+        Breast::Stored(breast, air) => {
+            let prepared = preparation(view, breast, air, window, noise).map_err(candle_core::Error::msg)?;
+            return Tensor::from_vec(prepared.on_host(), (1, 1, window[0], window[1]), &Device::Cpu);
+        }
+    };
+    let size = (upright.rows, upright.columns);
     let maps = view.maps.iter().flat_map(|maps| [&maps.benign, &maps.malignant]);
     let mut channels;
     match noise {
         None => {
             let corner = place(size, view.centre, view.slot.view(), window);
-            channels = view.upright.standardised(corner, window);
+            channels = upright.standardised(corner, window);
             maps.for_each(|map| channels.extend(map.window(corner, window)));
         }
         Some((noise, draw)) => {
             let framed = frame(size, view.centre, view.slot.view(), window, noise, &draw);
-            channels = standardise(&framed.cut(view.upright, window));
+            channels = standardise(&framed.cut(upright, window));
             maps.for_each(|map| channels.extend(framed.cut(map, window)));
         }
     }
     let n = if view.maps.is_some() { 3 } else { 1 };
     Tensor::from_vec(channels, (1, n, window[0], window[1]), &Device::Cpu)
+}
+
+/// The same of a view without heat maps, left to the device.
+fn preparation(
+    view: &View<'_>,
+    breast: &Source,
+    air: Air,
+    window: [usize; 2],
+    noise: Option<(&Augmentation, Draw)>,
+) -> Result<Preparation, Unsound> {
+    let size = (breast.rows(), breast.columns());
+    match noise {
+        None => deferred(breast, air, place(size, view.centre, view.slot.view(), window), window),
+        Some((noise, draw)) => {
+            frame(size, view.centre, view.slot.view(), window, noise, &draw).deferred(breast, air, window)
+        }
+    }
 }
 
 fn image_scores(view: &View<'_>, outputs: Vec<Output>) -> ImageScores {
