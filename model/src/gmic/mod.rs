@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, raw};
 use crate::combine::{Combination, Combine};
 use crate::nyu_window::{CropRecipe, best_centre, find, place};
 use crate::outline::{self, RegionRecipe};
@@ -110,11 +110,11 @@ impl Architecture for Gmic {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
         for (slot, image) in &exam.images {
-            let members = self.run(image, image.values()?).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, image.values()?)?;
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));
