@@ -79,6 +79,10 @@ fn log(config: &Config) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
+    let devices = Devices::of(&config.compute)?;
+    if let Some(why) = devices.why_cpu() {
+        info!(%why, "the processor computes");
+    }
     let packages = super::packages(&config)?;
     let store = Store::open(&config.data_dir, packages.policy(&config))
         .await
@@ -91,7 +95,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let scp = Scp::bind(config.clone(), store.clone(), Outlets { committed, notices }).await?;
     announce(&listener, &scp, &config)?;
     let stop = CancellationToken::new();
-    let (engine, loaded) = start_engine(packages, &config, &store)?;
+    let (engine, loaded) = start_engine(packages, devices, &config, &store)?;
     let working = tokio::spawn({
         let (store, engine, policy, stop) = (store.clone(), engine.clone(), config.jobs.clone(), stop.clone());
         async move {
@@ -180,11 +184,12 @@ fn ask_neighbours(config: &Config, store: &Store, stop: &CancellationToken) -> a
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 
-fn start_engine(packages: Packages, config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
-    let devices = Devices::of(&config.compute)?;
-    if let Some(why) = devices.why_cpu() {
-        info!(%why, "the processor computes");
-    }
+fn start_engine(
+    packages: Packages,
+    devices: Devices,
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<(Engine, Loaded)> {
     Engine::start(packages, config, devices, store.objects().clone()).context("no thread for the engine")
 }
 

@@ -15,6 +15,7 @@
 //! failed is no part of any result.
 
 mod affinity;
+mod device;
 mod dispatch;
 #[cfg(test)]
 mod dispatch_tests;
@@ -33,10 +34,10 @@ use tracing::{Span, warn};
 use uvid_exam::SopInstanceUid;
 use uvid_model::{DeviceFault, Gpu};
 
+pub(crate) use device::kind;
+pub use device::{NotOpened, Standing};
 pub use dispatch::State;
 pub use models::{Model, Models, Packages, Predictors, Unusable};
-pub(crate) use pool::kind;
-pub use pool::{NotOpened, Standing};
 pub(crate) use study::score;
 
 use crate::config::{Config, seconds};
@@ -45,8 +46,9 @@ use crate::pipeline::{Limits, Lost};
 use crate::report::Report;
 use crate::report::dicom::{Making, ResultObject};
 use crate::store::{Digest, ObjectStore, Role};
+use device::Slots;
 use dispatch::Rules;
-use pool::{Pool, Slots};
+use pool::Pool;
 use study::Study;
 use unit::{Common, Unit};
 
@@ -211,7 +213,8 @@ impl Running {
             NotOpened::Models(error) => error,
             NotOpened::Device(fault) => anyhow::Error::new(fault).context("no device of compute.device can be used"),
         })?;
-        let models = pool.models().context("nothing is loaded")?.cards(config.site());
+        let models = pool.models().iter().map(|loaded| loaded.cards(config.site())).reduce(Models::on_both);
+        let models = models.context("nothing is loaded")?;
         Ok(Self { pool, models: Arc::new(models), gpus: gpus.to_vec() })
     }
 }

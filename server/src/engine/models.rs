@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use uvid_exam::PackageId;
 use uvid_model::{Compute, DeviceFault, FaultKind, LoadError, Manifest, Package, PrecisionName, Predictor, Site};
 
-use super::pool::NotOpened;
+use super::device::NotOpened;
 use crate::config::Config;
 use crate::store::{Policy, Role};
 
@@ -66,7 +66,10 @@ impl Packages {
                     loaded.push((Role::Shadow(shadow.id().name.clone()), shadow));
                     continue;
                 }
-                Ok(Err(error)) if error.device().is_some() => return Err(not_opened(error, gpu, "")),
+                // One that is too large for the device stops nobody.
+                Ok(Err(error)) if error.device().is_some_and(|fault| fault.kind == FaultKind::Failed) => {
+                    return Err(not_opened(error, gpu, ""));
+                }
                 Ok(Err(error)) => ("model-not-loadable", format!("{:#}", anyhow::Error::from(error))),
                 Err(_) => ("model-load-panicked", "loading it panicked".to_owned()),
             };
@@ -180,6 +183,17 @@ impl Models {
         if *role == Role::Production { self.site.clone() } else { Site::default() }
     }
 
+    /// What is known of those that two devices have: a shadow that one of them could not load is unusable.
+    pub(super) fn on_both(mut self, other: Self) -> Self {
+        for shadow in other.unusable {
+            if !self.unusable.iter().any(|known| known.name == shadow.name) {
+                self.models.retain(|(role, _)| *role != Role::Shadow(shadow.name.clone()));
+                self.unusable.push(shadow);
+            }
+        }
+        self
+    }
+
     /// The shadows that are configured and cannot be used.
     pub fn unusable(&self) -> &[Unusable] {
         &self.unusable
@@ -193,5 +207,66 @@ impl Models {
     /// The model of a role.
     pub fn of(&self, role: &Role) -> Option<&Model> {
         self.all().find(|(of, _)| *of == role).map(|(_, model)| model)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn loaded(package: Package) -> (Packages, Predictors) {
+        let packages = Packages { usable: vec![(Role::Production, package)], unusable: Vec::new() };
+        let predictors = packages.load(&Site::default()).expect("it loads");
+        (packages, predictors)
+    }
+
+    /// The bundled package with a recipe that gives other numbers.
+    fn altered(folder: &Path) -> Package {
+        let source = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../model/packages/density-v0"));
+        std::fs::create_dir_all(folder.join("golden")).expect("a folder");
+        let manifest = std::fs::read_to_string(source.join("package.toml")).expect("a manifest");
+        for line in manifest.lines().skip_while(|line| *line != "[files]").skip(1) {
+            let file = line.split('"').nth(1).expect("a file");
+            std::fs::copy(source.join(file), folder.join(file)).expect("copied");
+        }
+        let other = manifest.replace("stretch_percentiles = [2.0, 99.5]", "stretch_percentiles = [10.0, 90.0]");
+        assert_ne!(other, manifest);
+        std::fs::write(folder.join("package.toml"), other).expect("written");
+        Package::open(folder).expect("a package")
+    }
+
+    #[test]
+    fn a_device_returns_with_the_golden_values_or_not_at_all() {
+        let (packages, predictors) = loaded(Package::bundled().expect("bundled"));
+        assert!(packages.verify(&predictors).is_ok());
+        let folder = tempfile::tempdir().expect("a folder");
+        let (packages, predictors) = loaded(altered(folder.path()));
+        let refused = packages.verify(&predictors).expect_err("other values");
+        assert!(refused.to_string().contains("golden values"), "{refused}");
+    }
+
+    #[test]
+    fn a_shadow_is_usable_where_every_device_has_it() {
+        let (_, predictors) = loaded(Package::bundled().expect("bundled"));
+        let model = predictors.cards(Site::default()).models.remove(0).1;
+        let shadow = |name: &str| (Role::Shadow(name.into()), model.clone());
+        let unusable = |name: &str| Unusable { name: name.into(), package: None, code: "x", problem: String::new() };
+        let cards = |shadows: &[&str], without: &[&str]| Models {
+            models: shadows.iter().map(|name| shadow(name)).collect(),
+            site: Site::default(),
+            unusable: without.iter().map(|name| unusable(name)).collect(),
+        };
+        let check = |a: Models, b: Models, usable: &[&str], without: &[&str]| {
+            let both = a.on_both(b);
+            let roles: Vec<_> = both.all().map(|(role, _)| role.clone()).collect();
+            assert_eq!(roles, usable.iter().map(|name| Role::Shadow((*name).into())).collect::<Vec<_>>());
+            assert_eq!(both.unusable().iter().map(|u| u.name.as_str()).collect::<Vec<_>>(), without);
+        };
+        check(cards(&["a", "b"], &[]), cards(&["a", "b"], &[]), &["a", "b"], &[]);
+        check(cards(&["a", "b"], &[]), cards(&["a"], &["b"]), &["a"], &["b"]);
+        check(cards(&["a"], &["b"]), cards(&["a", "b"], &[]), &["a"], &["b"]);
+        check(cards(&["a"], &["b"]), cards(&["b"], &["a"]), &[], &["b", "a"]);
     }
 }

@@ -7,8 +7,9 @@ use std::time::{Duration, Instant};
 
 use uvid_model::{DeviceFault, FaultKind};
 
+use super::device::{Device, NotOpened, Slots};
 use super::dispatch::{Rules, State};
-use super::pool::{Device, NotOpened, Pool, Slots};
+use super::pool::Pool;
 
 const RULES: Rules = Rules { faults_max: 3, pause: Duration::from_millis(10), pause_max: Duration::from_millis(40) };
 

@@ -2,12 +2,13 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use tracing::error;
 use uvid_model::{Compute, DeviceFault, FaultKind, Gpu, Site};
 
 use super::Answer;
 use super::affinity;
+use super::device::{Device, NotOpened};
 use super::models::{Packages, Predictors};
-use super::pool::{Device, NotOpened};
 use super::study::Study;
 use crate::pipeline::Limits;
 use crate::store::ObjectStore;
@@ -87,10 +88,10 @@ impl Device for Unit {
     fn compute(&self, models: &Predictors, study: &Study) -> Result<Answer, DeviceFault> {
         match models.of(&study.role) {
             Some(model) => study.compute(model, &self.common.store, &self.common.limits),
-            // A shadow that another device has and this one could not load.
+            // A shadow that this device had before it was opened anew.
             None => {
-                let said = format!("the model of {} is not loaded on it", study.role);
-                Err(DeviceFault { ordinal: self.ordinal(), kind: FaultKind::Failed, said })
+                error!(role = %study.role, device = self.name(), "the model is not loaded there any more");
+                Ok(Answer::Panicked)
             }
         }
     }
