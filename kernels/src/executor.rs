@@ -2,9 +2,10 @@
 
 use candle_core::Tensor;
 
-use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport};
+use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision};
 use crate::device::gpus;
-use crate::{Graph, Outputs, Reference, Weights, trial};
+use crate::gpu::Cuda;
+use crate::{Graph, Outputs, Reference, StepReport, Weights, trial};
 
 /// Which executor runs networks, and how.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -85,6 +86,7 @@ pub struct Executor(By);
 enum By {
     Reference(Box<Reference>),
     Cpu(Box<Cpu>),
+    Cuda(Box<Cuda>),
 }
 
 impl Executor {
@@ -97,7 +99,7 @@ impl Executor {
         Ok(Self(match backend {
             Backend::Reference => By::Reference(Box::new(Reference::new(graph, weights.clone())?)),
             Backend::Cpu(options) => By::Cpu(Box::new(Cpu::new(graph, weights, options)?)),
-            Backend::Cuda(_) => return Err(CompileError::Unavailable("GPU")),
+            Backend::Cuda(options) => By::Cuda(Box::new(Cuda::new(graph, weights, options)?)),
         }))
     }
 
@@ -106,6 +108,7 @@ impl Executor {
         match &self.0 {
             By::Reference(reference) => reference.graph(),
             By::Cpu(cpu) => cpu.graph(),
+            By::Cuda(cuda) => cuda.graph(),
         }
     }
 
@@ -115,6 +118,7 @@ impl Executor {
         match &self.0 {
             By::Reference(reference) => reference.run(inputs),
             By::Cpu(cpu) => cpu.run(inputs),
+            By::Cuda(cuda) => cuda.run(inputs),
         }
     }
 
@@ -123,8 +127,8 @@ impl Executor {
     pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
         match &self.0 {
             By::Reference(reference) => reference.run_with_marks(inputs, marks),
-            By::Cpu(cpu) => {
-                let outputs = cpu.run(inputs)?;
+            By::Cpu(_) | By::Cuda(_) => {
+                let outputs = self.run(inputs)?;
                 match marks.iter().find(|mark| !outputs.contains_key(**mark)) {
                     Some(mark) => candle_core::bail!("no value is marked {mark}, or marks were not kept"),
                     None => Ok(outputs),
@@ -136,11 +140,17 @@ impl Executor {
     /// The steps of a compiled network, and what each took in the best of `rounds` runs of one item of made-up values;
     /// none for the reference.
     pub fn profile(&self, rounds: usize) -> candle_core::Result<Vec<StepReport>> {
-        let By::Cpu(cpu) = &self.0 else { return Ok(vec![]) };
-        let inputs = trial::inputs(cpu.graph(), 1)?;
-        let mut best = cpu.run_timed(&inputs)?.1;
+        let timed = |inputs: &[Tensor]| -> candle_core::Result<Vec<StepReport>> {
+            match &self.0 {
+                By::Reference(_) => Ok(vec![]),
+                By::Cpu(cpu) => Ok(cpu.run_timed(inputs)?.1),
+                By::Cuda(cuda) => Ok(cuda.run_timed(inputs)?.1),
+            }
+        };
+        let inputs = trial::inputs(self.graph(), 1)?;
+        let mut best = timed(&inputs)?;
         for _ in 1..rounds {
-            for (best, step) in best.iter_mut().zip(cpu.run_timed(&inputs)?.1) {
+            for (best, step) in best.iter_mut().zip(timed(&inputs)?) {
                 best.time = best.time.min(step.time);
             }
         }
@@ -152,6 +162,7 @@ impl Executor {
         match &self.0 {
             By::Reference(_) => None,
             By::Cpu(cpu) => Some(cpu.arena_bytes()),
+            By::Cuda(cuda) => Some(cuda.arena_bytes()),
         }
     }
 }

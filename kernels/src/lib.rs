@@ -4,26 +4,32 @@
 //! candle's `VarBuilder` does, a [`Map`] cannot be taken for a [`Features`], and every shape is checked while the graph
 //! is described, before any weight is loaded. [`Weights`] are the tensors of a checkpoint by name. An executor is made
 //! from both: [`Reference`] is the readable one, candle's operations one by one; [`Cpu`] is the fast one for plain
-//! processors, a compiler and kernels of its own. Every other executor is held to the reference by tests. An
-//! [`Executor`] is either of them, on a [`Backend`].
+//! processors, and there is one for GPUs: a compiler for both, and kernels of each. Every other executor is held to the
+//! reference by tests. An [`Executor`] is any of them, on a [`Backend`].
 
 mod builder;
+mod compile;
 mod cpu;
 mod device;
+#[cfg(test)]
+mod examples;
 mod executor;
+mod gpu;
 mod graph;
 mod op;
 mod reference;
+mod report;
 pub mod trial;
 mod weights;
 
 pub use builder::Builder;
-pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, StepReport, UnknownSet};
-pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus};
+pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet};
+pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus, reopen};
 pub use executor::{Backend, CudaOptions, Executor};
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;
+pub use report::StepReport;
 pub use weights::{Misfit, Missing, Weights, WeightsError, WrongShape};
 
 /// The values that a network gives, by output name.

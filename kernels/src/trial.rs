@@ -73,6 +73,12 @@ pub fn tolerance(exact: &[f64], reference: &[f64]) -> f64 {
     8.0 * distance(reference, exact) + 32.0 * f64::from(f32::EPSILON) * size
 }
 
+/// Cases of a property test: so many, or `TEST_GPU_CASES`.
+#[cfg(test)]
+pub(crate) fn cases(few: u32) -> u32 {
+    std::env::var("TEST_GPU_CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(few)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

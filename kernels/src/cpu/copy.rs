@@ -3,6 +3,7 @@
 
 use super::kernel::{Kernel, Operands, Size};
 use super::lanes::BLOCK;
+use crate::compile::Copying;
 
 /// Pixels in a piece.
 const PIECE: usize = 1 << 12;
@@ -40,20 +41,12 @@ impl Kernel for Import {
     }
 }
 
-/// Channels of `x[0]`, from one on, to channels of `y[0]`, from another on; so many times over, one after the other.
+/// Channels from one place to another.
 pub(super) struct Copy {
     /// Of the output.
     pub(super) size: Size,
-    /// The first channel that is read.
-    pub(super) from: usize,
-    /// The first channel that is written.
-    pub(super) to: usize,
-    /// How many.
-    pub(super) count: usize,
-    /// How many times they are written.
-    pub(super) times: usize,
-    /// Pixels that are read for one that is written: the vectors of an item, joined.
-    pub(super) joined: usize,
+    /// Which, and where to.
+    pub(super) copying: Copying,
 }
 
 impl Kernel for Copy {
@@ -63,12 +56,13 @@ impl Kernel for Copy {
 
     unsafe fn run(&self, piece: usize, operands: Operands<'_>, _: *mut f32) {
         let (x, y) = (operands.x[0], operands.y[0]);
+        let Copying { from: first, to, count, times, joined } = self.copying;
         for pixel in piece * PIECE..((piece + 1) * PIECE).min(operands.images * self.size.pixels()) {
-            let mut to = self.to;
-            for from in (0..self.times).flat_map(|_| pixel * self.joined..(pixel + 1) * self.joined) {
+            let mut to = to;
+            for from in (0..times).flat_map(|_| pixel * joined..(pixel + 1) * joined) {
                 // SAFETY: the caller's: both pixels are there, with these channels.
-                unsafe { y.pixel(pixel).add(to).copy_from_nonoverlapping(x.pixel(from).add(self.from), self.count) };
-                to += self.count;
+                unsafe { y.pixel(pixel).add(to).copy_from_nonoverlapping(x.pixel(from).add(first), count) };
+                to += count;
             }
             let padding = to.next_multiple_of(BLOCK) - to;
             if to == self.size.channels {

@@ -4,30 +4,11 @@
 //! becomes depends on neither the number of images, nor the pieces, nor the thread.
 
 use super::isa::InstructionSet;
-use super::lanes::{BLOCK, Lanes};
+use super::lanes::Lanes;
 
-/// The size of a map, or of a vector as a map of one pixel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Size {
-    /// H.
-    pub(super) rows: usize,
-    /// W.
-    pub(super) columns: usize,
-    /// C.
-    pub(super) channels: usize,
-}
-
-impl Size {
-    /// H * W.
-    pub(super) fn pixels(self) -> usize {
-        self.rows * self.columns
-    }
-
-    /// C, rounded up to whole blocks.
-    pub(super) fn padded(self) -> usize {
-        self.channels.next_multiple_of(BLOCK)
-    }
-}
+#[cfg(test)]
+pub(super) use crate::compile::Second;
+pub(super) use crate::compile::{Activation, Epilogue, Size};
 
 /// Maps in memory: channel k of column c of row r of image n lies at
 /// `start + ((n * rows + r) * columns + c) * pixel + k`.
@@ -117,48 +98,6 @@ pub(super) trait Kernel: Send + Sync {
 
     /// For people: "direct 3x3/2", "winograd 4x4".
     fn name(&self) -> String;
-}
-
-/// Applied to every value on its way out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Activation {
-    /// Nothing.
-    None,
-    /// `max(x, 0)`.
-    Relu,
-    /// `x Φ(x)`.
-    Gelu,
-    /// `x / (1 + exp(-x))`.
-    Silu,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-}
-
-/// What happens to a result before it is stored: `v = activation(v + bias + residual)` is the first value; the second
-/// is `activation2(v * scale + shift)`. Vectors are padded to whole blocks.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Epilogue {
-    /// Added to each channel.
-    pub(super) bias: Vec<f32>,
-    /// Whether another value is added before the activation.
-    pub(super) residual: bool,
-    /// Of the first value.
-    pub(super) activation: Activation,
-    /// Whether the first value is stored.
-    pub(super) first: bool,
-    /// The second value, where one is stored.
-    pub(super) second: Option<Second>,
-}
-
-/// A second value made of the first: a norm that comes before the next convolution.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Second {
-    /// Of each channel.
-    pub(super) scale: Vec<f32>,
-    /// Of each channel.
-    pub(super) shift: Vec<f32>,
-    /// After them.
-    pub(super) activation: Activation,
 }
 
 /// Where an epilogue's residual is read and its values go, for one pixel: null where there is none.

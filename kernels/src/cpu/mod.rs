@@ -1,8 +1,8 @@
 //! The fast executor for plain processors: a network compiled once, run many times.
 //!
-//! [`compile`] turns a graph and its weights into steps: norms folded into convolutions, activations, sums and second
-//! outputs fused into the steps that make them, every buffer planned in one arena, weights packed for the vectors of
-//! the processor. Maps lie channels last, in blocks of 16 channels. Each kernel is one loop, written once and compiled for
+//! A [plan](crate::compile) has norms folded into convolutions, activations, sums and second outputs fused into the
+//! steps that make them, every buffer in one arena; [`choose`] gives each step its kernel, weights packed for the vectors
+//! of the processor. Maps lie channels last, in blocks of 16 channels. Each kernel is one loop, written once and compiled for
 //! every [`InstructionSet`].
 //!
 //! Invariants:
@@ -15,7 +15,7 @@
 
 mod amx;
 mod arena;
-mod compile;
+mod choose;
 mod conv;
 mod copy;
 mod depthwise;
@@ -33,16 +33,19 @@ mod team;
 
 use std::time::Duration;
 
-use candle_core::{Device, Tensor};
+use candle_core::Tensor;
 
 use crate::Outputs;
+use crate::compile;
 use crate::device::DeviceFault;
-use crate::graph::{Graph, Shape};
+use crate::graph::Graph;
+use crate::report::StepReport;
 use crate::weights::{Weights, WeightsError};
 
-use compile::{Plan, Read, Step};
-use kernel::{Available, Size};
-use run::{Items, values};
+use choose::Target;
+use kernel::Available;
+pub(crate) use run::values;
+use run::{Compiled, Items};
 
 pub use isa::{InstructionSet, UnknownSet};
 
@@ -117,31 +120,8 @@ pub enum CompileError {
 /// A compiled network.
 pub struct Cpu {
     graph: Graph,
-    plan: Plan,
+    compiled: Compiled,
     options: Options,
-}
-
-/// One step of a compiled network, for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct StepReport {
-    /// The layer whose weights it has; empty if it has none.
-    pub layer: String,
-    /// How it is computed.
-    pub kernel: String,
-    /// Rows, columns and channels of the first input.
-    pub input: [usize; 3],
-    /// Rows, columns and channels of the output.
-    pub output: [usize; 3],
-    /// Outputs for each item.
-    pub per_item: usize,
-    /// Floating-point operations for one item, as the layer is defined; a multiply-add is two.
-    pub flops: u64,
-    /// Bytes of values that one item has it read and write.
-    pub bytes: u64,
-    /// Bytes of packed weights.
-    pub weight_bytes: usize,
-    /// Of the last timed run.
-    pub time: Duration,
 }
 
 impl Cpu {
@@ -160,8 +140,10 @@ impl Cpu {
         if bf16 && (options.set != InstructionSet::Avx512 || !amx::is_available()) {
             return Err(CompileError::Unavailable("AMX for bf16, or may not use it: it goes with AVX-512"));
         }
-        let plan = compile::compile(&graph, weights, compile::Target { set, bf16, marks: options.marks })?;
-        Ok(Self { graph, plan, options })
+        let mut plan = compile::compile(&graph, weights, options.marks)?;
+        let kernels = plan.steps.iter().map(|step| choose::kernel(Target { set, bf16 }, step)).collect();
+        plan.steps.iter_mut().for_each(|step| drop(step.take_weights()));
+        Ok(Self { graph, compiled: Compiled { places: plan.places(|_| 1), plan, kernels }, options })
     }
 
     /// The network.
@@ -176,7 +158,7 @@ impl Cpu {
 
     /// Bytes of values that a run of one item holds.
     pub fn arena_bytes(&self) -> usize {
-        self.plan.places.length * size_of::<f32>()
+        self.compiled.places.length * size_of::<f32>()
     }
 
     /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
@@ -189,7 +171,14 @@ impl Cpu {
     /// The same, and what each step took.
     pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
         let (outputs, times) = self.execute(inputs)?;
-        Ok((outputs, self.plan.steps.iter().zip(times).map(|(step, time)| self.report(step, time)).collect()))
+        let Compiled { plan, kernels, .. } = &self.compiled;
+        let steps = plan.steps.iter().zip(kernels).zip(times);
+        let report = |((step, kernel), time): ((_, &Box<dyn kernel::Kernel>), _)| {
+            let mut report = plan.report(&self.graph, step, size_of::<f32>());
+            report.flops = kernel.flops() * step.per_item as u64;
+            StepReport { kernel: kernel.name(), weight_bytes: kernel.weight_bytes(), time, ..report }
+        };
+        Ok((outputs, steps.map(report).collect()))
     }
 
     fn execute(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<Duration>)> {
@@ -197,55 +186,35 @@ impl Cpu {
         let inputs: Vec<Tensor> = inputs.iter().map(Tensor::contiguous).collect::<candle_core::Result<_>>()?;
         let stored: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let inputs: Vec<&[f32]> = stored.iter().map(|(s, l)| values(s, l)).collect::<candle_core::Result<_>>()?;
-        let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); self.plan.wanted.len()];
-        let mut times = vec![Duration::ZERO; self.plan.steps.len()];
+        let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); self.compiled.plan.wanted.len()];
+        let mut times = vec![Duration::ZERO; self.compiled.plan.steps.len()];
         let group = (ARENA_BYTES_MAX / self.arena_bytes().max(1)).max(1);
         for from in (0..batch).step_by(group) {
             let count = group.min(batch - from);
             // In the pool, so that a run has as many threads as there are, not one more.
-            rayon::scope(|_| self.plan.run(&inputs, Items { batch, from, count }, &mut outputs, &mut times))?;
+            rayon::scope(|_| self.compiled.run(&inputs, Items { batch, from, count }, &mut outputs, &mut times))?;
         }
-        let named = self.plan.wanted.iter().zip(outputs);
-        let tensor = |((name, value), values): (&(String, usize), Vec<f32>)| {
-            let (size, per_item) = self.plan.sizes[*value];
-            let n = batch * per_item;
-            let tensor = match self.graph.nodes()[*value].shape {
-                Shape::Map { .. } => {
-                    Tensor::from_vec(values, (n, size.channels, size.rows, size.columns), &Device::Cpu)
-                }
-                Shape::Features { .. } => Tensor::from_vec(values, (n, size.channels), &Device::Cpu),
-            };
-            Ok((name.clone(), tensor?))
-        };
-        Ok((named.map(tensor).collect::<candle_core::Result<_>>()?, times))
+        Ok((self.compiled.plan.named(&self.graph, outputs, batch)?, times))
     }
+}
 
-    fn report(&self, step: &Step, time: Duration) -> StepReport {
-        let size = |value: usize| self.plan.sizes[value];
-        let shape = |size: Size| [size.rows, size.columns, size.channels];
-        let inputs: Vec<(Size, usize)> = step
-            .x
-            .iter()
-            .filter_map(|read| match read {
-                Read::Input(index) => self.graph.inputs().nth(*index).map(compile::size),
-                Read::Value(value) => Some(size(*value)),
-            })
-            .collect();
-        let outputs: Vec<(Size, usize)> = step.y.iter().map(|value| size(*value)).collect();
-        let values: usize = inputs.iter().chain(&outputs).map(|(s, n)| n * s.pixels() * s.channels).sum();
-        let output = outputs.first().map_or([0; 3], |(s, _)| shape(*s));
-        StepReport {
-            layer: step.name.clone(),
-            kernel: step.kernel.name(),
-            input: inputs.first().map_or([0; 3], |(s, _)| shape(*s)),
-            output,
-            per_item: step.per_item,
-            flops: step.kernel.flops() * step.per_item as u64,
-            bytes: (values * size_of::<f32>()) as u64,
-            weight_bytes: step.kernel.weight_bytes(),
-            time,
-        }
+/// What a step gives of dense values (images, rows, columns, channels), by the plain loops.
+#[cfg(test)]
+pub(crate) fn run_step(
+    step: &compile::Step,
+    images: usize,
+    x: &[(Vec<f32>, compile::Size)],
+    y: &[compile::Size],
+) -> Vec<Vec<f32>> {
+    let portable = InstructionSet::Portable;
+    let kernel = choose::kernel(Target { set: Available::new(portable).expect("always"), bf16: false }, step);
+    if matches!(step.work, compile::Work::Stem(..) | compile::Work::Import) {
+        // Planes lie as they come.
+        let planes = kernel::Maps { start: x[0].0.as_ptr(), size: step.input, pixel: 0 };
+        return conv::check::run_on(&*kernel, images, &[planes], y);
     }
+    let x: Vec<(&[f32], compile::Size)> = x.iter().map(|(values, size)| (&values[..], *size)).collect();
+    conv::check::run(&*kernel, images, &x, y)
 }
 
 #[cfg(test)]

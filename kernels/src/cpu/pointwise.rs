@@ -4,20 +4,10 @@
 use super::isa::{Loop, on};
 use super::kernel::{Available, Epilogue, Kernel, Operands, Size};
 use super::lanes::{BLOCK, Lanes};
+use crate::compile::Of;
 
 /// Values that a piece works on: some 64 KiB.
 const PIECE: usize = 1 << 14;
-
-/// What is computed of a pixel before the epilogue.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Of {
-    /// `x[0]`.
-    Itself,
-    /// `x[0]` times the vector `x[1]` of its image.
-    Factors,
-    /// `(x[0] - mean) / sqrt(variance + eps)`, over its channels; the epilogue's second value has scale and shift.
-    Normed(f32),
-}
 
 /// The step.
 pub(super) struct Pointwise {

@@ -1,21 +1,12 @@
 //! The largest value, or the mean, under a window that slides over a map.
 
-use super::conv::stem::Pool as Window;
 use super::isa::{Loop, on};
 use super::kernel::{Available, Epilogue, Kernel, Operands, Size};
 use super::lanes::Lanes;
+use crate::compile::{Take, Window};
 
 /// Values that a piece writes: some 32 KiB.
 const PIECE: usize = 1 << 13;
-
-/// Which of the values under the window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Take {
-    /// The largest; what is outside the map counts as minus infinity.
-    Max,
-    /// The mean; the window does not leave the map.
-    Mean,
-}
 
 /// The step.
 pub(super) struct Pool {

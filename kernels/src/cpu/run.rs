@@ -7,9 +7,9 @@ use std::time::{Duration, Instant};
 use candle_core::{Layout, Storage};
 
 use super::arena::Lease;
-use super::compile::{Plan, Read, Step};
-use super::kernel::{Maps, Operands, Size, Source, Target};
+use super::kernel::{Kernel, Maps, Operands, Size, Source, Target};
 use super::team;
+use crate::compile::{Places, Plan, Read, Step};
 
 /// Values between the scratch memories of two threads: no line of the cache is shared.
 const SCRATCH_ALIGNMENT: usize = 64;
@@ -25,7 +25,15 @@ pub(super) struct Items {
     pub(super) count: usize,
 }
 
-impl Plan {
+/// A plan, and the kernel of each of its steps.
+pub(super) struct Compiled {
+    pub(super) plan: Plan,
+    /// In f32s.
+    pub(super) places: Places,
+    pub(super) kernels: Vec<Box<dyn Kernel>>,
+}
+
+impl Compiled {
     /// Runs some items of a batch, and appends what is wanted of them.
     pub(super) fn run(
         &self,
@@ -34,16 +42,18 @@ impl Plan {
         outputs: &mut [Vec<f32>],
         times: &mut [Duration],
     ) -> candle_core::Result<()> {
-        let pieces: Vec<usize> = self.steps.iter().map(|s| s.kernel.pieces(items.count * s.per_item)).collect();
+        let Self { plan, places, kernels } = self;
+        let of_step = plan.steps.iter().zip(kernels);
+        let pieces: Vec<usize> = of_step.map(|(s, kernel)| kernel.pieces(items.count * s.per_item)).collect();
         let workers = team::threads().min(pieces.iter().copied().max().unwrap_or(1)).max(1);
-        let scratch = self.steps.iter().map(|s| s.kernel.scratch()).max().unwrap_or(0);
+        let scratch = kernels.iter().map(|kernel| kernel.scratch()).max().unwrap_or(0);
         let scratch = scratch.next_multiple_of(SCRATCH_ALIGNMENT) + SCRATCH_ALIGNMENT;
-        let values = (self.places.length * items.count).next_multiple_of(SCRATCH_ALIGNMENT);
+        let values = (places.length * items.count).next_multiple_of(SCRATCH_ALIGNMENT);
         let lease = Lease::new(values + workers * scratch).map_err(candle_core::Error::wrap)?;
         let memory = Memory { start: lease.start(), items: items.count };
-        let operands: Vec<Bound> = self.steps.iter().map(|s| memory.bind(self, s, inputs, items)).collect();
+        let operands: Vec<Bound> = plan.steps.iter().map(|s| memory.bind(self, s, inputs, items)).collect();
 
-        let check = |at: usize| match self.steps.get(at) {
+        let check = |at: usize| match plan.steps.get(at) {
             Some(step) if step.hides_infinity => finite(&operands[at]),
             Some(_) | None => Ok(()),
         };
@@ -61,11 +71,11 @@ impl Plan {
             // plan lets no step write what is still needed; each worker has a scratch memory of its own.
             unsafe {
                 let scratch = memory.at(values + worker * scratch);
-                self.steps[step].kernel.run(piece, Operands { images: *images, x, y }, scratch);
+                kernels[step].run(piece, Operands { images: *images, x, y }, scratch);
             }
         };
         team::run(&pieces, workers, work, after)?;
-        for ((_, value), to) in self.wanted.iter().zip(outputs) {
+        for ((_, value), to) in plan.wanted.iter().zip(outputs) {
             memory.export(self, *value, to)?;
         }
         Ok(())
@@ -102,26 +112,27 @@ impl Memory {
         unsafe { self.start.add(value) }
     }
 
-    fn bind(&self, plan: &Plan, step: &Step, inputs: &[&[f32]], items: Items) -> Bound {
+    fn bind(&self, compiled: &Compiled, step: &Step, inputs: &[&[f32]], items: Items) -> Bound {
         let source = |read: &Read| match read {
             Read::Input(index) => {
                 let values = inputs[*index];
-                let size = step.y.first().map_or(Size { rows: 0, columns: 0, channels: 0 }, |v| plan.sizes[*v].0);
+                let size =
+                    step.y.first().map_or(Size { rows: 0, columns: 0, channels: 0 }, |v| compiled.plan.sizes[*v].0);
                 Maps { start: values[values.len() / items.batch * items.from..].as_ptr(), size, pixel: 0 }
             }
             Read::Value(value) => {
-                let Maps { start, size, pixel } = self.value(plan, *value);
+                let Maps { start, size, pixel } = self.value(compiled, *value);
                 Maps { start: start.cast_const(), size, pixel }
             }
         };
         let x = step.x.iter().map(source).collect();
-        let y = step.y.iter().map(|value| self.value(plan, *value)).collect();
+        let y = step.y.iter().map(|value| self.value(compiled, *value)).collect();
         Bound { x, y, images: self.items * step.per_item }
     }
 
-    fn value(&self, plan: &Plan, value: usize) -> Target {
-        let (size, _) = plan.sizes[value];
-        match plan.places.of[value] {
+    fn value(&self, compiled: &Compiled, value: usize) -> Target {
+        let (size, _) = compiled.plan.sizes[value];
+        match compiled.places.of[value] {
             // SAFETY: the place is inside the arena.
             Some(place) => Maps {
                 start: unsafe { self.start.add(place.offset * self.items + place.channel) },
@@ -133,9 +144,9 @@ impl Memory {
     }
 
     /// Appends a value as planes, if it is finite.
-    fn export(&self, plan: &Plan, value: usize, to: &mut Vec<f32>) -> candle_core::Result<()> {
-        let maps = self.value(plan, value);
-        let (size, per_item) = plan.sizes[value];
+    fn export(&self, compiled: &Compiled, value: usize, to: &mut Vec<f32>) -> candle_core::Result<()> {
+        let maps = self.value(compiled, value);
+        let (size, per_item) = compiled.plan.sizes[value];
         let first = to.len();
         for image in 0..self.items * per_item {
             for channel in 0..size.channels {
@@ -152,7 +163,7 @@ impl Memory {
 }
 
 /// The values of a contiguous tensor.
-pub(super) fn values<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
+pub(crate) fn values<'a>(storage: &'a Storage, layout: &Layout) -> candle_core::Result<&'a [f32]> {
     let (Storage::Cpu(values), Some((from, to))) = (storage, layout.contiguous_offsets()) else {
         candle_core::bail!("an input is not in this processor's memory")
     };

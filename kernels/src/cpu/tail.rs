@@ -6,29 +6,7 @@
 use super::isa::{Loop, on};
 use super::kernel::{Available, Kernel, Operands, Size, Source, Target};
 use super::lanes::{BLOCK, Lanes};
-
-/// The operation; see [`Op`](crate::Op).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub(super) enum Tail {
-    Tanh,
-    Mul,
-    MeanOverMap,
-    MaxOverMap,
-    SoftmaxOverChannels(usize),
-    SoftmaxOverItem(usize),
-    WeightedSumOverItem(usize),
-    MeanOverItem(usize),
-    MaxOverItem(usize),
-    Attention { vectors: usize, heads: usize },
-}
-
-impl Tail {
-    /// Whether it would make a finite number of what is none.
-    pub(super) fn hides_infinity(self) -> bool {
-        matches!(self, Self::Tanh | Self::SoftmaxOverChannels(_) | Self::SoftmaxOverItem(_) | Self::Attention { .. })
-    }
-}
+use crate::compile::Tail;
 
 /// The step.
 pub(super) struct Reduce {
@@ -72,18 +50,7 @@ impl Kernel for Reduce {
     }
 
     fn name(&self) -> String {
-        let name = match self.tail {
-            Tail::Tanh => "tanh",
-            Tail::Mul => "product",
-            Tail::MeanOverMap => "mean of map",
-            Tail::MaxOverMap => "max of map",
-            Tail::SoftmaxOverChannels(_) | Tail::SoftmaxOverItem(_) => "softmax",
-            Tail::WeightedSumOverItem(_) => "weighted sum",
-            Tail::MeanOverItem(_) => "mean of item",
-            Tail::MaxOverItem(_) => "max of item",
-            Tail::Attention { .. } => "attention",
-        };
-        name.into()
+        self.tail.name().into()
     }
 }
 

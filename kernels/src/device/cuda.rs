@@ -10,8 +10,10 @@ use cudarc::driver::{CudaContext, CudaEvent, CudaGraph, CudaStream, DriverError,
 
 use super::{DeviceFault, FaultKind, Gpu, Grid, NoGpu, Params};
 
-/// All kernels, compiled for every card that is served; a few zeros if there was no compiler, which no driver takes.
-static KERNELS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/kernels.fatbin"));
+/// All kernels, compiled for every card that is served; none if there was no compiler.
+static IMAGES: &[&[u8]] = include!(concat!(env!("OUT_DIR"), "/images.rs"));
+/// What no driver takes.
+static NO_IMAGE: &[u8] = &[0; 64];
 
 type Result<T> = std::result::Result<T, DeviceFault>;
 
@@ -74,7 +76,7 @@ fn fault(ordinal: usize) -> impl Fn(DriverError) -> DeviceFault {
 pub(crate) struct Device {
     context: Arc<CudaContext>,
     ordinal: usize,
-    module: sys::CUmodule,
+    modules: Vec<sys::CUmodule>,
 }
 
 // SAFETY: the driver's objects may be used from any thread in which their context is current.
@@ -97,11 +99,14 @@ impl Device {
         }
         let failed = fault(ordinal);
         let context = CudaContext::new(ordinal).map_err(&failed)?;
-        // SAFETY: the image is one that nvcc made.
-        let module = unsafe { result::module::load_data(KERNELS.as_ptr().cast()) };
-        let none = KERNELS.iter().all(|b| *b == 0);
-        let module = module.map_err(|error| if none { said(NoGpu::NoKernels) } else { failed(error) })?;
-        let device = Arc::new(Self { context, ordinal, module });
+        let images = if IMAGES.is_empty() { &[NO_IMAGE] } else { IMAGES };
+        let load = |image: &&[u8]| {
+            // SAFETY: the image is one that nvcc made, or none.
+            let module = unsafe { result::module::load_data(image.as_ptr().cast()) };
+            module.map_err(|error| if IMAGES.is_empty() { said(NoGpu::NoKernels) } else { failed(error) })
+        };
+        let modules = images.iter().map(load).collect::<Result<_>>()?;
+        let device = Arc::new(Self { context, ordinal, modules });
         open.insert(ordinal, Arc::downgrade(&device));
         Ok(device)
     }
@@ -136,8 +141,9 @@ impl Device {
         let missing =
             |_| DeviceFault { ordinal: self.ordinal, kind: FaultKind::Failed, said: format!("no kernel {name}") };
         let c_name = CString::new(name).map_err(|_| missing(()))?;
-        // SAFETY: the module is loaded as long as the device is open.
-        let function = unsafe { result::module::get_function(self.module, c_name) }.map_err(|_| missing(()))?;
+        // SAFETY: the modules are loaded as long as the device is open.
+        let of = |module: &sys::CUmodule| unsafe { result::module::get_function(*module, c_name.clone()) }.ok();
+        let function = self.modules.iter().find_map(of).ok_or_else(|| missing(()))?;
         if shared > SHARED_WITHOUT_ASKING {
             let bytes = i32::try_from(shared).unwrap_or(i32::MAX);
             let attribute = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
@@ -179,8 +185,10 @@ impl Device {
 impl Drop for Device {
     fn drop(&mut self) {
         if self.context.bind_to_thread().is_ok() {
-            // SAFETY: it was loaded, and nobody has a function of it any more. A device that failed says so; it is gone anyway.
-            let _ = unsafe { result::module::unload(self.module) };
+            for module in self.modules.drain(..) {
+                // SAFETY: it was loaded, and nobody has a function of it any more. Of a failed device nothing is left.
+                let _ = unsafe { result::module::unload(module) };
+            }
         }
     }
 }

@@ -71,6 +71,16 @@ pub fn gpus() -> Result<Vec<Gpu>, NoGpu> {
     driver::gpus()
 }
 
+/// Throws away all that a GPU that failed has, memory, kernels, errors, and opens it anew.
+///
+/// # Errors
+///
+/// It is still in use, or fails again.
+pub fn reopen(ordinal: usize) -> Result<(), DeviceFault> {
+    Device::reset(ordinal)?;
+    Device::open(ordinal).map(drop)
+}
+
 /// What a device can fail with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FaultKind {

@@ -18,36 +18,14 @@ mod panels;
 pub(super) mod stem;
 pub(super) mod winograd;
 
-use crate::op::Padding;
+use super::kernel::{Available, Epilogue, Kernel};
 
-use super::kernel::{Available, Epilogue, Kernel, Size};
+pub(super) use crate::compile::ConvShape;
 
 /// Input channels from which a convolution in bf16 fills its tiles.
 const AMX_CHANNELS_MIN: usize = 16;
 /// Operations from which it is worth them: what is smaller stays f32.
 const AMX_FLOPS_MIN: u64 = 1 << 21;
-
-/// What a convolution computes, but for weights and epilogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct ConvShape {
-    /// Of each input image.
-    pub(super) input: Size,
-    /// Of each output image.
-    pub(super) output: Size,
-    /// Rows and columns of the kernel.
-    pub(super) kernel: usize,
-    /// Step.
-    pub(super) stride: usize,
-    /// Zeros around the input.
-    pub(super) padding: Padding,
-}
-
-impl ConvShape {
-    /// Two for every multiply-add of the definition, padding included.
-    pub(super) fn flops(&self) -> u64 {
-        2 * (self.output.pixels() * self.output.channels * self.input.channels * self.kernel * self.kernel) as u64
-    }
-}
 
 /// The fastest kernel for a convolution of values in the arena.
 pub(super) fn choose(

@@ -35,16 +35,8 @@ const SMALL: u64 = 2_000_000;
 /// f32s in the place of a pointer.
 const POINTER: usize = size_of::<*const f32>().div_ceil(size_of::<f32>());
 
-/// A max pool; outside the map counts as minus infinity; floor mode.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) struct Pool {
-    /// Window.
-    pub(in crate::cpu) kernel: usize,
-    /// Step.
-    pub(in crate::cpu) stride: usize,
-    /// Around the input, less than the window.
-    pub(in crate::cpu) padding: Padding,
-}
+/// A max pool; outside the map counts as minus infinity.
+pub(in crate::cpu) use crate::compile::Window as Pool;
 
 /// A convolution of planes, and a pool.
 pub(in crate::cpu) struct Stem {

@@ -14,7 +14,7 @@ pub(super) use portable::Portable;
 pub(super) use x86::{Avx2, Avx512};
 
 /// Channels are stored in blocks of so many; those beyond the last real one are padding, and hold no meaning.
-pub(super) const BLOCK: usize = 16;
+pub(super) use crate::compile::BLOCK;
 
 /// A vector of f32.
 ///

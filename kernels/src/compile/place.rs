@@ -5,28 +5,27 @@
 //!
 //! Invariant: offsets and lengths are those of one item; for n items they are n times as much, and still do not overlap.
 
-use super::super::kernel::Size;
-use super::super::lanes::BLOCK;
 use super::lower::{Alias, Compute, Stage};
+use super::step::{BLOCK, Size};
 
 /// Where a value lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in crate::cpu) struct Place {
-    /// The buffer's first value, for one item.
-    pub(in crate::cpu) offset: usize,
+pub(crate) struct Place {
+    /// Where the buffer begins, for one item, in units.
+    pub(crate) offset: usize,
     /// The first channel of a pixel.
-    pub(in crate::cpu) channel: usize,
+    pub(crate) channel: usize,
     /// Values from pixel to pixel.
-    pub(in crate::cpu) pixel: usize,
+    pub(crate) pixel: usize,
 }
 
 /// The values' places, and the arena's length for one item.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::cpu) struct Places {
+pub(crate) struct Places {
     /// By value; of those that are stored.
-    pub(in crate::cpu) of: Vec<Option<Place>>,
-    /// f32s.
-    pub(in crate::cpu) length: usize,
+    pub(crate) of: Vec<Option<Place>>,
+    /// In units.
+    pub(crate) length: usize,
 }
 
 /// A value inside another's buffer.
@@ -101,7 +100,7 @@ impl Nested {
     }
 
     /// The value whose buffer it is in the end, and the first channel in it.
-    fn root(&self, mut value: usize) -> (usize, usize) {
+    pub(super) fn root(&self, mut value: usize) -> (usize, usize) {
         let mut channel = 0;
         while let Some(inside) = self.0[value] {
             channel += inside.channel;
@@ -111,7 +110,12 @@ impl Nested {
     }
 
     /// Plans the arena. `lives[value]` are the first and the last step that touch it, for those that are stored.
-    pub(super) fn place(&self, lives: &[Option<(usize, usize)>], size: &impl Fn(usize) -> (Size, usize)) -> Places {
+    pub(super) fn place(
+        &self,
+        lives: &[Option<(usize, usize)>],
+        size: &impl Fn(usize) -> (Size, usize),
+        width: &impl Fn(usize) -> usize,
+    ) -> Places {
         let mut buffers: Vec<Option<(usize, usize)>> = vec![None; lives.len()];
         for (value, life) in lives.iter().enumerate() {
             let Some((from, to)) = life else { continue };
@@ -121,7 +125,7 @@ impl Nested {
         }
         let length = |value: usize| {
             let (size, per_item) = size(value);
-            per_item * size.pixels() * size.padded()
+            per_item * size.pixels() * size.padded() * width(value)
         };
         // The largest first, each at the lowest place that is free while it lives.
         let mut order: Vec<usize> = (0..buffers.len()).filter(|v| buffers[*v].is_some()).collect();

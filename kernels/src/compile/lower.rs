@@ -7,9 +7,7 @@ use crate::graph::{Graph, Shape};
 use crate::op::{Op, Padding, Parameter};
 use crate::weights::Weights;
 
-use super::super::conv::stem::Pool as Window;
-use super::super::kernel::{Activation, Size};
-use super::super::tail::Tail;
+use super::step::{Activation, Size, Tail, Window};
 
 /// `x * scale + shift`, channel by channel.
 #[derive(Debug, Clone)]
@@ -94,7 +92,7 @@ pub(super) struct Stage {
 }
 
 /// H, W, C, and how many an item.
-pub(in crate::cpu) fn size(shape: Shape) -> (Size, usize) {
+pub(crate) fn size(shape: Shape) -> (Size, usize) {
     match shape {
         Shape::Map { per_item, channels, rows, columns } => (Size { rows, columns, channels }, per_item),
         Shape::Features { per_item, channels } => (Size { rows: 1, columns: 1, channels }, per_item),

@@ -12,8 +12,8 @@
 //! Invariant: a value that somebody reads, or that is wanted, is computed; stages stand in an order in which each comes
 //! after those that it reads.
 
-use super::super::kernel::Activation;
 use super::lower::{Affine, Compute, Kernels, Stage};
+use super::step::Activation;
 
 /// The most channels of a network's input that a stem reads as planes.
 const STEM_CHANNELS_MAX: usize = 4;

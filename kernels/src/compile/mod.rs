@@ -1,88 +1,62 @@
-//! From a graph and its weights to a plan: which kernels run one after the other, and where every value lies.
+//! From a graph and its weights to a plan: which steps are computed one after the other, and where every value lies.
 //!
 //! [`lower`] makes a stage of every node, [`fuse`] joins them, [`place`] plans the memory; here each stage that is left
-//! gets its kernel.
+//! becomes a step. Which kernel computes a step is the executor's to choose.
 //!
-//! Invariant: the plan depends on the graph, the weights and the options alone. What is computed of an item does not
-//! depend on the other items of a batch, nor on the number of threads.
+//! Invariant: the plan depends on the graph, the weights and whether marks are kept alone. What is computed of an item
+//! does not depend on the other items of a batch.
 
 mod fuse;
 mod lower;
 mod place;
+mod step;
 
 use crate::graph::Graph;
 use crate::weights::Weights;
 
-use super::conv::stem::{Pool as Window, Stem};
-use super::conv::{self, ConvShape};
-use super::copy::{Copy, Import};
-use super::depthwise::Depthwise;
-use super::kernel::{Activation, Available, Epilogue, Kernel, Second, Size};
-use super::pointwise::{Of, Pointwise};
-use super::pool::{Pool, Take};
-use super::tail::Reduce;
 use lower::{Affine, Alias, Compute, Kernels, Stage};
 use place::Nested;
 
-pub(super) use lower::size;
-pub(super) use place::Places;
-
-/// One step of a plan.
-pub(super) struct Step {
-    /// Where in the checkpoint its weights are, if it has any.
-    pub(super) name: String,
-    pub(super) kernel: Box<dyn Kernel>,
-    /// What it reads; a residual is the last.
-    pub(super) x: Vec<Read>,
-    /// The values that it writes, and the channel of each at which it begins.
-    pub(super) y: Vec<usize>,
-    /// Output images for each item.
-    pub(super) per_item: usize,
-    /// Whether what it reads must be finite: it would make a share of 1 of an infinity.
-    pub(super) hides_infinity: bool,
-}
-
-/// What a step reads.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Read {
-    /// An input of the network, as it came: planes.
-    Input(usize),
-    /// A value of the arena.
-    Value(usize),
-}
+pub(crate) use lower::size;
+pub(crate) use place::Places;
+pub(crate) use step::{
+    Activation, BLOCK, ConvShape, Copying, Epilogue, Of, Read, Second, Size, Step, Tail, Take, Window, Work,
+};
 
 /// A network, compiled.
-pub(super) struct Plan {
-    pub(super) steps: Vec<Step>,
-    pub(super) places: Places,
+pub(crate) struct Plan {
+    pub(crate) steps: Vec<Step>,
     /// Of every value.
-    pub(super) sizes: Vec<(Size, usize)>,
+    pub(crate) sizes: Vec<(Size, usize)>,
     /// What is handed out.
-    pub(super) wanted: Vec<(String, usize)>,
+    pub(crate) wanted: Vec<(String, usize)>,
+    nested: Nested,
+    lives: Vec<Option<(usize, usize)>>,
 }
 
-/// What the plan is made for.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Target {
-    pub(super) set: Available,
-    /// Whether convolutions may round what they multiply to bf16.
-    pub(super) bf16: bool,
-    /// Whether marked values are handed out as well.
-    pub(super) marks: bool,
+impl Plan {
+    /// Where every value lies in one arena, a value of the buffer of `root` being `width(root)` units long.
+    pub(crate) fn places(&self, width: impl Fn(usize) -> usize) -> Places {
+        self.nested.place(&self.lives, &|value| self.sizes[value], &width)
+    }
+
+    /// The value whose buffer a value lies in.
+    pub(crate) fn root(&self, value: usize) -> usize {
+        self.nested.root(value).0
+    }
 }
 
-/// Compiles a network whose weights [have been checked](Weights::check).
-pub(super) fn compile(graph: &Graph, weights: &Weights, target: Target) -> candle_core::Result<Plan> {
+/// Compiles a network whose weights [have been checked](Weights::check); with `marks`, marked values are handed out as well.
+pub(crate) fn compile(graph: &Graph, weights: &Weights, marks: bool) -> candle_core::Result<Plan> {
     let sizes: Vec<(Size, usize)> = graph.nodes().iter().map(|node| size(node.shape)).collect();
-    let named = graph.outputs().iter().chain(graph.marks().iter().filter(|_| target.marks));
+    let named = graph.outputs().iter().chain(graph.marks().iter().filter(|_| marks));
     let wanted: Vec<(String, usize)> = named.map(|(name, id)| (name.clone(), id.index())).collect();
     let wanted_values: Vec<usize> = wanted.iter().map(|(_, value)| *value).collect();
     let mut stages = lower::lower(graph, weights)?;
     fuse::fuse(&mut stages, &wanted_values, |value| sizes[value].0.channels);
     let nested = Nested::new(&stages, &|value| sizes[value]);
 
-    let mut scheduler =
-        Scheduler { target, sizes: &sizes, nested: &nested, needed: vec![false; sizes.len()], steps: vec![] };
+    let mut scheduler = Scheduler { sizes: &sizes, nested: &nested, needed: vec![false; sizes.len()], steps: vec![] };
     for value in &wanted_values {
         scheduler.needed[*value] = true;
     }
@@ -95,8 +69,8 @@ pub(super) fn compile(graph: &Graph, weights: &Weights, target: Target) -> candl
         scheduler.schedule(stage, graph)?;
     }
     let steps = scheduler.steps;
-    let places = nested.place(&lives(&steps, &wanted_values, sizes.len()), &|value| sizes[value]);
-    Ok(Plan { steps, places, sizes, wanted })
+    let lives = lives(&steps, &wanted_values, sizes.len());
+    Ok(Plan { steps, sizes, wanted, nested, lives })
 }
 
 /// The first and the last step that touch each value; what is wanted lives to the end.
@@ -115,7 +89,6 @@ fn lives(steps: &[Step], wanted: &[usize], values: usize) -> Vec<Option<(usize, 
 }
 
 struct Scheduler<'a> {
-    target: Target,
     sizes: &'a [(Size, usize)],
     nested: &'a Nested,
     /// Values that a step reads or that are wanted.
@@ -129,10 +102,9 @@ impl Scheduler<'_> {
     }
 
     fn schedule(&mut self, stage: Stage, graph: &Graph) -> candle_core::Result<()> {
-        let set = self.target.set;
         let output = self.size(stage.first);
         let input = stage.x.first().map_or(output, |value| self.size(*value));
-        let epilogue = self.epilogue(&stage);
+        let mut epilogue = self.epilogue(&stage);
         let stores_first = epilogue.first;
         let hides_infinity = if let Compute::Tail(tail) = &stage.compute {
             tail.hides_infinity()
@@ -140,45 +112,38 @@ impl Scheduler<'_> {
             stage.activation == Activation::Sigmoid
         };
         let mut x: Vec<Read> = stage.x.iter().chain(&stage.residual).map(|value| Read::Value(*value)).collect();
-        let kernel: Box<dyn Kernel> = match stage.compute {
+        let work = match stage.compute {
             Compute::Input(index) => {
                 if !self.needed[stage.first] {
                     return Ok(());
                 }
                 x = vec![Read::Input(index)];
-                Box::new(Import(output))
+                Work::Import
             }
             Compute::Stem(kernels, pool) => {
                 let Some(crate::Op::Input(index)) = graph.nodes().get(stage.x[0]).map(|node| &node.op) else {
                     candle_core::bail!("{}: a stem reads an input of the network", stage.name)
                 };
                 x[0] = Read::Input(*index);
-                let (shape, weight) = (conv_shape(input, output, &kernels, pool), f32s(&kernels.weight));
-                Box::new(Stem::new(set, shape, &weight, epilogue, pool))
+                Work::Stem(conv_shape(input, output, &kernels, pool), f32s(&kernels.weight), pool)
             }
-            Compute::Conv(kernels) => {
-                let (shape, weight) = (conv_shape(input, output, &kernels, None), f32s(&kernels.weight));
-                conv::choose(set, self.target.bf16, shape, &weight, epilogue)
-            }
+            Compute::Conv(kernels) => Work::Conv(conv_shape(input, output, &kernels, None), f32s(&kernels.weight)),
             Compute::Depthwise(kernels) => {
-                let (shape, weight) = (conv_shape(input, output, &kernels, None), f32s(&kernels.weight));
-                Box::new(Depthwise::new(set, shape, &weight, epilogue))
+                Work::Depthwise(conv_shape(input, output, &kernels, None), f32s(&kernels.weight))
             }
-            Compute::MaxPool(window) => Box::new(Pool::new(set, (input, output), window, Take::Max, epilogue)),
-            Compute::MeanPool(window) => Box::new(Pool::new(set, (input, output), window, Take::Mean, epilogue)),
-            Compute::Identity => Box::new(Pointwise::new(set, output, Of::Itself, epilogue)),
-            Compute::Factors => Box::new(Pointwise::new(set, output, Of::Factors, epilogue)),
+            Compute::MaxPool(window) => Work::Pool(window, Take::Max),
+            Compute::MeanPool(window) => Work::Pool(window, Take::Mean),
+            Compute::Identity => Work::Pointwise(Of::Itself),
+            Compute::Factors => Work::Pointwise(Of::Factors),
             Compute::Affine(affine) => {
-                let epilogue = second_only(output, &affine, stage.activation);
-                Box::new(Pointwise::new(set, output, Of::Itself, epilogue))
+                epilogue = second_only(output, &affine, stage.activation);
+                Work::Pointwise(Of::Itself)
             }
             Compute::LayerNorm(affine, eps) => {
-                let epilogue = second_only(output, &affine, stage.activation);
-                Box::new(Pointwise::new(set, output, Of::Normed(eps as f32), epilogue))
+                epilogue = second_only(output, &affine, stage.activation);
+                Work::Pointwise(Of::Normed(eps as f32))
             }
-            Compute::Repeat(times) => {
-                Box::new(Copy { size: output, from: 0, to: 0, count: input.channels, times, joined: 1 })
-            }
+            Compute::Repeat(times) => Work::Copy(Copying { from: 0, to: 0, count: input.channels, times, joined: 1 }),
             Compute::Concat => {
                 self.copy_parts(&stage.x, stage.first);
                 return Ok(());
@@ -193,14 +158,14 @@ impl Scheduler<'_> {
                     Alias::Join(vectors) => (0, vectors),
                 };
                 let count = if joined > 1 { input.channels } else { output.channels };
-                Box::new(Copy { size: output, from, to: 0, count, times: 1, joined })
+                Work::Copy(Copying { from, to: 0, count, times: 1, joined })
             }
-            Compute::Tail(tail) => Box::new(Reduce::new(set, tail, input, output)),
+            Compute::Tail(tail) => Work::Reduce(tail),
         };
         let second = stage.second.as_ref().map(|(value, ..)| *value);
         let y = Some(stage.first).filter(|_| stores_first).into_iter().chain(second).collect();
         let per_item = self.sizes[stage.first].1;
-        self.steps.push(Step { name: stage.name, kernel, x, y, per_item, hides_infinity });
+        self.steps.push(Step { name: stage.name, work, epilogue, input, output, x, y, per_item, hides_infinity });
         Ok(())
     }
 
@@ -211,12 +176,13 @@ impl Scheduler<'_> {
         for part in parts {
             let count = self.size(*part).channels;
             if !self.nested.is_inside(*part, whole) {
-                let kernel = Box::new(Copy { size, from: 0, to, count, times: 1, joined: 1 });
-                let x = vec![Read::Value(*part)];
                 self.steps.push(Step {
                     name: String::new(),
-                    kernel,
-                    x,
+                    work: Work::Copy(Copying { from: 0, to, count, times: 1, joined: 1 }),
+                    epilogue: plain(size),
+                    input: self.size(*part),
+                    output: size,
+                    x: vec![Read::Value(*part)],
                     y: vec![whole],
                     per_item,
                     hides_infinity: false,
@@ -247,6 +213,12 @@ impl Scheduler<'_> {
         let first = second.is_none() || self.needed[stage.first];
         Epilogue { bias, residual: stage.residual.is_some(), activation: stage.activation, first, second }
     }
+}
+
+/// An epilogue that changes nothing.
+fn plain(output: Size) -> Epilogue {
+    let bias = padded(output, &[]);
+    Epilogue { bias, residual: false, activation: Activation::None, first: true, second: None }
 }
 
 /// An epilogue that stores nothing but an affine function of its value, activated.
