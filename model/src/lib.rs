@@ -42,4 +42,4 @@ pub use manifest::{
 };
 pub use package::{Package, PackageError};
 pub use predictor::{BACKEND, LoadError, Predictor};
-pub use uvid_kernels::{Backend, DeviceFault, FaultKind, Gpu, InstructionSet, NoGpu, StepReport, gpus};
+pub use uvid_kernels::{Backend, DeviceFault, FaultKind, Gpu, InstructionSet, NoGpu, StepReport, gpus, reopen};

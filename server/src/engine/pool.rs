@@ -239,7 +239,7 @@ impl<D: Device> Shared<D> {
                 Ok(())
             }
             Err(problem) => {
-                error!(device = name, again, %problem, "a device cannot be opened; it is tried again");
+                error!(device = name, again, %problem, "a device cannot be opened");
                 let (kind, said) = match &problem {
                     NotOpened::Device(fault) => (fault.kind, fault.said.clone()),
                     // Words that may name paths are for the log.

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::error;
-use uvid_model::{Compute, DeviceFault, FaultKind, Gpu, Site};
+use uvid_model::{Compute, DeviceFault, Gpu, Site, reopen};
 
 use super::Answer;
 use super::affinity;
@@ -12,13 +12,6 @@ use super::models::{Packages, Predictors};
 use super::study::Study;
 use crate::pipeline::Limits;
 use crate::store::ObjectStore;
-
-/// Resets a GPU that failed, when nobody uses it any more. Not there yet in the executor's crate: until it is, a GPU that
-/// failed stays out, and says so.
-fn reopen(ordinal: usize) -> Result<(), DeviceFault> {
-    let said = "it cannot be reset by this version; restart the server".to_owned();
-    Err(DeviceFault { ordinal, kind: FaultKind::Failed, said })
-}
 
 /// Where a GPU is plugged in. Not known yet.
 fn pci(_: &Gpu) -> Option<&str> {

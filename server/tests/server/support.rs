@@ -258,13 +258,18 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(data_dir: &Path, settings: &[&str]) -> Self {
+        Self::start_with(data_dir, settings, &[])
+    }
+
+    /// The same, with an environment.
+    pub(crate) fn start_with(data_dir: &Path, settings: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uvid"));
-        command.env_clear().current_dir(data_dir.parent().unwrap()).arg("serve").args([
-            "--listen",
-            "127.0.0.1:0",
-            "--set",
-            "dimse.listen=127.0.0.1:0",
-        ]);
+        command
+            .env_clear()
+            .envs(environment.iter().copied())
+            .current_dir(data_dir.parent().unwrap())
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--set", "dimse.listen=127.0.0.1:0"]);
         command.arg("--data-dir").arg(data_dir).args(["--device", "cpu", "--set", "store.free_bytes_min=0"]);
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
