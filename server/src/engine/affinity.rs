@@ -5,6 +5,24 @@ use std::path::Path;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tracing::debug;
 
+/// Where NVIDIA's driver says which card is plugged in where: a folder for each, named by its PCI address.
+const CARDS: &str = "/proc/driver/nvidia/gpus";
+
+/// The PCI address of the card with this UUID (32 hexadecimal digits), where the driver says so.
+pub(super) fn address(uuid: &str) -> Option<String> {
+    address_in(Path::new(CARDS), uuid)
+}
+
+fn address_in(cards: &Path, uuid: &str) -> Option<String> {
+    let is_it = |card: &Path| {
+        let text = std::fs::read_to_string(card.join("information")).unwrap_or_default();
+        let stated = text.lines().find_map(|line| line.strip_prefix("GPU UUID:")?.trim().strip_prefix("GPU-"));
+        stated.is_some_and(|stated| stated.replace('-', "").eq_ignore_ascii_case(uuid))
+    };
+    let cards = std::fs::read_dir(cards).ok()?.filter_map(|card| Some(card.ok()?.path()));
+    cards.into_iter().find(|card| is_it(card))?.file_name()?.to_str().map(str::to_owned)
+}
+
 /// Binds the calling thread to those CPUs that it may use and that are local to a PCI device, where the system says
 /// which they are (`/sys/bus/pci/devices/<id>/local_cpulist`). Otherwise nothing changes: it is only about speed.
 pub(super) fn bind_near(pci: Option<&str>) {
@@ -55,6 +73,23 @@ mod tests {
         check("a", None);
         check("1-", None);
         check("-1", None);
+    }
+
+    #[test]
+    fn a_card_is_found_by_its_uuid() {
+        let cards = tempfile::tempdir().expect("a folder");
+        for (address, uuid) in [("0000:3b:00.0", "00112233-4455-6677-8899-aabbccddeeff"), ("0000:86:00.0", "ff-0")] {
+            std::fs::create_dir(cards.path().join(address)).expect("a folder");
+            let text = format!("Model: \t\t Card\nGPU UUID: \t GPU-{uuid}\nBus Location: \t {address}\n");
+            std::fs::write(cards.path().join(address).join("information"), text).expect("written");
+        }
+        let check = |uuid: &str, expected: Option<&str>| {
+            assert_eq!(address_in(cards.path(), uuid).as_deref(), expected, "{uuid}");
+        };
+        check("00112233445566778899AABBCCDDEEFF", Some("0000:3b:00.0"));
+        check("00112233445566778899aabbccddee00", None);
+        check("", None);
+        assert_eq!(address_in(Path::new("/nonexistent"), "ff0"), None);
     }
 
     #[test]

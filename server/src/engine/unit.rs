@@ -13,11 +13,6 @@ use super::study::Study;
 use crate::pipeline::Limits;
 use crate::store::ObjectStore;
 
-/// Where a GPU is plugged in. Not known yet.
-fn pci(_: &Gpu) -> Option<&str> {
-    None
-}
-
 /// What all units share.
 #[derive(Clone)]
 pub(super) struct Common {
@@ -60,7 +55,7 @@ impl Device for Unit {
     }
 
     fn bind(&self) {
-        affinity::bind_near(self.gpu.as_ref().and_then(pci));
+        affinity::bind_near(self.gpu.as_ref().and_then(|gpu| affinity::address(&gpu.uuid)).as_deref());
     }
 
     fn open(&self, again: bool) -> Result<Predictors, NotOpened> {
