@@ -16,7 +16,7 @@ use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
 use uvid_kernels::prepare::{Air, Preparation, Source, Unsound};
-use uvid_kernels::{Backend, Executor, Weights};
+use uvid_kernels::{Backend, Executor, Images, Weights};
 
 use crate::architecture::{
     Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, another_network, defers, raw,
@@ -254,8 +254,9 @@ impl NyuBcc {
             let mut vectors = Vec::new();
             for view in views {
                 let noise = random.as_mut().map(|(a, random)| (&**a, Draw::next(random)));
-                let input = input(view, self.recipe.windows.of(view.slot), noise)?;
-                vectors.push(self.classifier.vector(view.slot, &input)?);
+                let network = self.classifier.column(view.slot)?;
+                let input = input(network, view, self.recipe.windows.of(view.slot), noise)?;
+                vectors.push(self.classifier.look(view.slot, &input)?);
             }
             let vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
             let y = read(&vectors)?;
@@ -267,12 +268,17 @@ impl NyuBcc {
 }
 
 /// The network's input: the image's window, standardised, and those of the heat maps.
-fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw)>) -> candle_core::Result<Tensor> {
+fn input(
+    network: &Executor,
+    view: &View<'_>,
+    window: [usize; 2],
+    noise: Option<(&Augmentation, Draw)>,
+) -> candle_core::Result<Images> {
     let upright = match view.breast {
         Breast::Cut(upright) => upright,
         Breast::Stored(breast, air) => {
             let prepared = preparation(view, breast, air, window, noise).map_err(candle_core::Error::msg)?;
-            return Tensor::from_vec(prepared.on_host(), (1, 1, window[0], window[1]), &Device::Cpu);
+            return network.prepare(&[&prepared]);
         }
     };
     let size = (upright.rows, upright.columns);
@@ -291,7 +297,7 @@ fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw
         }
     }
     let n = if view.maps.is_some() { 3 } else { 1 };
-    Tensor::from_vec(channels, (1, n, window[0], window[1]), &Device::Cpu)
+    Ok(Tensor::from_vec(channels, (1, n, window[0], window[1]), &Device::Cpu)?.into())
 }
 
 /// The same of a view without heat maps, left to the device.
