@@ -35,14 +35,14 @@ fn working(devices: usize, now: Instant) -> Dispatch<u32> {
 fn study(dispatch: &mut Dispatch<u32>, on: usize, now: Instant) -> Task<u32> {
     match dispatch.next(on, now) {
         Next::Study(task) => task,
-        next => panic!("{next:?}"),
+        next @ (Next::Open { .. } | Next::Wait(_)) => panic!("{next:?}"),
     }
 }
 
 fn waits(dispatch: &mut Dispatch<u32>, on: usize, now: Instant) -> Option<Instant> {
     match dispatch.next(on, now) {
         Next::Wait(until) => until,
-        next => panic!("{next:?}"),
+        next @ (Next::Open { .. } | Next::Study(_)) => panic!("{next:?}"),
     }
 }
 

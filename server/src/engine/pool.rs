@@ -32,6 +32,9 @@ struct Shared<D: Device> {
 
 type Asked<D> = (<D as Device>::Work, oneshot::Sender<Result<<D as Device>::Answer, DeviceFault>>);
 
+/// What a slot does next, with what its device has loaded.
+type Turn<D> = (Next<Asked<D>>, Option<Arc<<D as Device>::Models>>);
+
 struct Inner<D: Device> {
     dispatch: Dispatch<Asked<D>>,
     units: Vec<Unit<D>>,
@@ -200,7 +203,7 @@ impl<D: Device> Shared<D> {
     }
 
     /// Waits for something to do, with the models to do it with; `None` at the end.
-    fn next(&self, on: usize) -> Option<(Next<Asked<D>>, Option<Arc<D::Models>>)> {
+    fn next(&self, on: usize) -> Option<Turn<D>> {
         let mut inner = self.lock();
         loop {
             if inner.closed {
