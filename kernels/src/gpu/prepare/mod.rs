@@ -21,6 +21,7 @@ mod checks;
 mod device;
 mod gather;
 mod host;
+mod params;
 mod stage;
 #[cfg(test)]
 mod tests;

@@ -3,7 +3,8 @@
 //! Invariant: staging and scratch begin alike: what is written at a place in staging is read at the same place in
 //! scratch. All places are multiples of 256 bytes.
 
-use super::device::{BLOCKS_MAX, Placed, Rectangle};
+use super::device::BLOCKS_MAX;
+use super::params::{Placed, Rectangle};
 use super::{Air, Axis, Frame, Preparation, Source, Steps};
 
 /// Where things lie, in bytes from the beginning.
