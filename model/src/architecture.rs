@@ -8,7 +8,7 @@ use uvid_exam::{
 use std::sync::OnceLock;
 
 use uvid_kernels::prepare::{Air, Preparation, Source};
-use uvid_kernels::{Backend, Executor};
+use uvid_kernels::{Backend, DeviceFault, Executor};
 
 use crate::mirai::RiskFactors;
 use crate::nyu_window::Upright;
@@ -161,11 +161,48 @@ pub(crate) trait Architecture: Send + Sync {
     }
 
     /// Runs the network on one exam and reads its outputs.
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason>;
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored>;
+}
+
+/// Why an exam has no scores.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unscored {
+    /// Something of the exam, or of the model: it is reported.
+    #[error(transparent)]
+    Because(#[from] Reason),
+    /// A device failed, which says nothing of the exam: it is computed again, elsewhere.
+    #[error(transparent)]
+    Device(#[from] DeviceFault),
+}
+
+impl From<candle_core::Error> for Unscored {
+    /// The fault of a device stays one; whatever else a network says is the model's.
+    fn from(error: candle_core::Error) -> Self {
+        match DeviceFault::of(&error) {
+            Some(fault) => Self::Device(fault.clone()),
+            None => Self::Because(Reason::ModelFailed(error.to_string())),
+        }
+    }
 }
 
 /// A network's own number, named. What is no number stops the study.
 pub(crate) fn raw(name: &str, score: f64) -> Result<Output, Reason> {
     let score = RawScore::new(score).map_err(|e| Reason::ModelFailed(format!("{name}: {e}")))?;
     Ok(Output { name: name.to_owned(), value: Value::Score(score) })
+}
+
+#[cfg(test)]
+mod tests {
+    use uvid_kernels::FaultKind;
+
+    use super::*;
+
+    #[test]
+    fn the_fault_of_a_device_is_no_reason() {
+        let fault = DeviceFault { ordinal: 3, kind: FaultKind::Failed, said: "CUDA_ERROR_ILLEGAL_ADDRESS".into() };
+        let error = candle_core::Error::from(fault.clone());
+        assert_eq!(Unscored::from(error.context("the encoder")), Unscored::Device(fault));
+        let other = Unscored::from(candle_core::Error::msg("no finite number"));
+        assert_eq!(other, Unscored::Because(Reason::ModelFailed("no finite number".into())));
+    }
 }

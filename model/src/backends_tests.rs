@@ -1,7 +1,7 @@
 //! Every architecture on every backend.
 
 use candle_core::Tensor;
-use uvid_kernels::{Executor, Graph, Options, Precision, Reference, Weights, trial};
+use uvid_kernels::{CudaOptions, Executor, Graph, Options, Precision, Reference, Weights, trial};
 
 use crate::{Backend, density, gmic, mirai, nyu_bcc, nyu_density, timm};
 
@@ -35,13 +35,12 @@ fn check(name: &str, graph: &Graph) {
     }
 }
 
-/// In bf16, where the processor has it: near the reference, and no item looks at its neighbours.
-fn check_bf16(name: &str, graph: &Graph) {
+/// In 16 bits, where there is a backend for it: near the reference, and no item looks at its neighbours.
+fn check_16_bits(name: &str, graph: &Graph, backend: Backend) {
     let weights = trial::weights(graph).expect(name);
     let inputs = trial::inputs(graph, BATCH_MAX).expect(name);
-    let options = Options { precision: Precision::Bf16, ..Options::default() };
-    let Ok(executor) = Executor::new(graph.clone(), &weights, Backend::Cpu(options)) else {
-        return eprintln!("skipped: this processor has no AMX");
+    let Ok(executor) = Executor::new(graph.clone(), &weights, backend) else {
+        return eprintln!("skipped: there is nothing here that computes in {backend}");
     };
     let reference = Reference::new(graph.clone(), weights).expect(name).run(&inputs).expect(name);
     let whole = executor.run(&inputs).expect(name);
@@ -59,6 +58,7 @@ fn check_bf16(name: &str, graph: &Graph) {
 
 #[test]
 fn every_architecture_gives_on_every_backend_what_the_reference_gives() {
+    uvid_cuda_simulator::load_unless_real();
     let histograms = Weights::from_tensors([]).expect("none");
     let families = [
         ("density", density::network::examples()),
@@ -72,9 +72,12 @@ fn every_architecture_gives_on_every_backend_what_the_reference_gives() {
         ("efficientnet", timm::efficientnet::examples()),
     ];
     for (name, graphs) in families {
-        graphs.iter().for_each(|graph| {
+        for graph in &graphs {
             check(name, graph);
-            check_bf16(name, graph);
-        });
+            check_16_bits(name, graph, Backend::Cpu(Options { precision: Precision::Bf16, ..Options::default() }));
+            for precision in [Precision::Bf16, Precision::F16] {
+                check_16_bits(name, graph, Backend::Cuda(CudaOptions { ordinal: 0, precision, marks: false }));
+            }
+        }
     }
 }

@@ -125,6 +125,7 @@ API cuDevicePrimaryCtxRetain(Handle* context, CUdevice ordinal) {
         Device& device = all.device(ordinal);
         check(device.broken_for_ever == CUDA_SUCCESS, device.broken_for_ever);
         device.retained++;
+        device.alive = true;
         *context = device.context();
     });
 }
@@ -133,10 +134,8 @@ API cuDevicePrimaryCtxRelease_v2(CUdevice ordinal) {
     return call([=](Driver& all) {
         Device& device = all.device(ordinal);
         check(device.retained > 0, CUDA_ERROR_INVALID_CONTEXT);
-        if (device.retained == 1) {
+        if (--device.retained == 0) {
             device.destroy_context();
-        } else {
-            device.retained--;
         }
     });
 }
@@ -148,7 +147,7 @@ API cuDevicePrimaryCtxReset_v2(CUdevice ordinal) {
 API cuCtxSetCurrent(Handle context) {
     return call([=](Driver& all) {
         if (context != 0) {
-            check(all.device(static_cast<CUdevice>(context - 1)).retained > 0, CUDA_ERROR_CONTEXT_IS_DESTROYED);
+            check(all.device(static_cast<CUdevice>(context - 1)).alive, CUDA_ERROR_CONTEXT_IS_DESTROYED);
         }
         set_current_context(context);
     });
@@ -186,7 +185,7 @@ API cuCtxGetStreamPriorityRange(int* least, int* greatest) {
 API cuModuleLoadData(Handle* module, const void* image) {
     return call([=](Driver& all) {
         check(image != nullptr, CUDA_ERROR_INVALID_VALUE);
-        *module = all.modules.add(std::make_shared<Module>(Module{&all.current()}));
+        *module = all.modules.add(std::make_shared<Module>(Module{&all.current(), {}}));
     });
 }
 
@@ -198,7 +197,9 @@ API cuModuleLoadFatBinary(Handle* module, const void* image) { return cuModuleLo
 
 API cuModuleUnload(Handle module) {
     return call([=](Driver& all) {
-        all.modules.get(module, all.current());
+        for (const auto& function : all.modules.get(module, all.current())->functions) {
+            all.functions.remove(function.second);
+        }
         all.modules.remove(module);
     });
 }
@@ -206,10 +207,14 @@ API cuModuleUnload(Handle module) {
 API cuModuleGetFunction(Handle* function, Handle module, const char* name) {
     return call([=](Driver& all) {
         Device& device = all.current();
-        all.modules.get(module, device);
+        auto from = all.modules.get(module, device);
         const Kernel* kernel = find_kernel(name);
         check(kernel != nullptr, CUDA_ERROR_NOT_FOUND);
-        *function = all.functions.add(std::make_shared<Function>(Function{&device, kernel}));
+        Handle& handle = from->functions[kernel];
+        if (handle == 0) {
+            handle = all.functions.add(std::make_shared<Function>(Function{&device, kernel}));
+        }
+        *function = handle;
     });
 }
 

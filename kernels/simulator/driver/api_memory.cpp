@@ -167,10 +167,12 @@ API cuMemHostAlloc(void** host, std::size_t bytes, unsigned) {
 
 API cuMemFreeHost(void* host) {
     return call([=](Driver& all) {
-        Device& device = all.current();
+        all.current();
         all.forbid_in_capture();
         check(all.pinned.at(host) != nullptr, CUDA_ERROR_INVALID_VALUE);
-        all.drain(device);
+        for (const auto& device : all.devices) {
+            all.drain(*device);
+        }
         all.pinned.free(host);
     });
 }

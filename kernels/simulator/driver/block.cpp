@@ -184,6 +184,12 @@ void Runner::collective(Task& task, unsigned mask, Act act, void* operand) {
     }
 }
 
+bool Runner::holds_shared(const void* begin, std::size_t bytes) const {
+    auto within = [=](const unsigned char* from, const unsigned char* to) { return begin >= from && begin <= to - bytes; };
+    return within(block.dynamic_shared, shared_end) ||
+           within(static_shared.begin, static_shared.begin + static_shared.bytes);
+}
+
 void Runner::stop_stuck() const {
     unsigned barrier = 0, warp = 0;
     const Task* first = nullptr;

@@ -96,6 +96,8 @@ class Runner {
     // For the thread of the block that calls.
     bool barrier(Task& task, bool value);
     void collective(Task& task, unsigned mask, Act act, void* operand);
+    // Whether these bytes are of the block's shared memory.
+    bool holds_shared(const void* begin, std::size_t bytes) const;
 
     const Launch* launch = nullptr;
     const Stacks stacks;

@@ -78,7 +78,7 @@ Device& Driver::current_even_broken() {
     Handle context = current_context();
     check(context != 0, CUDA_ERROR_INVALID_CONTEXT);
     Device& found = device(static_cast<CUdevice>(context - 1));
-    check(found.retained > 0, CUDA_ERROR_CONTEXT_IS_DESTROYED);
+    check(found.alive, CUDA_ERROR_CONTEXT_IS_DESTROYED);
     return found;
 }
 
@@ -168,7 +168,7 @@ void Device::destroy_context() {
     legacy.reset();
     per_thread.clear();
     used_bytes = 0;
-    retained = 0;
+    alive = false;
     broken = broken_for_ever;
 }
 

@@ -70,6 +70,8 @@ struct Event {
 
 struct Module {
     Device* device;
+    // What has been asked for.
+    std::map<const Kernel*, Handle> functions;
 };
 
 struct Function {
@@ -126,8 +128,10 @@ template <typename T> class Table {
 struct Device {
     int ordinal;
     std::size_t capacity_bytes, used_bytes = 0;
-    // The primary context is there while somebody retains it.
+    // The primary context is there from when somebody retains it until the last releases it, or it is reset. A reset
+    // releases nothing (cuDevicePrimaryCtxReset).
     unsigned retained = 0;
+    bool alive = false;
     // What every call returns, once it is not CUDA_SUCCESS.
     CUresult broken = CUDA_SUCCESS;
     CUresult broken_for_ever = CUDA_SUCCESS;

@@ -23,7 +23,7 @@ std::vector<Runner*>& runners() {
     return all;
 }
 
-struct sigaction handler_before;
+struct sigaction before_segv, before_ill;
 
 const void* stack_pointer(const void* context) {
     auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
@@ -31,28 +31,42 @@ const void* stack_pointer(const void* context) {
     return reinterpret_cast<const void*>(machine.gregs[REG_RSP]);
 #elif defined(__aarch64__)
     return reinterpret_cast<const void*>(machine.sp);
+#else
+#error "where is the stack pointer?"
 #endif
 }
 
-// A kernel has touched what is not memory: says where, and ends the process. Other faults go to whom they went before.
+// Why a kernel was stopped by the processor. Its compiler puts illegal instructions where it has found a mistake.
+void explain(int signal, const siginfo_t& info, char* text, std::size_t bytes) {
+    if (signal == SIGILL) {
+        std::snprintf(text, bytes, "access beside an array, or not aligned to its type");
+        return;
+    }
+    if (info.si_code == SI_KERNEL) {
+        std::snprintf(text, bytes, "access that is not aligned, or to what is no address");
+        return;
+    }
+    auto address = static_cast<const unsigned char*>(info.si_addr);
+    int length = std::snprintf(text, bytes, "access to %p, which is not memory", info.si_addr);
+    const Allocation* near = driver().memory.before(address);
+    if (near != nullptr && address >= near->begin + near->bytes) {
+        std::snprintf(text + length, bytes - length, "; %zu bytes behind the end of %zu of device %d",
+                      static_cast<std::size_t>(address - near->begin) - near->bytes, near->bytes, near->device);
+    }
+}
+
+// Says where a kernel was, and ends the process. What happens elsewhere goes to whom it went before.
 void on_fault(int signal, siginfo_t* info, void* context) {
     const void* stack = stack_pointer(context);
     bool in_kernel = std::any_of(runners().begin(), runners().end(), [&](Runner* it) { return it->stacks.contain(stack); });
     if (!in_kernel) {
-        sigaction(signal, &handler_before, nullptr);
+        sigaction(signal, signal == SIGILL ? &before_ill : &before_segv, nullptr);
         return;
     }
-    char where[160], text[400];
+    char where[160], why[200], text[400];
     describe(task_on(stack), where, sizeof where);
-    auto address = static_cast<const unsigned char*>(info->si_addr);
-    const Allocation* near = driver().memory.before(address);
-    int length = std::snprintf(text, sizeof text, "simulated CUDA: %s: access to %p, which is not memory", where,
-                               static_cast<const void*>(address));
-    if (near != nullptr && address >= near->begin + near->bytes) {
-        length += std::snprintf(text + length, sizeof text - length, "; %zu bytes behind the end of %zu of device %d",
-                                static_cast<std::size_t>(address - near->begin) - near->bytes, near->bytes, near->device);
-    }
-    text[length++] = '\n';
+    explain(signal, *info, why, sizeof why);
+    int length = std::snprintf(text, sizeof text, "simulated CUDA: %s: %s\n", where, why);
     [[maybe_unused]] auto written = write(STDERR_FILENO, text, length);
     std::abort();
 }
@@ -75,7 +89,8 @@ void watch_for_faults() {
         struct sigaction action {};
         action.sa_sigaction = on_fault;
         action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_NODEFER;
-        sigaction(SIGSEGV, &action, &handler_before);
+        sigaction(SIGSEGV, &action, &before_segv);
+        sigaction(SIGILL, &action, &before_ill);
     });
     provide_signal_stack();
 }
@@ -104,11 +119,15 @@ void run(const Launch& launch) {
     for (std::size_t i = runners().size(); i <= helpers; i++) {
         runners().push_back(new Runner(seed * 0x9E3779B97F4A7C15 + i * 2));
     }
+    // Blocks begin anywhere: nothing may depend on their order.
+    static std::uint64_t first = seed;
+    first = first * 6364136223846793005 + 1442695040888963407;
     std::atomic<std::uint64_t> next{0};
     auto work = [&](Runner& runner) {
         watch_for_faults();
         runner.begin(launch);
-        for (std::uint64_t i; (i = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+        for (std::uint64_t turn; (turn = next.fetch_add(1, std::memory_order_relaxed)) < blocks;) {
+            std::uint64_t i = (turn + (first >> 33)) % blocks;
             runner.run({static_cast<unsigned>(i % grid.x), static_cast<unsigned>(i / grid.x % grid.y),
                         static_cast<unsigned>(i / grid.x / grid.y)});
         }

@@ -12,6 +12,12 @@ void together(unsigned mask, Act act, void* operand) {
     task.runner->collective(task, mask, act, operand);
 }
 
+void check_shared(const void* address, unsigned bytes, const char* otherwise) {
+    if (reinterpret_cast<std::uintptr_t>(address) % bytes != 0 || !this_task().runner->holds_shared(address, bytes)) {
+        stop(otherwise);
+    }
+}
+
 struct Shuffle {
     unsigned value, source, result;
 };
@@ -59,37 +65,36 @@ struct Fragments {
 
 using Widen = float (*)(std::uint16_t);
 
+// Eight floats that are added and multiplied at once.
+typedef float Row __attribute__((vector_size(32)));
+
 template <Widen widen> void act_mma(void* const (&operands)[warp_lanes], unsigned) {
-    std::uint16_t a_bits[16][16], b_bits[8][16]; // [m][k], [n][k]: a register holds neighbours in k
-    float a[16][16], b[16][8], d[16][8];
+    float a[16][16];
+    Row b[16], d[16];
     for (unsigned lane = 0; lane < warp_lanes; lane++) {
         auto& own = *static_cast<Fragments*>(operands[lane]);
         unsigned group = lane / 4, pair = lane % 4 * 2;
-        for (unsigned i = 0; i < 4; i++) {
-            std::memcpy(&a_bits[group + i % 2 * 8][pair + i / 2 * 8], &own.a[i], 4);
-        }
-        for (unsigned i = 0; i < 2; i++) {
-            std::memcpy(&b_bits[group][pair + i * 8], &own.b[i], 4);
-            std::memcpy(&d[group + i * 8][pair], &own.d[2 * i], 8);
-        }
-    }
-    for (unsigned i = 0; i < 16 * 16; i++) {
-        a[i / 16][i % 16] = widen(a_bits[i / 16][i % 16]);
-    }
-    for (unsigned i = 0; i < 16 * 8; i++) {
-        b[i % 16][i / 16] = widen(b_bits[i / 16][i % 16]);
-    }
-    for (unsigned m = 0; m < 16; m++) {
-        for (unsigned k = 0; k < 16; k++) {
-            for (unsigned n = 0; n < 8; n++) {
-                d[m][n] += a[m][k] * b[k][n];
+        for (unsigned half = 0; half < 2; half++) {
+            for (unsigned i = 0; i < 4; i++) {
+                a[group + i % 2 * 8][pair + i / 2 * 8 + half] = widen(own.a[i] >> 16 * half);
+            }
+            for (unsigned i = 0; i < 2; i++) {
+                b[pair + i * 8 + half][group] = widen(own.b[i] >> 16 * half);
+                d[group + i * 8][pair + half] = own.d[2 * i + half];
             }
         }
     }
+    for (unsigned m = 0; m < 16; m++) {
+        Row sum = d[m];
+        for (unsigned k = 0; k < 16; k++) {
+            sum += a[m][k] * b[k];
+        }
+        d[m] = sum;
+    }
     for (unsigned lane = 0; lane < warp_lanes; lane++) {
         auto& own = *static_cast<Fragments*>(operands[lane]);
-        for (unsigned i = 0; i < 2; i++) {
-            std::memcpy(&own.d[2 * i], &d[lane / 4 + i * 8][lane % 4 * 2], 8);
+        for (unsigned i = 0; i < 4; i++) {
+            own.d[i] = d[lane / 4 + i / 2 * 8][lane % 4 * 2 + i % 2];
         }
     }
 }
@@ -109,8 +114,8 @@ bool any(unsigned mask, bool value) {
 
 void ldmatrix(unsigned* r, int matrices, const void* shared_row) {
     Rows operand{static_cast<const unsigned char*>(shared_row), r};
-    if (this_task().lane < 8u * matrices && reinterpret_cast<std::uintptr_t>(shared_row) % 16 != 0) {
-        stop("ldmatrix from an address that is not aligned to 16 bytes");
+    if (this_task().lane < 8u * matrices) {
+        check_shared(shared_row, 16, "ldmatrix from what is not 16 bytes of shared memory, aligned");
     }
     together(~0u, matrices == 4 ? act_ldmatrix<4> : act_ldmatrix<2>, &operand);
 }
@@ -127,8 +132,9 @@ void mma_f16(float* d, const unsigned* a, const unsigned* b) {
 
 void copy_async(void* shared, const void* global, unsigned bytes, bool valid) {
     Task& task = this_task();
-    if ((reinterpret_cast<std::uintptr_t>(shared) | reinterpret_cast<std::uintptr_t>(global)) % bytes != 0) {
-        stop("cp.async from or to an address that is not aligned to its size");
+    check_shared(shared, bytes, "cp.async to what is not shared memory, aligned to the bytes copied");
+    if (task.runner->holds_shared(global, 1) || reinterpret_cast<std::uintptr_t>(global) % bytes != 0) {
+        stop("cp.async from what is not global memory, aligned to the bytes copied");
     }
     task.copies.push_back({shared, global, bytes, valid, task.groups});
 }

@@ -14,8 +14,16 @@
 //! [`load`] comes before anything that opens `libcuda.so`; for a program that a test starts, [`directory`] goes into
 //! its `LD_LIBRARY_PATH`.
 //!
-//! What it is not: a measure of speed, or of the last places of `expf` and of tensor cores; and threads that spin until
-//! others write, warp groups, clusters and the like are beyond it.
+//! What it is not: a measure of speed, or of the last places of `expf`, `rsqrtf` and tensor cores. Threads that spin until
+//! others write, warp groups and clusters are beyond it. It does not notice that a kernel touches another device's memory.
+//! A host function holds up every other call while it runs.
+//!
+//! # Speed
+//!
+//! Processor time on one core of a 2-core cloud Xeon with other work beside (`examples/speed.rs`): 1 us a launch of one
+//! empty thread (a million a second), 10 ns an empty thread, 25 ns for a thread to wait at a barrier or in its warp
+//! and come back (40 million a second; 55 ns in blocks of 1024), 1.2 to 1.6 us a product of 16x8x16, 1.4 to 1.7
+//! thousand million multiply-adds a second.
 //!
 //! # Environment, read once
 //!

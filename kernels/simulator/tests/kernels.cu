@@ -78,7 +78,8 @@ KERNEL(test_votes, TestParams, 256) {
     static_cast<int*>(p.out)[threadIdx.x] = (block != 0) | (warp != 0) << 1 | static_cast<int>(lane) << 2;
 }
 
-// out = a b for a of 16x16 and b of 16x8, stored by columns; T has 16 bits. out is f32 of 16x8.
+// out = a b for a of 16x16 and b of 16x8, stored by columns; T has 16 bits. out is f32 of 16x8. The fragments come by
+// ldmatrix, or where n is not 0 from where the PTX ISA says.
 template <typename T> DEVICE void test_mma(const TestParams& p) {
     SHARED uint4 a_rows[16 * 2];
     SHARED uint4 b_columns[8 * 2];
@@ -92,6 +93,17 @@ template <typename T> DEVICE void test_mma(const TestParams& p) {
     float d[4] = {};
     ldmatrix_x4(a, &a_rows[lane % 16 * 2 + lane / 16]);
     ldmatrix_x2(b, &b_columns[lane % 8 * 2 + lane / 8 % 2]);
+    if (p.n != 0) {
+        auto pair = [](const void* rows, unsigned row, unsigned k) {
+            return static_cast<const unsigned*>(rows)[row * 8 + k / 2];
+        };
+        for (unsigned i = 0; i < 4; i++) {
+            a[i] = pair(p.a, lane / 4 + i % 2 * 8, lane % 4 * 2 + i / 2 * 8);
+        }
+        for (unsigned i = 0; i < 2; i++) {
+            b[i] = pair(p.b, lane / 4, lane % 4 * 2 + i * 8);
+        }
+    }
     mma_16816<T>(d, a, b);
     float* out = static_cast<float*>(p.out);
     for (unsigned i = 0; i < 4; i++) {
@@ -165,3 +177,33 @@ KERNEL(test_products, TestParams, 256) {
     }
     static_cast<float*>(p.out)[threadIdx.x] = d[0];
 }
+
+// out[i] = what shared memory holds before anybody has written it: static, dynamic.
+KERNEL(test_unwritten, TestParams, 32) {
+    SHARED float values[32];
+    DYNAMIC_SHARED(bytes);
+    static_cast<float*>(p.out)[threadIdx.x] = values[threadIdx.x];
+    static_cast<float*>(p.out)[threadIdx.x + 32] = reinterpret_cast<float*>(bytes)[threadIdx.x];
+    values[threadIdx.x] = 1.0f;
+}
+
+// Has more on its stack than a thread of the simulator may.
+KERNEL(test_large_stack, TestParams, 64) {
+    volatile unsigned char many[63 << 10];
+    for (unsigned i = 0; i < sizeof many; i++) {
+        many[i] = static_cast<unsigned char>(i);
+    }
+    static_cast<unsigned char*>(p.out)[threadIdx.x] = many[p.n];
+}
+
+// Mistakes: cp.async between global addresses; index n + 1 into an array of 33; vectors at `out`.
+KERNEL(test_copy_anywhere, TestParams, 64) { copy_async_16(p.out, p.a, true); }
+KERNEL(test_index, TestParams, 64) {
+    SHARED float values[33];
+    if (static_cast<int>(threadIdx.x) <= p.n + 1) {
+        values[threadIdx.x] = 1.0f;
+    }
+    __syncthreads();
+    static_cast<float*>(p.out)[threadIdx.x] = values[p.n];
+}
+KERNEL(test_vectors, TestParams, 64) { static_cast<float4*>(p.out)[threadIdx.x] = make_float4(1, 2, 3, 4); }

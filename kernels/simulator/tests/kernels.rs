@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::path::Path;
+use std::process::Command;
+
 use common::{Device, TestParams, turn};
 
 fn pattern(n: usize, factor: usize) -> Vec<f32> {
@@ -180,9 +183,11 @@ fn matrix_products_have_their_fragments_where_they_belong() {
     for (kernel, bits) in [("test_mma_bf16", &bf16 as &dyn Fn(i32) -> u16), ("test_mma_f16", &f16)] {
         let left = device.upload(&a.iter().map(|x| bits(*x)).collect::<Vec<_>>());
         let right = device.upload(&b.iter().map(|x| bits(*x)).collect::<Vec<_>>());
-        let params = TestParams { a: device.at(&left), b: device.at(&right), out: device.at(&out), n: 0 };
-        device.launch(kernel, 1, 32, 0, &params).unwrap();
-        assert_eq!(device.download(&out), expected, "{kernel}");
+        for n in [0, 1] {
+            let params = TestParams { a: device.at(&left), b: device.at(&right), out: device.at(&out), n };
+            device.launch(kernel, 1, 32, 0, &params).unwrap();
+            assert_eq!(device.download(&out), expected, "{kernel} {n}");
+        }
     }
 }
 
@@ -197,4 +202,42 @@ fn a_copy_that_is_not_waited_for_has_not_come() {
     assert_eq!(device.download(&out), a);
     device.launch("test_pipeline_wrong", 1, 64, 3 * 64 * 16, &params).unwrap();
     assert!(device.download(&out).iter().any(|x| x.is_nan()));
+}
+
+#[test]
+fn shared_memory_is_not_a_number_until_it_is_written() {
+    let _turn = turn();
+    let device = Device::new(0).unwrap();
+    let out = device.stream.alloc_zeros::<f32>(64).unwrap();
+    // Two blocks: the second must not find what the first has left.
+    device.launch("test_unwritten", 2, 32, 128, &TestParams { out: device.at(&out), ..Default::default() }).unwrap();
+    assert!(device.download(&out).iter().all(|x| x.is_nan()));
+}
+
+#[test]
+fn all_of_this_by_three_threads_in_another_order() {
+    const CHILD: &str = "UVID_THREADS";
+    if std::env::var_os(CHILD).is_none() {
+        let mut child = Command::new(std::env::current_exe().unwrap());
+        child.args(["--skip", "nvcc"]);
+        child.env(CHILD, "1").env("CUDA_SIMULATOR_THREADS", "3").env("CUDA_SIMULATOR_SEED", "77");
+        let output = child.output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+/// The same source for a card. Where there is no nvcc this says so.
+#[test]
+fn nvcc_takes_the_same_kernels() {
+    let nvcc = std::env::var_os("CUDA_HOME").map_or("nvcc".into(), |home| Path::new(&home).join("bin/nvcc"));
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let out = tempfile::tempdir().unwrap();
+    let mut command = Command::new(&nvcc);
+    command.args(["-std=c++17", "-fmad=false", "-Werror=all-warnings", "-fatbin"]);
+    command.args(["-gencode", "arch=compute_80,code=sm_80", "-gencode", "arch=compute_90a,code=sm_90a"]);
+    command.arg("-I").arg(here.join("../src/gpu")).arg(here.join("tests/kernels.cu"));
+    match command.arg("-o").arg(out.path().join("kernels.fatbin")).output() {
+        Ok(output) => assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr)),
+        Err(error) => println!("skipped: {}: {error}", nvcc.display()),
+    }
 }

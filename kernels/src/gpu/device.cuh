@@ -11,7 +11,8 @@
 //                                                 parameter is the struct `p`, by value
 //   DEVICE                                        before a function that kernels call
 //   SHARED float tile[32];                        static shared memory of the block
-//   DYNAMIC_SHARED(name);                         `name`: the dynamic shared memory, bytes, aligned to 128
+//   DYNAMIC_SHARED(name);                         `name`: the dynamic shared memory, bytes, aligned to 128; to nvcc a
+//                                                 name of the whole file, that no other variable may have
 //   bf16, f16, to_float(x), from_float<T>(x)      16-bit floats; T is float, bf16 or f16; to nearest, ties to even
 //   mma_16816<T>(d, a, b)                         d += a*b on tensor cores, a whole warp together
 //   ldmatrix_x4(r, row), ldmatrix_x2(r, row)      8x8 matrices of 16-bit values to fragments, a whole warp together
@@ -29,8 +30,10 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+// Declared first, so that what is declared within is not C's: the same DYNAMIC_SHARED may stand in a function of C++.
 #define KERNEL(name, Params, threads)                                                                                  \
-    extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
+    extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p);                      \
+    __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
 #define DEVICE __device__ __forceinline__
 #define SHARED __shared__
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, defers, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::combine::{Combination, Combine};
 use crate::nyu_window::{AboveAir, CropRecipe, best_centre, deferred, locate, place};
 use crate::outline::{self, RegionRecipe};
@@ -116,11 +116,11 @@ impl Architecture for Gmic {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
         for (slot, image) in &exam.images {
-            let members = self.run(image, image.values()?).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, image.values()?)?;
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));

@@ -23,7 +23,7 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, defers, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::manifest::SlotName;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -116,16 +116,15 @@ impl Mirai {
         Known::of(factors, given).ok_or_else(|| Reason::ModelFailed("the risk factors are another model's".into()))
     }
 
-    fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Reason> {
-        let failed = |e: candle_core::Error| Reason::ModelFailed(e.to_string());
+    fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Unscored> {
         let encode = |image: &PreparedImage| {
-            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu);
-            x.and_then(|x| self.encoder.run(&x)).map_err(failed)
+            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu)?;
+            Ok(self.encoder.run(&x)?)
         };
         // One view after the other: a view's maps take half a gigabyte.
-        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Reason>>()?;
-        let hidden = Tensor::cat(&vectors, 0).map_err(failed)?;
-        self.aggregator.run(&hidden, Slot::ALL, known).map_err(failed)
+        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Unscored>>()?;
+        let hidden = Tensor::cat(&vectors, 0)?;
+        Ok(self.aggregator.run(&hidden, Slot::ALL, known)?)
     }
 }
 
@@ -163,9 +162,9 @@ impl Architecture for Mirai {
         self.recipe.risk_factors == RiskFactorSource::KnownWhereGiven
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         if let Some(slot) = Slot::ALL.into_iter().find(|slot| !exam.images.contains_key(slot)) {
-            return Err(Reason::ViewMissing(slot.laterality(), slot.view()));
+            return Err(Reason::ViewMissing(slot.laterality(), slot.view()).into());
         }
         let known = self.known(exam)?;
         let reading = self.run(exam, &known)?;

@@ -19,7 +19,7 @@ use uvid_kernels::prepare::{Air, Preparation, Source, Unsound};
 use uvid_kernels::{Backend, Executor, Weights};
 
 use crate::architecture::{
-    Architecture, Prepared, PreparedImage, PreparedInput, Readings, another_network, defers, raw,
+    Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, another_network, defers, raw,
 };
 use crate::combine::Combine;
 use crate::nyu_window::{AboveAir, CropRecipe, Upright, best_centre, deferred, locate, place, standardise};
@@ -156,7 +156,7 @@ impl Architecture for NyuBcc {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         match self.recipe.model {
             Model::ViewWise => self.view_wise(exam),
             Model::ImageWise => self.image_wise(exam),
@@ -180,9 +180,9 @@ enum Breast<'a> {
 }
 
 impl NyuBcc {
-    fn view_wise(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn view_wise(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let image = |slot: Slot| exam.images.get(&slot).map(|image| (slot, image)).ok_or(missing(slot));
-        let views = self.views(VIEWS.into_iter().map(image).collect::<Result<_, _>>()?)?;
+        let views = self.views(VIEWS.into_iter().map(image).collect::<Result<_, Reason>>()?)?;
         let y = self.average(&views, |vectors| {
             let [lcc, rcc, lmlo, rmlo] = vectors else { candle_core::bail!("the views are not four") };
             Ok([self.classifier.read("cc", &[lcc, rcc])?, self.classifier.read("mlo", &[lmlo, rmlo])?].concat())
@@ -195,10 +195,10 @@ impl NyuBcc {
             (Slot::RightMlo, [rb_mlo, rm_mlo]),
         ];
         let images = views.iter().map(|view| image_scores(view, vec![])).collect();
-        self.readings(images, &heads)
+        Ok(self.readings(images, &heads)?)
     }
 
-    fn image_wise(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn image_wise(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let (mut images, mut scores) = (Vec::new(), Vec::new());
         for (slot, image) in &exam.images {
             let views = self.views(vec![(*slot, image)])?;
@@ -209,7 +209,7 @@ impl NyuBcc {
             }
             scores.push((*slot, y));
         }
-        self.readings(images, &scores)
+        Ok(self.readings(images, &scores)?)
     }
 
     fn readings(&self, mut images: Vec<ImageScores>, views: &[(Slot, [f64; 2])]) -> Result<Readings, Reason> {
@@ -223,17 +223,17 @@ impl NyuBcc {
     }
 
     /// The images with their heat maps, if the model has them; one stream of random numbers runs through all.
-    fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Reason> {
+    fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Unscored> {
         let mut patches = self.patches.as_ref().map(|(patches, seed)| (patches, PythonRandom::new(*seed)));
         let view = |(slot, image): (Slot, &'a PreparedImage)| {
             let (breast, centre) = match &image.input {
                 PreparedInput::Crop { upright, centre } => (Breast::Cut(upright), *centre),
                 PreparedInput::Stored { breast, air, centre } => (Breast::Stored(breast, *air), *centre),
-                PreparedInput::Values(_) | PreparedInput::Deferred(_) => return Err(another_network()),
+                PreparedInput::Values(_) | PreparedInput::Deferred(_) => return Err(another_network().into()),
             };
             let maps = match (&mut patches, &breast) {
-                (Some((patches, random)), Breast::Cut(upright)) => Some(patches.maps(upright, random).map_err(failed)?),
-                (Some(_), Breast::Stored(..)) => return Err(another_network()),
+                (Some((patches, random)), Breast::Cut(upright)) => Some(patches.maps(upright, random)?),
+                (Some(_), Breast::Stored(..)) => return Err(another_network().into()),
                 (None, _) => None,
             };
             Ok(View { slot, image, breast, centre, maps })
@@ -246,7 +246,7 @@ impl NyuBcc {
         &self,
         views: &[View<'_>],
         read: impl Fn(&[&[f32]]) -> candle_core::Result<Vec<f64>>,
-    ) -> Result<Vec<f64>, Reason> {
+    ) -> Result<Vec<f64>, Unscored> {
         let mut random = self.recipe.augmentation.as_ref().map(|a| (a, a.random(views.len())));
         let epochs = self.recipe.augmentation.as_ref().map_or(1, |a| a.epochs);
         let mut mean: Vec<f64> = Vec::new();
@@ -254,11 +254,11 @@ impl NyuBcc {
             let mut vectors = Vec::new();
             for view in views {
                 let noise = random.as_mut().map(|(a, random)| (&**a, Draw::next(random)));
-                let input = input(view, self.recipe.windows.of(view.slot), noise).map_err(failed)?;
-                vectors.push(self.classifier.vector(view.slot, &input).map_err(failed)?);
+                let input = input(view, self.recipe.windows.of(view.slot), noise)?;
+                vectors.push(self.classifier.vector(view.slot, &input)?);
             }
             let vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
-            let y = read(&vectors).map_err(failed)?;
+            let y = read(&vectors)?;
             mean.resize(y.len(), 0.0);
             mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / epochs as f64);
         }

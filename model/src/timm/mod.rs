@@ -20,7 +20,7 @@ pub use breast::{Breast, Keep};
 pub use network::{Activation, Family, Member, Network, Pool, Reading};
 pub use prepare::{Brightness, ChestWall, Fallback, Filter, Input, Place, Preparation, Refused, Rounding};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, defers, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::combine::Combine;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -165,13 +165,13 @@ impl Architecture for Timm {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, Vec<f64>)> = Vec::new();
         // One image at a time, one member after the other: what is held is the input and one network's maps.
         for (slot, image) in &exam.images {
             let input = image.values()?;
-            let members = self.run(image, input).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, input)?;
             let scores = self.recipe.scores(&members.iter().map(|m| m.logits.clone()).collect::<Vec<_>>());
             readings.images.push(ImageScores {
                 slot: *slot,

@@ -1,5 +1,5 @@
 //! What the tests share: a device with its stream and the test kernels.
-#![allow(dead_code, unsafe_code)]
+#![allow(clippy::expect_used, dead_code, unsafe_code)]
 
 use std::ffi::CString;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -85,4 +85,29 @@ impl Device {
     pub fn at<T>(&self, slice: &CudaSlice<T>) -> CUdeviceptr {
         slice.device_ptr(&self.stream).0
     }
+}
+
+/// Before the first call: two devices of 64 MiB. Every test takes its turn by this.
+pub fn devices() -> MutexGuard<'static, ()> {
+    let turn = turn();
+    if std::env::var_os("CUDA_SIMULATOR_DEVICES").is_none() {
+        // SAFETY: tests that hold the turn alone read or write the environment.
+        unsafe {
+            std::env::set_var("CUDA_SIMULATOR_DEVICES", "2");
+            std::env::set_var("CUDA_SIMULATOR_MEMORY", (64 << 20).to_string());
+        }
+    }
+    uvid_cuda_simulator::load();
+    turn
+}
+
+/// The kernel that adds `n` to 64 integers.
+pub fn count(device: &Device, out: &CudaSlice<i32>, n: i32) -> Result<(), DriverError> {
+    let params = TestParams { out: device.at(out), n, ..Default::default() };
+    device.launch("test_count", 1, 64, 0, &params)
+}
+
+/// The `CUresult`.
+pub fn code<T>(result: Result<T, DriverError>) -> i32 {
+    result.map(drop).map_or_else(|error| error.0 as i32, |()| 0)
 }
