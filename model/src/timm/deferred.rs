@@ -16,7 +16,7 @@ impl Preparation {
         let (curve, lying) = self.locate(image)?;
         let deferred = if defers { self.deferred(image, &curve, &lying).ok() } else { None };
         let here = || self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying).values;
-        let input = deferred.map_or_else(|| PreparedInput::Values(here()), |left| PreparedInput::Deferred(left.into()));
+        let input = deferred.map_or_else(|| PreparedInput::Values(here()), PreparedInput::from);
         Ok((input, lying.to_image))
     }
 

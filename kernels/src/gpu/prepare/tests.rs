@@ -88,7 +88,8 @@ fn check(bench: &Bench, preparation: &Preparation) {
 /// `(y - mean) / deviation`, where each of these may be off by a unit in its last place: what that, and rounding, can do.
 fn check_within_a_place(found: &[f32], expected: &[f32], (mean, deviation): (f32, f32)) {
     let allowed = |v: f32| (mean.abs() / deviation + 4.0 * v.abs()) * f32::EPSILON;
-    let off = found.iter().zip(expected).position(|(f, e)| !((f - e).abs() <= allowed(*e)));
+    let within = |(f, e): (&f32, &f32)| (f - e).abs() <= allowed(*e);
+    let off = found.iter().zip(expected).position(|pair| !within(pair));
     assert_eq!(off.map(|at| (at, found[at], expected[at])), None, "place, found, expected");
 }
 
