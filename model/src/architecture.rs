@@ -27,7 +27,7 @@ pub enum PreparedInput {
         centre: (i64, i64),
     },
     /// What the device makes the network's input of.
-    Deferred(Deferred),
+    Deferred(Box<Deferred>),
     /// The same breast as of [`PreparedInput::Crop`], as it is stored, for a device that cuts the windows.
     Stored {
         /// Its pixels.
@@ -58,9 +58,9 @@ impl Deferred {
     }
 }
 
-impl From<Preparation> for Deferred {
+impl From<Preparation> for PreparedInput {
     fn from(preparation: Preparation) -> Self {
-        Self { preparation, values: OnceLock::new() }
+        Self::Deferred(Box::new(Deferred { preparation, values: OnceLock::new() }))
     }
 }
 

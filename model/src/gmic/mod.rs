@@ -100,7 +100,7 @@ impl Architecture for Gmic {
         let corner = place(breast.size(), centre, slot.view(), window);
         let input = if self.defers {
             let deferred = breast.source().and_then(|source| deferred(&source, breast.air, corner, window));
-            PreparedInput::Deferred(deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?.into())
+            deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?.into()
         } else {
             PreparedInput::Values(breast.cut().standardised(corner, window))
         };

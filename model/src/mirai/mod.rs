@@ -135,7 +135,7 @@ impl Architecture for Mirai {
         let (input, to_image) = if self.defers {
             let deferred = prepare::deferred(image, &self.recipe).map_err(no_breast)?;
             let deferred = deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?;
-            (PreparedInput::Deferred(deferred.into()), ONLY_THE_DEVICE_KNOWS)
+            (deferred.into(), ONLY_THE_DEVICE_KNOWS)
         } else {
             let input = prepare::prepare(image, &self.recipe).map_err(no_breast)?;
             (PreparedInput::Values(input.values), input.to_image)

@@ -7,6 +7,7 @@
 
 mod breast;
 pub(crate) mod convnext;
+mod deferred;
 pub(crate) mod efficientnet;
 mod network;
 mod prepare;
