@@ -231,12 +231,12 @@ fn with_residual(x: Size, epilogue: &Epilogue, output: Size) -> Vec<(Size, usize
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: crate::trial::cases(24), ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: crate::trial::cases(8), ..ProptestConfig::default() })]
 
     #[test]
     fn convolutions(
         (rows, columns, inputs, outputs) in (1usize..20, 1usize..20, 1usize..70, 1usize..140),
-        (kernel, stride) in (1usize..6, 1usize..4),
+        (kernel, stride) in (1usize..6, 1usize..3),
         padding in (0usize..3, 0usize..3, 0usize..3, 0usize..3),
         (kind, images, seed) in (0usize..30, 1usize..4, 0u64..1000),
     ) {
@@ -265,7 +265,7 @@ proptest! {
 
     #[test]
     fn stems(
-        (rows, columns, inputs, outputs) in (3usize..60, 3usize..60, 1usize..5, 1usize..40),
+        (rows, columns, inputs, outputs) in (3usize..34, 3usize..34, 1usize..5, 1usize..36),
         (kernel, stride) in (1usize..8, 1usize..5),
         padding in (0usize..4, 0usize..4, 0usize..4, 0usize..4),
         (window, step_, pad) in (0usize..4, 1usize..3, 0usize..2),

@@ -251,6 +251,8 @@ CONV_MMA(f16, 32)
 KERNEL(conv_f32_n16, ConvParams, 128) { conv_f32<float, 16, 16>(p); }
 KERNEL(conv_f32_n32, ConvParams, 128) { conv_f32<float, 32, 16>(p); }
 KERNEL(conv_f32_n64, ConvParams, 128) { conv_f32<float, 64, 16>(p); }
+// Of large windows with long strides, whose halo leaves little room.
+KERNEL(conv_f32_n16_k8, ConvParams, 128) { conv_f32<float, 16, 8>(p); }
 // Of wide values in a network of narrow ones: maps of one pixel.
-KERNEL(conv_wide_bf16, ConvParams, 128) { conv_f32<bf16, 16, 16>(p); }
-KERNEL(conv_wide_f16, ConvParams, 128) { conv_f32<f16, 16, 16>(p); }
+KERNEL(conv_wide_bf16, ConvParams, 128) { conv_f32<bf16, 16, 8>(p); }
+KERNEL(conv_wide_f16, ConvParams, 128) { conv_f32<f16, 16, 8>(p); }

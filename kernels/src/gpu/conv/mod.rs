@@ -98,10 +98,10 @@ impl Conv {
         let flat = shape.kernel == 1 && shape.stride == 1 && shape.padding.uniform() == Some(0);
         let precision = if wide { Precision::F32 } else { target.precision };
         let narrow = target.precision != Precision::F32;
-        let widest = if wide && narrow { 16 } else { usize::MAX };
+        let sole = (wide && narrow).then_some((16, 8));
         let mut tilings = if flat { vec![Tiling { shift: 7, halo: [1, TILE], step: 1 }] } else { Tiling::all(&shape) };
         tilings.sort_by_key(|tiling| tiling.cost(&shape));
-        let fitting = |tiling: Tiling| Some((tiling, Blocking::of(&shape, tiling, precision, widest)?));
+        let fitting = |tiling: Tiling| Some((tiling, Blocking::of(&shape, tiling, precision, sole)?));
         let Some((tiling, blocking)) = tilings.into_iter().find_map(fitting) else {
             let said = format!("a convolution of {0} x {0} does not fit into shared memory", shape.kernel);
             return Err(DeviceFault { ordinal: target.device.ordinal(), kind: crate::FaultKind::Failed, said });
@@ -109,6 +109,7 @@ impl Conv {
         let Blocking { channels, chunk, shared } = blocking;
         let name = match precision {
             Precision::F32 if narrow => format!("conv_wide_{}", target.precision),
+            Precision::F32 if chunk == 8 => format!("conv_f32_n{channels}_k8"),
             Precision::F32 => format!("conv_f32_n{channels}"),
             Precision::Bf16 | Precision::F16 => format!("conv_{precision}_n{channels}_k{chunk}"),
         };
@@ -141,24 +142,28 @@ impl Tiling {
 }
 
 impl Blocking {
-    /// As many channels as fit.
-    fn of(shape: &ConvShape, tiling: Tiling, precision: Precision, widest: usize) -> Option<Self> {
+    /// Output channels of a block and inputs of a chunk, for which there are kernels; the best first.
+    fn kernels(precision: Precision) -> &'static [(usize, usize)] {
+        match precision {
+            Precision::F32 => &[(64, 16), (32, 16), (16, 16), (16, 8)],
+            Precision::Bf16 | Precision::F16 => {
+                &[(128, 32), (128, 16), (64, 32), (64, 16), (32, 32), (32, 16), (16, 32), (16, 16)]
+            }
+        }
+    }
+
+    /// The best that leaves room for other blocks; if there is none, what fits. `sole` is the one kernel there is.
+    fn of(shape: &ConvShape, tiling: Tiling, precision: Precision, sole: Option<(usize, usize)>) -> Option<Self> {
         let (inputs, outputs, taps) = (shape.input.padded(), shape.output.padded(), shape.kernel * shape.kernel);
-        let f32 = precision == Precision::F32;
-        let (most, chunks) = if f32 { (64, &[16][..]) } else { (128, &[32, 16][..]) };
         let pixels = tiling.halo[0] * tiling.halo[1];
-        let blocking = |channels: usize, chunk: usize| {
+        let blocking = |&(channels, chunk): &(usize, usize)| {
             let row = chunk * width(precision) + ROW_PADDING;
             let shared = (pixels * 4).next_multiple_of(128) + 2 * (pixels + taps * channels) * row;
             Self { channels, chunk, shared }
         };
-        let fits = |n: &usize| outputs.is_multiple_of(*n) && *n <= most.min(widest);
-        let all: Vec<Self> = [128, 64, 32, 16]
-            .into_iter()
-            .filter(fits)
-            .flat_map(|n| chunks.iter().filter(|k| inputs.is_multiple_of(**k)).map(move |k| (n, *k)))
-            .map(|(n, k)| blocking(n, k))
-            .collect();
+        let divides = |&&(n, k): &&(usize, usize)| outputs.is_multiple_of(n) && inputs.is_multiple_of(k);
+        let kernels = if sole.is_some() { sole.as_slice() } else { Self::kernels(precision) };
+        let all: Vec<Self> = kernels.iter().filter(divides).map(blocking).collect();
         let good = all.iter().find(|b| b.shared <= SHARED_WANTED);
         good.or_else(|| all.iter().min_by_key(|b| b.shared).filter(|b| b.shared <= SHARED_MAX)).copied()
     }
