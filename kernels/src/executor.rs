@@ -5,6 +5,7 @@ use candle_core::Tensor;
 use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision};
 use crate::device::gpus;
 use crate::gpu::Cuda;
+use crate::report::Stages;
 use crate::{Graph, Outputs, Reference, StepReport, Weights, trial};
 
 /// Which executor runs networks, and how.
@@ -158,6 +159,14 @@ impl Executor {
             }
         }
         Ok(best)
+    }
+
+    /// Where the time of a run of these inputs goes, so many times; `None` where no device is involved.
+    pub fn stages(&self, inputs: &[Tensor], rounds: usize) -> candle_core::Result<Option<Vec<Stages>>> {
+        match &self.0 {
+            By::Reference(_) | By::Cpu(_) => Ok(None),
+            By::Cuda(cuda) => cuda.stages(inputs, rounds).map(Some),
+        }
     }
 
     /// Bytes of values that a run of one item holds; `None` for the reference.

@@ -47,18 +47,30 @@ impl From<Failed> for candle_core::Error {
 pub(super) struct Recordings(Mutex<BTreeMap<(u64, usize), Recorded>>);
 
 /// Where the parts of an arena lie in a run.
-struct Layout {
+pub(super) struct Layout {
     /// Of each input.
     inputs: Vec<usize>,
     /// The status, and behind it the results.
-    status: usize,
+    pub(super) status: usize,
     /// Of each result, from the status on.
     outputs: Vec<usize>,
-    needs: Needs,
+    pub(super) needs: Needs,
+}
+
+impl Layout {
+    /// Puts inputs where they go up from.
+    pub(super) fn fill(&self, slot: &mut Slot, inputs: &[&[f32]]) {
+        let first = self.inputs.first().copied().unwrap_or(self.status);
+        for (values, at) in inputs.iter().zip(&self.inputs) {
+            let to = &mut slot.up.bytes_mut()[at - first..][..size_of_val(*values)];
+            // SAFETY: f32s are bytes.
+            to.copy_from_slice(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), to.len()) });
+        }
+    }
 }
 
 impl Cuda {
-    fn layout(&self, items: usize) -> Layout {
+    pub(super) fn layout(&self, items: usize) -> Layout {
         let mut end = (self.places.length * items).next_multiple_of(ALIGNMENT);
         let first = end;
         let mut take = |bytes: usize| {
@@ -85,12 +97,7 @@ impl Cuda {
         let layout = self.layout(items);
         let mut lease = self.slots.lease(layout.needs)?;
         let Some(slot) = lease.slot() else { return Err(Failed::NotFinite) };
-        let first = layout.inputs.first().copied().unwrap_or(layout.status);
-        for (values, at) in inputs.iter().zip(&layout.inputs) {
-            let to = &mut slot.up.bytes_mut()[at - first..][..size_of_val(*values)];
-            // SAFETY: f32s are bytes.
-            to.copy_from_slice(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), to.len()) });
-        }
+        layout.fill(slot, inputs);
         match times {
             Some(times) => self.run_step_by_step(slot, &layout, items, times)?,
             None => self.replay(slot, &layout, items)?,
@@ -180,7 +187,7 @@ impl Cuda {
     }
 
     /// What is launched, step by step; the last is what hands out the results.
-    fn launches(&self, slot: &Slot, layout: &Layout, items: usize) -> Vec<Vec<Launch>> {
+    pub(super) fn launches(&self, slot: &Slot, layout: &Layout, items: usize) -> Vec<Vec<Launch>> {
         let arena = slot.arena.address();
         let status = arena + layout.status as u64;
         let value = |value: usize| match self.places.of[value] {
