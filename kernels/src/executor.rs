@@ -5,6 +5,8 @@ use candle_core::Tensor;
 use crate::cpu::{CompileError, Cpu, InstructionSet, Options, Precision};
 use crate::device::gpus;
 use crate::gpu::Cuda;
+use crate::gpu::prepare::Preparation;
+use crate::images::{Images, Where, one_shape};
 use crate::report::Stages;
 use crate::{Graph, Outputs, Reference, StepReport, Weights, trial};
 
@@ -119,11 +121,32 @@ impl Executor {
     /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
     /// shape that the graph declares, with batch * `per_item` first.
     pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
+        let images: Vec<Images> = inputs.iter().map(|tensor| tensor.clone().into()).collect();
+        self.look(&images.iter().collect::<Vec<_>>())
+    }
+
+    /// The same of inputs that may be where the network runs.
+    pub fn look(&self, inputs: &[&Images]) -> candle_core::Result<Outputs> {
+        let tensor = |input: &&Images| match &input.0 {
+            Where::Host(tensor) => Ok(tensor.clone()),
+            Where::Device(_) => candle_core::bail!("the images are on a device, the network is not"),
+        };
+        let tensors = || inputs.iter().map(tensor).collect::<candle_core::Result<Vec<_>>>();
         match &self.0 {
-            By::Reference(reference) => reference.run(inputs),
-            By::Cpu(cpu) => cpu.run(inputs),
+            By::Reference(reference) => reference.run(&tensors()?),
+            By::Cpu(cpu) => cpu.run(&tensors()?),
             By::Cuda(cuda) => cuda.run(inputs),
         }
+    }
+
+    /// Carries out preparations of one shape where this network runs: (N, channels, rows, columns).
+    pub fn prepare(&self, preparations: &[&Preparation]) -> candle_core::Result<Images> {
+        if let By::Cuda(cuda) = &self.0
+            && let Some(images) = cuda.prepare(preparations, one_shape(preparations)?)?
+        {
+            return Ok(Images(Where::Device(images)));
+        }
+        Images::on_host(preparations)
     }
 
     /// Runs a batch and also returns intermediate values by the names they are marked with. A compiled network has them
@@ -148,7 +171,10 @@ impl Executor {
             match &self.0 {
                 By::Reference(_) => Ok(vec![]),
                 By::Cpu(cpu) => Ok(cpu.run_timed(inputs)?.1),
-                By::Cuda(cuda) => Ok(cuda.run_timed(inputs)?.1),
+                By::Cuda(cuda) => {
+                    let images: Vec<Images> = inputs.iter().map(|tensor| tensor.clone().into()).collect();
+                    Ok(cuda.run_timed(&images.iter().collect::<Vec<_>>())?.1)
+                }
             }
         };
         let inputs = trial::inputs(self.graph(), 1)?;

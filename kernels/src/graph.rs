@@ -156,20 +156,20 @@ impl Graph {
 
     /// The number of items in these inputs, if they are a batch for this network: input `i` has the declared shape, with
     /// batch * `per_item` first.
-    pub(crate) fn batch(&self, inputs: &[candle_core::Tensor]) -> candle_core::Result<usize> {
+    pub(crate) fn batch<'a>(&self, inputs: impl ExactSizeIterator<Item = &'a [usize]>) -> candle_core::Result<usize> {
         if inputs.len() != self.inputs.len() {
             candle_core::bail!("{} inputs given, the network has {}", inputs.len(), self.inputs.len());
         }
         let mut batch = None;
-        for (tensor, shape) in inputs.iter().zip(self.inputs()) {
+        for (dims, shape) in inputs.zip(self.inputs()) {
             let (per_item, rest) = match shape {
                 Shape::Map { per_item, channels, rows, columns } => (per_item, vec![channels, rows, columns]),
                 Shape::Features { per_item, channels } => (per_item, vec![channels]),
             };
-            let n = tensor.dim(0)?;
-            let fits = tensor.dims()[1..] == rest[..] && n > 0 && n.is_multiple_of(per_item);
+            let (n, of_each) = dims.split_first().map_or((0, &[][..]), |(n, rest)| (*n, rest));
+            let fits = of_each == rest && n > 0 && n.is_multiple_of(per_item);
             if !fits || batch.is_some_and(|b| b != n / per_item) {
-                candle_core::bail!("an input of shape {:?} is not a batch of {shape:?}", tensor.dims());
+                candle_core::bail!("an input of shape {dims:?} is not a batch of {shape:?}");
             }
             batch = Some(n / per_item);
         }

@@ -17,6 +17,7 @@ mod examples;
 mod executor;
 mod gpu;
 mod graph;
+mod images;
 mod op;
 mod reference;
 mod report;
@@ -29,7 +30,9 @@ pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet}
 pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus, reopen};
 pub use executor::{Backend, CudaOptions, Executor};
 pub use gpu::ceiling::ceilings;
+pub use gpu::prepare;
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
+pub use images::Images;
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;
 pub use report::{Stages, StepReport};

@@ -57,7 +57,7 @@ impl Reference {
 
     /// Runs a batch and also returns intermediate values by the names they are marked with.
     pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
-        self.graph.batch(inputs)?;
+        self.graph.batch(inputs.iter().map(Tensor::dims))?;
         let mut wanted: Vec<(String, NodeId)> = self.graph.outputs().iter().map(|(n, id)| (n.clone(), *id)).collect();
         for mark in marks {
             match self.graph.marks().get(*mark) {

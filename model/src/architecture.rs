@@ -5,7 +5,10 @@ use uvid_exam::{
     StudyInstanceUid, Value,
 };
 
-use uvid_kernels::Executor;
+use std::sync::OnceLock;
+
+use uvid_kernels::prepare::{Air, Preparation, Source};
+use uvid_kernels::{Backend, DeviceFault, Executor};
 
 use crate::mirai::RiskFactors;
 use crate::nyu_window::Upright;
@@ -22,6 +25,53 @@ pub enum PreparedInput {
         /// Row and column around which windows lie.
         centre: (i64, i64),
     },
+    /// What the device makes the network's input of.
+    Deferred(Deferred),
+    /// The same breast as of [`PreparedInput::Crop`], as it is stored, for a device that cuts the windows.
+    Stored {
+        /// Its pixels.
+        breast: Source,
+        /// What is none of it.
+        air: Air,
+        /// Row and column around which windows lie.
+        centre: (i64, i64),
+    },
+}
+
+/// A preparation that is left to the device that runs the network. Whoever has none asks for the values.
+#[derive(Debug, Clone)]
+pub struct Deferred {
+    preparation: Preparation,
+    values: OnceLock<Vec<f32>>,
+}
+
+impl Deferred {
+    /// What is to be done.
+    pub fn preparation(&self) -> &Preparation {
+        &self.preparation
+    }
+
+    /// What comes of it, computed here at the first call.
+    pub fn values(&self) -> &[f32] {
+        self.values.get_or_init(|| self.preparation.on_host())
+    }
+}
+
+impl From<Preparation> for Deferred {
+    fn from(preparation: Preparation) -> Self {
+        Self { preparation, values: OnceLock::new() }
+    }
+}
+
+impl PartialEq for Deferred {
+    fn eq(&self, other: &Self) -> bool {
+        self.preparation == other.preparation
+    }
+}
+
+/// Whether images are prepared where the networks run.
+pub(crate) fn defers(backend: Backend) -> bool {
+    matches!(backend, Backend::Cuda(_))
 }
 
 /// One image, turned into the network's input by the package's recipe.
@@ -37,7 +87,8 @@ pub struct PreparedImage {
     pub columns: usize,
     /// The input.
     pub input: PreparedInput,
-    /// From the input's (row, column) coordinates to those of the file; of no meaning for what is no picture.
+    /// From the input's (row, column) coordinates to those of the file; of no meaning for what is no picture, and not a
+    /// number where only the device knows whether it mirrors the picture (Mirai).
     pub to_file: Affine,
 }
 
@@ -49,7 +100,8 @@ impl PreparedImage {
             PreparedInput::Values(values) => {
                 values.chunks(4096).all(|piece| piece.iter().fold(true, |all, v| all & v.is_finite()))
             }
-            PreparedInput::Crop { .. } => true,
+            // A preparation makes no other numbers.
+            PreparedInput::Crop { .. } | PreparedInput::Stored { .. } | PreparedInput::Deferred(_) => true,
         }
     }
 
@@ -57,17 +109,15 @@ impl PreparedImage {
     pub(crate) fn values(&self) -> Result<&[f32], Reason> {
         match &self.input {
             PreparedInput::Values(values) => Ok(values),
-            PreparedInput::Crop { .. } => Err(Reason::ModelFailed("it was prepared for another network".into())),
+            PreparedInput::Deferred(deferred) => Ok(deferred.values()),
+            PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => Err(another_network()),
         }
     }
+}
 
-    /// The breast and the centre of windows, for a network that cuts its own.
-    pub(crate) fn crop(&self) -> Result<(&Upright, (i64, i64)), Reason> {
-        match &self.input {
-            PreparedInput::Crop { upright, centre } => Ok((upright, *centre)),
-            PreparedInput::Values(_) => Err(Reason::ModelFailed("it was prepared for another network".into())),
-        }
-    }
+/// The reason why an input does not serve.
+pub(crate) fn another_network() -> Reason {
+    Reason::ModelFailed("it was prepared for another network".into())
 }
 
 /// An exam, prepared for one package.
@@ -111,11 +161,48 @@ pub(crate) trait Architecture: Send + Sync {
     }
 
     /// Runs the network on one exam and reads its outputs.
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason>;
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored>;
+}
+
+/// Why an exam has no scores.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Unscored {
+    /// Something of the exam, or of the model: it is reported.
+    #[error(transparent)]
+    Because(#[from] Reason),
+    /// A device failed, which says nothing of the exam: it is computed again, elsewhere.
+    #[error(transparent)]
+    Device(#[from] DeviceFault),
+}
+
+impl From<candle_core::Error> for Unscored {
+    /// The fault of a device stays one; whatever else a network says is the model's.
+    fn from(error: candle_core::Error) -> Self {
+        match DeviceFault::of(&error) {
+            Some(fault) => Self::Device(fault.clone()),
+            None => Self::Because(Reason::ModelFailed(error.to_string())),
+        }
+    }
 }
 
 /// A network's own number, named. What is no number stops the study.
 pub(crate) fn raw(name: &str, score: f64) -> Result<Output, Reason> {
     let score = RawScore::new(score).map_err(|e| Reason::ModelFailed(format!("{name}: {e}")))?;
     Ok(Output { name: name.to_owned(), value: Value::Score(score) })
+}
+
+#[cfg(test)]
+mod tests {
+    use uvid_kernels::FaultKind;
+
+    use super::*;
+
+    #[test]
+    fn the_fault_of_a_device_is_no_reason() {
+        let fault = DeviceFault { ordinal: 3, kind: FaultKind::Failed, said: "CUDA_ERROR_ILLEGAL_ADDRESS".into() };
+        let error = candle_core::Error::from(fault.clone());
+        assert_eq!(Unscored::from(error.context("the encoder")), Unscored::Device(fault));
+        let other = Unscored::from(candle_core::Error::msg("no finite number"));
+        assert_eq!(other, Unscored::Because(Reason::ModelFailed("no finite number".into())));
+    }
 }

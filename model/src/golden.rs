@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Content, Exam, Mammogram, Output, Pixels, Received, Rules, Scores, Slot, Value};
 
+use crate::architecture::Unscored;
 use crate::manifest::SlotName;
 use crate::package::{Package, PackageError};
 use crate::predictor::Predictor;
@@ -161,7 +162,10 @@ impl Predictor {
         let rules = Rules { manufacturers: None, ..self.rules().clone() };
         let exam = Exam::assemble(received, &rules).exam.map_err(words)?;
         let prepared = self.prepare(&exam).map_err(words)?;
-        self.predict(&prepared).map_err(|reason| words(vec![reason]))
+        self.predict(&prepared).map_err(|unscored| match unscored {
+            Unscored::Because(reason) => words(vec![reason]),
+            Unscored::Device(fault) => PackageError::Device(fault),
+        })
     }
 }
 

@@ -34,7 +34,7 @@ pub mod resnet18;
 mod resnet22;
 pub mod timm;
 
-pub use architecture::{Prepared, PreparedImage, PreparedInput};
+pub use architecture::{Deferred, Prepared, PreparedImage, PreparedInput, Unscored};
 pub use combine::{Combination, Combine};
 pub use golden::{Golden, GoldenDifference, GoldenReport};
 pub use manifest::{
@@ -43,4 +43,4 @@ pub use manifest::{
 };
 pub use package::{Package, PackageError};
 pub use predictor::{BACKEND, LoadError, Predictor};
-pub use uvid_kernels::{Backend, InstructionSet, StepReport};
+pub use uvid_kernels::{Backend, DeviceFault, FaultKind, Gpu, InstructionSet, NoGpu, StepReport, gpus, reopen};

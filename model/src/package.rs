@@ -63,6 +63,9 @@ pub enum PackageError {
         /// Its size.
         bytes: u64,
     },
+    /// A device failed while golden values were recomputed, which says nothing of the package.
+    #[error(transparent)]
+    Device(#[from] uvid_kernels::DeviceFault),
     /// A golden case is at fault.
     #[error("golden/{0}")]
     Golden(String),

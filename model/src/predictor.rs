@@ -2,9 +2,9 @@
 
 use rayon::prelude::*;
 use uvid_exam::{Exam, PackageId, Reason, Rules, Scores};
-use uvid_kernels::{Backend, CompileError, Executor};
+use uvid_kernels::{Backend, CompileError, DeviceFault, Executor};
 
-use crate::architecture::{Architecture, Prepared};
+use crate::architecture::{Architecture, Prepared, Unscored};
 use crate::density::Density;
 use crate::gmic::Gmic;
 use crate::in_force::InForce;
@@ -57,6 +57,28 @@ impl From<CompileError> for LoadError {
 }
 
 impl LoadError {
+    /// The device that failed, if one did: the package may be loaded elsewhere.
+    pub fn device(&self) -> Option<&DeviceFault> {
+        match self {
+            Self::Compile(CompileError::Device(fault)) => Some(fault),
+            Self::Compile(CompileError::Tensor(error)) => DeviceFault::of(error),
+            Self::Compile(CompileError::Unavailable(_) | CompileError::Weights(_))
+            | Self::Package(_)
+            | Self::Weights(_)
+            | Self::Graph(_)
+            | Self::Precision(_)
+            | Self::Recipe(_)
+            | Self::Calibration(_)
+            | Self::Output(_)
+            | Self::OperatingPoint(_) => None,
+        }
+    }
+
+    /// Whether the machine cannot do it, so that another backend may.
+    pub fn is_machine(&self) -> bool {
+        matches!(self, Self::Compile(CompileError::Unavailable(_))) || self.device().is_some()
+    }
+
     /// The first of the recipe's keys that is not sound.
     pub(crate) fn unless_all(sound: &[(&'static str, bool)]) -> Result<(), Self> {
         sound.iter().find(|(_, sound)| !sound).map_or(Ok(()), |(key, _)| Err(Self::Recipe(key)))
@@ -189,9 +211,13 @@ impl Predictor {
     }
 
     /// Scores one exam. What else is being scored does not matter to it.
-    pub fn predict(&self, exam: &Prepared) -> Result<Scores, Reason> {
+    ///
+    /// # Errors
+    ///
+    /// The reason why it has no scores, or the fault of a device, which is none.
+    pub fn predict(&self, exam: &Prepared) -> Result<Scores, Unscored> {
         if exam.risk_factors.is_some() && !self.architecture.takes_risk_factors() {
-            return Err(Reason::ModelFailed(RiskFactorError::NotTaken.to_string()));
+            return Err(Reason::ModelFailed(RiskFactorError::NotTaken.to_string()).into());
         }
         let mut readings = self.architecture.predict(exam)?;
         let flags = self.in_force.apply(&mut readings)?;

@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use tracing_subscriber::EnvFilter;
 use uvid_datasets::dicom;
-use uvid_model::{Compute, InstructionSet, PrecisionName, Site, SiteCalibration, SiteOperatingPoint};
+use uvid_model::{Site, SiteCalibration, SiteOperatingPoint};
 
 use crate::pipeline::Limits;
 
@@ -51,9 +51,11 @@ macro_rules! settings {
     };
 }
 
-// Behind the macro that it uses.
+// Behind the macro that they use.
+mod compute;
 mod hospital;
 
+pub use compute::{Computing, DeviceChoice, Instructions, UnknownDevice};
 pub use hospital::{
     Charset, Destination, Dimse, DimseTls, Language, Network, Node, ObjectKind, Outbox, Priors, Results, Retrieve,
     Sender, TruncatedPixels, Urgent, When,
@@ -131,44 +133,6 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
-}
-
-settings! {
-    /// With what networks are computed.
-    Computing {
-        /// `best` for the fastest that the processor has, or `portable`, `avx2`, `avx512`. Results differ by roundings.
-        instructions: Instructions = Instructions::Best;
-        /// `f32`, or `bf16` where the model package names it among its `precisions` and the processor has AMX: faster, with
-        /// products rounded to 8 bits. `uvid model verify --precision bf16` prints what that does to results.
-        precision: PrecisionName = PrecisionName::F32;
-    }
-}
-
-/// The instructions that networks are computed with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "kebab-case")]
-pub enum Instructions {
-    /// The fastest that the processor has.
-    Best,
-    /// Plain Rust.
-    Portable,
-    /// AVX2 with FMA.
-    Avx2,
-    /// AVX-512.
-    Avx512,
-}
-
-impl Computing {
-    /// For a model.
-    pub fn compute(&self) -> Compute {
-        let instructions = match self.instructions {
-            Instructions::Best => None,
-            Instructions::Portable => Some(InstructionSet::Portable),
-            Instructions::Avx2 => Some(InstructionSet::Avx2),
-            Instructions::Avx512 => Some(InstructionSet::Avx512),
-        };
-        Compute { instructions, precision: self.precision, gpu: None }
-    }
 }
 
 settings! {
@@ -323,6 +287,7 @@ impl Config {
             ("store.quarantine_bytes_max", self.store.quarantine_bytes_max, 0),
             ("store.quarantine_objects_max", self.store.quarantine_objects_max, 0),
             ("jobs.attempts_max", u64::from(jobs.attempts_max), 1),
+            ("compute.slots_per_gpu", self.compute.slots_per_gpu as u64, 1),
             ("dimse.associations_max", self.dimse.associations_max as u64, 1),
             ("dimse.associations_per_address_max", self.dimse.associations_per_address_max as u64, 1),
             ("dimse.object_bytes_max", self.dimse.object_bytes_max, 1),
@@ -356,6 +321,8 @@ impl Config {
             ("jobs.hard_seconds", jobs.hard_seconds, 0.0),
             ("jobs.retry_seconds", jobs.retry_seconds, 0.0),
             ("jobs.urgent_wait_seconds_max", jobs.urgent_wait_seconds_max, 0.0),
+            ("compute.reopen_seconds", self.compute.reopen_seconds, 0.01),
+            ("compute.reopen_seconds_max", self.compute.reopen_seconds_max, 0.01),
             ("dimse.request_seconds_max", self.dimse.request_seconds_max, 0.1),
             ("dimse.idle_seconds_max", self.dimse.idle_seconds_max, 0.1),
             ("dimse.quiet_seconds_max", self.dimse.quiet_seconds_max, 0.1),
@@ -369,6 +336,12 @@ impl Config {
             if !(least..=SECONDS_MAX).contains(&value) {
                 return Err((key, format!("is {value}; from {least} to {SECONDS_MAX} is allowed")));
             }
+        }
+        if self.compute.slots_per_gpu > SLOTS_MAX {
+            return Err((
+                "compute.slots_per_gpu",
+                format!("is {}; the most is {SLOTS_MAX}", self.compute.slots_per_gpu),
+            ));
         }
         if http.part_bytes_max > http.body_bytes_max {
             return Err(("http.part_bytes_max", "is more than http.body_bytes_max".to_owned()));
@@ -410,6 +383,9 @@ impl Config {
 
 /// The largest integer that TOML can hold.
 const INTEGER_MAX: u64 = i64::MAX as u64;
+
+/// The most studies that one GPU can be at together: each holds its decoded images.
+const SLOTS_MAX: usize = 16;
 
 /// The longest time that can be set: a week.
 const SECONDS_MAX: f64 = 7.0 * 86_400.0;

@@ -1,4 +1,5 @@
-//! The worker: takes due jobs from the database, has the engine score them, keeps the results.
+//! The worker: takes due jobs from the database, has the engine score them, keeps the results. As many are on their way as
+//! devices have room for; what waits, waits in the database, where urgent ones overtake it.
 //!
 //! ```text
 //! INFO study{uid=1.2.3 role=production attempt=1}: uvid_server::jobs: scored milliseconds=812 outcome="scored"
@@ -6,19 +7,20 @@
 //!
 //! Invariants: a result is kept exactly once (see [`crate::store`]); a job that could not be ended because the
 //! database fails is tried again until it is; a study that makes the computation panic, or takes the process down with
-//! it, is given up after `jobs.attempts_max` attempts with [`Reason::ModelFailed`]; objects
-//! are made of production's results alone.
+//! it, or under which one device after the other fails, is given up after `jobs.attempts_max` attempts with
+//! [`Reason::ModelFailed`]; objects are made of production's results alone.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use metrics::{counter, histogram};
+use tokio::task::{JoinError, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tracing::{Instrument, error, info, info_span, warn};
 use uvid_exam::{PackageId, Reason};
 
 use crate::config::{Jobs, seconds};
-use crate::engine::{Answer, Engine, Models, Unusable};
+use crate::engine::{Answer, Engine, Models, Place, Unusable};
 use crate::metrics as names;
 use crate::pipeline::Stages;
 use crate::report::Report;
@@ -45,17 +47,37 @@ pub async fn work(store: Store, engine: Engine, policy: Jobs, stop: Cancellation
             store.set_aside(role.clone());
         }
     }
-    let worker = Worker { store, engine, policy, models, stop };
-    while !worker.stop.is_cancelled() {
+    let worker = Arc::new(Worker { store, engine, policy, models, stop });
+    let mut running = JoinSet::new();
+    while let Some(place) = worker.place().await {
+        while let Some(ended) = running.try_join_next() {
+            go_on_after(ended);
+        }
         // A claim is never cancelled half-way: it would leave the job marked as running.
         match worker.store.claim().await {
             Ok(Some(job)) => {
                 let span = info_span!("study", uid = %job.study, role = %job.role, attempt = job.attempt);
-                worker.run(&job).instrument(span).await;
+                let worker = Arc::clone(&worker);
+                running.spawn(async move { worker.run(&job, place).await }.instrument(span));
             }
-            Ok(None) => worker.wait().await,
+            Ok(None) => {
+                drop(place);
+                worker.wait(&mut running).await;
+            }
             Err(error) => worker.database_failed(&error).await,
         }
+    }
+    while let Some(ended) = running.join_next().await {
+        go_on_after(ended);
+    }
+}
+
+/// A panic of one job is the worker's, as if there were no others.
+fn go_on_after(ended: Result<(), JoinError>) {
+    if let Err(panicked) = ended.map_err(JoinError::try_into_panic)
+        && let Ok(panic) = panicked
+    {
+        std::panic::resume_unwind(panic);
     }
 }
 
@@ -68,8 +90,14 @@ struct Worker {
 }
 
 impl Worker {
-    /// Until a job may be due.
-    async fn wait(&self) {
+    /// Room for a job; `None` once the server stops.
+    async fn place(&self) -> Option<Place> {
+        let place = self.stop.run_until_cancelled(self.engine.place()).await?;
+        place.inspect_err(|ended| error!(%ended, "nothing more is scored")).ok()
+    }
+
+    /// Until a job may be due: one that ends may make one so.
+    async fn wait(&self, running: &mut JoinSet<()>) {
         let pause = match self.store.next_due().await {
             Ok(due) => due.unwrap_or(POLL).clamp(Duration::from_millis(1), POLL),
             Err(error) => return self.database_failed(&error).await,
@@ -77,6 +105,7 @@ impl Worker {
         tokio::select! {
             () = self.store.work() => {}
             () = tokio::time::sleep(pause) => {}
+            Some(ended) = running.join_next() => go_on_after(ended),
             () = self.stop.cancelled() => {}
         }
     }
@@ -90,7 +119,7 @@ impl Worker {
     }
 
     /// One attempt at one study.
-    async fn run(&self, job: &Job) {
+    async fn run(&self, job: &Job, mut place: Place) {
         let Some(package) = self.models.of(&job.role).map(|model| model.id()) else {
             error!("there is no model of this role; the study goes back to the queue");
             return self.again(job).await;
@@ -107,7 +136,7 @@ impl Worker {
         }
         let start = Instant::now();
         let answer = tokio::select! {
-            answer = self.engine.score(job.role.clone(), job.objects.clone(), self.making(job)) => answer,
+            answer = place.score(job.role.clone(), job.objects.clone(), self.making(job)) => answer,
             () = self.stop.cancelled() => return self.abandon(job).await,
         };
         match answer {
@@ -126,6 +155,10 @@ impl Worker {
             Ok(Answer::Panicked) => {
                 counter!(names::PANICS).increment(1);
                 warn!("the computation panicked");
+                self.again_or_give_up(job, package, self.crashed()).await;
+            }
+            Ok(Answer::Failed(fault)) => {
+                error!(%fault, "too many devices failed under the study");
                 self.again_or_give_up(job, package, self.crashed()).await;
             }
             Err(ended) => {

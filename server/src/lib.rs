@@ -6,6 +6,7 @@ pub mod commands;
 pub mod compare;
 pub mod config;
 pub mod conformance;
+pub mod devices;
 pub mod dicomweb;
 pub mod dimse;
 pub mod engine;

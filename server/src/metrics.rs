@@ -1,7 +1,7 @@
 //! What is counted and measured: the names, and the recorder behind `/metrics`.
 //!
 //! Invariant: every label's values come from a set that is fixed in the program (results, roles, outcomes, reason
-//! codes, stages, routes, methods, status codes) or in the configuration (destinations). No UID, address or patient is one.
+//! codes, stages, routes, methods, status codes), in the configuration (destinations) or in the machine (devices). No UID, address or patient is one.
 
 use std::sync::OnceLock;
 
@@ -50,6 +50,14 @@ pub const DIMSE_OPEN: &str = "uvid_dimse_open";
 pub const DIMSE_STORES: &str = "uvid_dimse_stores_total";
 /// Bytes of data sets that came by C-STORE.
 pub const DIMSE_BYTES: &str = "uvid_dimse_bytes_total";
+/// Faults of devices, by device (`cpu`, `cuda:0`) and kind: `failed`, `out-of-memory`.
+pub const DEVICE_FAULTS: &str = "uvid_device_faults_total";
+/// 1 for a device that takes studies, 0 for one that is taken out or being opened.
+pub const DEVICE_STATE: &str = "uvid_device_state";
+/// Studies that a device has answered.
+pub const DEVICE_STUDIES: &str = "uvid_device_studies_total";
+/// Seconds that a device's slots were at studies, reading and decoding included; several slots count several times.
+pub const DEVICE_BUSY: &str = "uvid_device_busy_seconds";
 /// Always 1; its labels say which program and model this is.
 pub const INFO: &str = "uvid_info";
 
@@ -101,5 +109,9 @@ fn describe() {
     describe_gauge!(DIMSE_OPEN, "DICOM connections open.");
     describe_counter!(DIMSE_STORES, "C-STORE requests answered, by status in hexadecimal.");
     describe_counter!(DIMSE_BYTES, Unit::Bytes, "Bytes of data sets that came by C-STORE.");
+    describe_counter!(DEVICE_FAULTS, "Faults of devices, by device and kind.");
+    describe_gauge!(DEVICE_STATE, "1 for a device that takes studies, 0 for one that is taken out or being opened.");
+    describe_counter!(DEVICE_STUDIES, "Studies that a device has answered.");
+    describe_gauge!(DEVICE_BUSY, Unit::Seconds, "Time that a device's slots were at studies, summed over slots.");
     describe_gauge!(INFO, "Always 1; the labels name the program's version and the model package.");
 }

@@ -16,8 +16,8 @@ use std::time::{Duration, Instant};
 use rayon::prelude::*;
 use uvid_datasets::dicom::{self, ReadError};
 use uvid_exam::{Assembly, Exam, Reason, Received, Rules, Scores, StudyInstanceUid};
-use uvid_model::Predictor;
 use uvid_model::mirai::RiskFactors;
+use uvid_model::{DeviceFault, Predictor, Unscored};
 
 use crate::report::Report;
 use crate::report::dicom::{self as results, Made, Making};
@@ -80,6 +80,17 @@ pub enum NoBytes {
 #[error("an accepted object cannot be read: {0}")]
 pub struct Lost(pub String);
 
+/// Why a study has no report, neither scores nor reasons: never through a fault of its own.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Uncomputed {
+    /// Bytes that were accepted are lost.
+    #[error(transparent)]
+    Lost(#[from] Lost),
+    /// The device that computed it failed; another one may do it.
+    #[error(transparent)]
+    Device(#[from] DeviceFault),
+}
+
 /// A file that could not be read.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Unreadable {
@@ -104,8 +115,12 @@ struct Read {
 ///
 /// # Errors
 ///
-/// Bytes that were accepted are lost.
-pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -> Result<(Report, Option<Exam>), Lost> {
+/// Bytes that were accepted are lost, or the device failed.
+pub fn score<S: Source>(
+    sources: &[S],
+    predictor: &Predictor,
+    limits: &Limits,
+) -> Result<(Report, Option<Exam>), Uncomputed> {
     score_knowing(sources, predictor, limits, None)
 }
 
@@ -113,13 +128,13 @@ pub fn score<S: Source>(sources: &[S], predictor: &Predictor, limits: &Limits) -
 ///
 /// # Errors
 ///
-/// Bytes that were accepted are lost.
+/// Bytes that were accepted are lost, or the device failed.
 pub fn score_knowing<S: Source>(
     sources: &[S],
     predictor: &Predictor,
     limits: &Limits,
     known: Option<&RiskFactors>,
-) -> Result<(Report, Option<Exam>), Lost> {
+) -> Result<(Report, Option<Exam>), Uncomputed> {
     let Scored { report, exam, .. } = score_describing(sources, predictor, limits, known, None)?;
     Ok((report, exam))
 }
@@ -139,14 +154,14 @@ pub struct Scored {
 ///
 /// # Errors
 ///
-/// Bytes that were accepted are lost.
+/// Bytes that were accepted are lost, or the device failed.
 pub fn score_describing<S: Source>(
     sources: &[S],
     predictor: &Predictor,
     limits: &Limits,
     known: Option<&RiskFactors>,
     making: Option<&Making>,
-) -> Result<Scored, Lost> {
+) -> Result<Scored, Uncomputed> {
     let mut stages = Stages::default();
 
     let start = Instant::now();
@@ -161,7 +176,7 @@ pub fn score_describing<S: Source>(
     }
     stages.assemble = start.elapsed();
 
-    let outcome = predict(&assembly, &unreadable, predictor, known, &mut stages);
+    let outcome = predict(&assembly, &unreadable, predictor, known, &mut stages)?;
     let (report, exam) = report(study, assembly, unreadable, outcome, predictor, stages);
     Ok(Scored { report, exam, described })
 }
@@ -221,25 +236,35 @@ fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits, making: Option
     Ok(read)
 }
 
-/// An exam to scores, or the reasons why there are none.
+/// An exam to scores, or the reasons why there are none, which the fault of a device is not.
 fn predict(
     assembly: &Assembly,
     unreadable: &[Unreadable],
     predictor: &Predictor,
     known: Option<&RiskFactors>,
     stages: &mut Stages,
-) -> Result<Scores, Vec<Reason>> {
-    let exam = assembly.exam.as_ref().map_err(|reasons| with_unreadable(reasons, assembly, unreadable))?;
+) -> Result<Result<Scores, Vec<Reason>>, DeviceFault> {
+    let exam = match &assembly.exam {
+        Ok(exam) => exam,
+        Err(reasons) => return Ok(Err(with_unreadable(reasons, assembly, unreadable))),
+    };
 
     let start = Instant::now();
-    let mut prepared = predictor.prepare(exam)?;
+    let mut prepared = match predictor.prepare(exam) {
+        Ok(prepared) => prepared,
+        Err(reasons) => return Ok(Err(reasons)),
+    };
     prepared.risk_factors = known.cloned();
     stages.prepare = start.elapsed();
 
     let start = Instant::now();
     let scores = predictor.predict(&prepared);
     stages.predict = start.elapsed();
-    scores.map_err(|reason| vec![reason])
+    match scores {
+        Ok(scores) => Ok(Ok(scores)),
+        Err(Unscored::Because(reason)) => Ok(Err(vec![reason])),
+        Err(Unscored::Device(fault)) => Err(fault),
+    }
 }
 
 /// Where there is no exam, files that could not be read are part of the reason.

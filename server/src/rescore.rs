@@ -11,8 +11,10 @@ use serde_json::Value;
 use uvid_exam::{SopInstanceUid, StudyInstanceUid};
 use uvid_model::{LoadError, Package, Predictor, Site};
 
+use crate::commands::compute::load;
+use crate::devices::Devices;
 use crate::engine;
-use crate::pipeline::{Limits, Lost};
+use crate::pipeline::{Limits, Uncomputed};
 use crate::report::json::{PackageJson, ReportJson, without_times};
 use crate::store::{Digest, ObjectStore};
 
@@ -60,22 +62,29 @@ pub enum Unchecked {
     /// Nobody knows from what it was made.
     #[error("the study's objects are not those that it was made from")]
     OtherObjects,
-    /// The data folder is damaged.
+    /// The data folder is damaged, or a device failed.
     #[error("{0}")]
-    Lost(#[from] Lost),
+    Uncomputed(#[from] Uncomputed),
     /// Another machine computes with other bits.
     #[error("it was computed by {0}, here computes {1}")]
     OtherBackend(String, String),
 }
 
 /// The packages at hand, each as it is and as this site has set it; loaded when they are needed.
-#[derive(Default)]
-pub struct Shelf(Vec<(Package, Site, OnceCell<Predictor>)>);
+pub struct Shelf {
+    devices: Devices,
+    packages: Vec<(Package, Site, OnceCell<Predictor>)>,
+}
 
 impl Shelf {
+    /// An empty one, of models on the first of these devices.
+    pub fn new(devices: Devices) -> Self {
+        Self { devices, packages: Vec::new() }
+    }
+
     /// Adds a package with what a site has set.
     pub fn add(&mut self, package: Package, site: Site) {
-        self.0.push((package, site, OnceCell::new()));
+        self.packages.push((package, site, OnceCell::new()));
     }
 
     /// The model with the digests of `id`, if it is at hand.
@@ -87,11 +96,11 @@ impl Shelf {
         let same = |package: &Package, site: &Site| {
             package.digest() == id.digest && package.manifest().recipe_digest(site) == id.recipe_digest
         };
-        let Some((package, site, loaded)) = self.0.iter().find(|(p, s, _)| same(p, s)) else { return Ok(None) };
+        let Some((package, site, loaded)) = self.packages.iter().find(|(p, s, _)| same(p, s)) else { return Ok(None) };
         if let Some(predictor) = loaded.get() {
             return Ok(Some(predictor));
         }
-        let predictor = Predictor::load(package, site)?;
+        let predictor = load(package, site, &self.devices)?;
         Ok(Some(loaded.get_or_init(|| predictor)))
     }
 }
@@ -107,7 +116,7 @@ pub fn check(
 ) -> Verdict {
     let now = match engine::score(objects, predictor, store, limits) {
         Ok(report) => ReportJson::of(study, &report),
-        Err(lost) => return Verdict::Unchecked(lost.into()),
+        Err(uncomputed) => return Verdict::Unchecked(uncomputed.into()),
     };
     if let (Some(then), Some(now)) = (stored["backend"].as_str(), &now.backend)
         && then != now

@@ -15,7 +15,7 @@ use uvid_model::mirai::RiskFactorError;
 use uvid_model::mirai::decode::{Route, decode};
 use uvid_model::mirai::prepare::{align, normalise};
 use uvid_model::mirai::resize::resize;
-use uvid_model::{Package, Predictor, Prepared, Site};
+use uvid_model::{Package, Predictor, Prepared, Site, Unscored};
 
 use super::recipe_weights;
 use super::support::shared;
@@ -266,7 +266,7 @@ fn an_exam_gets_a_risk_for_each_year() {
     assert!(matches!(three.exam.expect_err("stopped")[..], [Reason::ViewMissing(..)]));
     let mut incomplete = exam.clone();
     incomplete.images.remove(&Slot::RightCc);
-    assert!(matches!(predictor.predict(&incomplete), Err(Reason::ViewMissing(..))));
+    assert!(matches!(predictor.predict(&incomplete), Err(Unscored::Because(Reason::ViewMissing(..)))));
     let mut others = small_exam(&files);
     for file in &mut others {
         let Content::Mammogram(image) = &mut file.content else { panic!("a mammogram") };
@@ -281,7 +281,7 @@ fn an_exam_gets_a_risk_for_each_year() {
     let open = narrow(elsewhere.path(), "known-where-given").expect("there");
     let known = open.risk_factors([("density", "1"), ("parous", "no")]).expect("taken");
     let refused = predictor.predict(&exam.clone().with_risk_factors(known.clone()));
-    assert!(matches!(refused, Err(Reason::ModelFailed(_))), "{refused:?}");
+    assert!(matches!(refused, Err(Unscored::Because(Reason::ModelFailed(_)))), "{refused:?}");
 
     assert_eq!(open.predict(&exam).expect("scores").exam, scores.exam, "nothing is known: everything is predicted");
     let informed = open.predict(&exam.with_risk_factors(known)).expect("scores");

@@ -8,6 +8,7 @@
 
 use std::borrow::Cow;
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 
 use time::PrimitiveDateTime;
 
@@ -59,7 +60,7 @@ pub struct Pixels {
     lo: i32,
     hi: i32,
     inverted: bool,
-    values: Vec<u16>,
+    values: Arc<Vec<u16>>,
 }
 
 impl Pixels {
@@ -81,7 +82,7 @@ impl Pixels {
         if !hi.checked_sub(lo).is_some_and(|span| (1..=65535).contains(&span)) {
             return Err(InvalidMammogram::Range { lo, hi });
         }
-        Ok(Self { rows, columns, lo, hi, inverted, values })
+        Ok(Self { rows, columns, lo, hi, inverted, values: Arc::new(values) })
     }
 
     /// Number of rows.
@@ -97,6 +98,11 @@ impl Pixels {
     /// The values, row-major.
     pub fn values(&self) -> &[u16] {
         &self.values
+    }
+
+    /// The same, for whoever needs them longer than the image is there.
+    pub fn shared(&self) -> Arc<Vec<u16>> {
+        Arc::clone(&self.values)
     }
 
     /// The brightest value that the file declares possible; the darkest is 0.

@@ -182,7 +182,7 @@ impl Cpu {
     }
 
     fn execute(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<Duration>)> {
-        let batch = self.graph.batch(inputs)?;
+        let batch = self.graph.batch(inputs.iter().map(Tensor::dims))?;
         let inputs: Vec<Tensor> = inputs.iter().map(Tensor::contiguous).collect::<candle_core::Result<_>>()?;
         let stored: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
         let inputs: Vec<&[f32]> = stored.iter().map(|(s, l)| values(s, l)).collect::<candle_core::Result<_>>()?;

@@ -98,6 +98,10 @@ impl Stream {
         match *self {}
     }
 
+    pub(crate) unsafe fn copy(&self, _: u64, _: u64, _: usize) -> Result<()> {
+        match *self {}
+    }
+
     pub(crate) unsafe fn fill(&self, _: u64, _: u8, _: usize) -> Result<()> {
         match *self {}
     }

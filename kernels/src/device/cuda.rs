@@ -321,6 +321,17 @@ impl Stream {
         self.wait()
     }
 
+    /// Copies so many bytes from one place on the device to another.
+    ///
+    /// # Safety
+    ///
+    /// Both are there until the stream has got there, and nobody writes the first or reads the second meanwhile.
+    pub(crate) unsafe fn copy(&self, from: u64, to: u64, bytes: usize) -> Result<()> {
+        let failed = self.bound()?;
+        // SAFETY: the caller's.
+        unsafe { result::memcpy_dtod_async(to, from, bytes, self.stream.cu_stream()) }.map_err(failed)
+    }
+
     /// Fills bytes with one value.
     ///
     /// # Safety

@@ -30,8 +30,10 @@
 #include <cuda_bf16.h>
 #include <cuda_fp16.h>
 
+// Declared first, so that what is declared within is not C's: the same DYNAMIC_SHARED may stand in a function of C++.
 #define KERNEL(name, Params, threads)                                                                                  \
-    extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
+    extern "C" __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p);                      \
+    __global__ void __launch_bounds__(threads) name(const __grid_constant__ Params p)
 #define DEVICE __device__ __forceinline__
 #define SHARED __shared__
 #define DYNAMIC_SHARED(name) extern __shared__ __align__(128) unsigned char name[]

@@ -25,10 +25,13 @@ mod conv;
 mod copy;
 mod depthwise;
 mod ends;
+mod images;
 mod launch;
 mod linear;
 mod pointwise;
 mod pool;
+#[allow(dead_code, reason = "the executor does not take preparations yet")]
+pub mod prepare;
 mod reduce;
 mod run;
 mod slot;
@@ -42,17 +45,20 @@ use candle_core::Tensor;
 
 use crate::compile::{self, Places, Plan, Read};
 use crate::cpu::{CompileError, Precision, values};
-use crate::device::{Buffer, Device};
+use crate::device::{Buffer, Device, DeviceFault};
 use crate::executor::CudaOptions;
 use crate::graph::Graph;
+use crate::images::{Images, Where};
 use crate::report::StepReport;
 use crate::weights::Weights;
 use crate::{FaultKind, Outputs};
 
 use constants::Constants;
 use copy::Gate;
+pub(crate) use images::DeviceImages;
 use launch::{Kernel, Target};
-use run::Recordings;
+use prepare::Preparation;
+use run::{Recordings, Source};
 use slot::Slots;
 
 /// Bytes of values that a run holds at most, if it has more than one item: more items than fit run group after group.
@@ -115,12 +121,21 @@ impl Cuda {
     }
 
     /// Runs a batch, as [`Executor::run`](crate::Executor::run) does.
-    pub(crate) fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
-        Ok(self.execute(inputs, None)?)
+    pub(crate) fn run(&self, inputs: &[&Images]) -> candle_core::Result<Outputs> {
+        self.execute(inputs, None)
+    }
+
+    /// Prepares images for networks of this device, there, if there is a way.
+    pub(crate) fn prepare(
+        &self,
+        preparations: &[&Preparation],
+        shape: [usize; 3],
+    ) -> Result<Option<DeviceImages>, DeviceFault> {
+        DeviceImages::prepare(&self.slots, preparations, shape)
     }
 
     /// The same, and what each step took.
-    pub(crate) fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
+    pub(crate) fn run_timed(&self, inputs: &[&Images]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
         let mut times = vec![Duration::ZERO; self.plan.steps.len()];
         let outputs = self.execute(inputs, Some(&mut times))?;
         let width = if self.options.precision == Precision::F32 { 4 } else { 2 };
@@ -138,18 +153,29 @@ impl Cuda {
         (ARENA_BYTES_MAX / self.arena_bytes().max(1)).clamp(1, batch.max(1))
     }
 
-    fn execute(&self, inputs: &[Tensor], mut times: Option<&mut Vec<Duration>>) -> candle_core::Result<Outputs> {
-        let batch = self.graph.batch(inputs)?;
-        let inputs: Vec<Tensor> = inputs.iter().map(Tensor::contiguous).collect::<candle_core::Result<_>>()?;
-        let stored: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
-        let inputs: Vec<&[f32]> = stored.iter().map(|(s, l)| values(s, l)).collect::<candle_core::Result<_>>()?;
+    fn execute(&self, inputs: &[&Images], mut times: Option<&mut Vec<Duration>>) -> candle_core::Result<Outputs> {
+        let batch = self.graph.batch(inputs.iter().map(|input| input.dims()))?;
+        let host = |input: &&Images| if let Where::Host(tensor) = &input.0 { Some(tensor.contiguous()) } else { None };
+        let tensors: Vec<Option<Tensor>> =
+            inputs.iter().map(|input| host(input).transpose()).collect::<candle_core::Result<_>>()?;
+        let stored: Vec<_> = tensors.iter().map(|t| t.as_ref().map(Tensor::storage_and_layout)).collect();
+        let mut sources = Vec::with_capacity(inputs.len());
+        for (input, stored) in inputs.iter().zip(&stored) {
+            sources.push(match (&input.0, stored) {
+                (_, Some((storage, layout))) => Source::Host(values(storage, layout)?),
+                (Where::Device(images), None) => match images.address_for(&self.slots) {
+                    Some(address) => Source::Device(address, images.dims().iter().product()),
+                    None => candle_core::bail!("the images are on another device"),
+                },
+                (Where::Host(_), None) => candle_core::bail!("an input is nowhere"),
+            });
+        }
         let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); self.plan.wanted.len()];
         let mut group = self.group(batch);
         let mut from = 0;
         while from < batch {
             let count = group.min(batch - from);
-            let of_item = |values: &&[f32]| values.len() / batch;
-            let part: Vec<&[f32]> = inputs.iter().map(|v| &v[of_item(v) * from..of_item(v) * (from + count)]).collect();
+            let part: Vec<Source<'_>> = sources.iter().map(|source| source.items(batch, from, count)).collect();
             match self.run_group(&part, count, &mut outputs, times.as_deref_mut()) {
                 Ok(()) => from += count,
                 // What is computed of an item does not depend on its group.

@@ -18,6 +18,31 @@ const ALIGNMENT: usize = 256;
 /// Recorded runs of one network that are kept: of the newest slots.
 const RECORDINGS_MAX: usize = 16;
 
+/// Where an input of a run is: f32s.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Source<'a> {
+    /// Here.
+    Host(&'a [f32]),
+    /// At this address of the device, so many.
+    Device(u64, usize),
+}
+
+impl Source<'_> {
+    /// Of `count` items from one on, of so many in all.
+    pub(super) fn items(self, batch: usize, from: usize, count: usize) -> Self {
+        match self {
+            Self::Host(values) => {
+                let each = values.len() / batch;
+                Self::Host(&values[each * from..each * (from + count)])
+            }
+            Self::Device(address, length) => {
+                let each = length / batch;
+                Self::Device(address + (each * from * size_of::<f32>()) as u64, each * count)
+            }
+        }
+    }
+}
+
 /// Why a run has no result.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -57,18 +82,6 @@ pub(super) struct Layout {
     pub(super) needs: Needs,
 }
 
-impl Layout {
-    /// Puts inputs where they go up from.
-    pub(super) fn fill(&self, slot: &mut Slot, inputs: &[&[f32]]) {
-        let first = self.inputs.first().copied().unwrap_or(self.status);
-        for (values, at) in inputs.iter().zip(&self.inputs) {
-            let to = &mut slot.up.bytes_mut()[at - first..][..size_of_val(*values)];
-            // SAFETY: f32s are bytes.
-            to.copy_from_slice(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), to.len()) });
-        }
-    }
-}
-
 impl Cuda {
     pub(super) fn layout(&self, items: usize) -> Layout {
         let mut end = (self.places.length * items).next_multiple_of(ALIGNMENT);
@@ -89,7 +102,7 @@ impl Cuda {
     /// Runs some items, and appends what is wanted of them.
     pub(super) fn run_group(
         &self,
-        inputs: &[&[f32]],
+        inputs: &[Source<'_>],
         items: usize,
         outputs: &mut [Vec<f32>],
         times: Option<&mut Vec<Duration>>,
@@ -97,7 +110,7 @@ impl Cuda {
         let layout = self.layout(items);
         let mut lease = self.slots.lease(layout.needs)?;
         let Some(slot) = lease.slot() else { return Err(Failed::NotFinite) };
-        layout.fill(slot, inputs);
+        self.bring(slot, &layout, inputs)?;
         match times {
             Some(times) => self.run_step_by_step(slot, &layout, items, times)?,
             None => self.replay(slot, &layout, items)?,
@@ -112,6 +125,28 @@ impl Cuda {
             let count = items * per_item * size.pixels() * size.channels;
             let (values, _) = down[*at..][..count * size_of::<f32>()].as_chunks();
             to.extend(values.iter().map(|four| f32::from_le_bytes(*four)));
+        }
+        Ok(())
+    }
+
+    /// Brings the inputs to their places in the arena.
+    pub(super) fn bring(&self, slot: &mut Slot, layout: &Layout, inputs: &[Source<'_>]) -> Result<(), DeviceFault> {
+        let first = layout.status - layout.needs.up;
+        for (input, at) in inputs.iter().zip(&layout.inputs) {
+            let to = slot.arena.address() + *at as u64;
+            // SAFETY: the layout has the places; the lease holds them until the stream was waited for, and so does the
+            // caller with the images.
+            unsafe {
+                match input {
+                    Source::Host(values) => {
+                        let staged = &mut slot.up.bytes_mut()[at - first..][..size_of_val(*values)];
+                        staged.copy_from_slice(std::slice::from_raw_parts(values.as_ptr().cast(), staged.len()));
+                        let bytes = staged.len();
+                        slot.stream.upload(&slot.up, at - first, to, bytes)?;
+                    }
+                    Source::Device(from, length) => slot.stream.copy(*from, to, length * size_of::<f32>())?,
+                }
+            }
         }
         Ok(())
     }
@@ -138,13 +173,11 @@ impl Cuda {
 
     fn record(&self, slot: &mut Slot, layout: &Layout, items: usize) -> Result<Recorded, DeviceFault> {
         let launches = self.launches(slot, layout, items);
-        let (stream, arena, up, down) = (&slot.stream, &slot.arena, &slot.up, &mut slot.down);
+        let (stream, arena, down) = (&slot.stream, &slot.arena, &mut slot.down);
         stream.record(|| {
             // SAFETY: all addresses are of this slot's arena, which is as long as the layout needs; parameters are those
             // of their kernels; the plan lets no step write what is still needed.
             unsafe {
-                let first = layout.status - layout.needs.up;
-                stream.upload(up, 0, arena.address() + first as u64, layout.needs.up)?;
                 stream.fill(arena.address() + layout.status as u64, 0, size_of::<u32>())?;
                 for launch in launches.iter().flatten() {
                     stream.launch_bytes(launch.function, launch.grid, launch.params.as_ptr().cast())?;
@@ -162,12 +195,10 @@ impl Cuda {
         times: &mut [Duration],
     ) -> Result<(), DeviceFault> {
         let launches = self.launches(slot, layout, items);
-        let (stream, arena, up, down) = (&slot.stream, &slot.arena, &slot.up, &mut slot.down);
+        let (stream, arena, down) = (&slot.stream, &slot.arena, &mut slot.down);
         let mut events: Vec<Event> = Vec::with_capacity(launches.len() + 1);
         // SAFETY: as when it is recorded.
         unsafe {
-            let first = layout.status - layout.needs.up;
-            stream.upload(up, 0, arena.address() + first as u64, layout.needs.up)?;
             stream.fill(arena.address() + layout.status as u64, 0, size_of::<u32>())?;
             events.push(stream.event()?);
             for step in &launches {

@@ -5,9 +5,11 @@
 //! recorded for it before is then not used again.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use crate::device::{Buffer, Device, DeviceFault, Pinned, Stream};
+
+use super::prepare;
 
 /// Runs that are under way on one device at once.
 const SLOTS: usize = 2;
@@ -37,6 +39,9 @@ pub(super) struct Slots {
     device: Arc<Device>,
     state: Mutex<State>,
     returned: Condvar,
+    /// Buffers that wait for the next images.
+    pub(super) spare: Mutex<Vec<Buffer>>,
+    preparing: OnceLock<prepare::Kernels>,
 }
 
 struct State {
@@ -60,9 +65,29 @@ impl Slots {
             return slots;
         }
         let state = Mutex::new(State { idle: Vec::new(), made: 0 });
-        let slots = Arc::new(Self { device: Arc::clone(device), state, returned: Condvar::new() });
+        let slots = Arc::new(Self {
+            device: Arc::clone(device),
+            state,
+            returned: Condvar::new(),
+            spare: Mutex::default(),
+            preparing: OnceLock::new(),
+        });
         all.insert(device.ordinal(), Arc::downgrade(&slots));
         slots
+    }
+
+    /// The device.
+    pub(super) fn device(&self) -> &Arc<Device> {
+        &self.device
+    }
+
+    /// The kernels that prepare images.
+    pub(super) fn preparing(&self) -> Result<&prepare::Kernels, DeviceFault> {
+        if let Some(kernels) = self.preparing.get() {
+            return Ok(kernels);
+        }
+        let found = prepare::Kernels::of(&self.device)?;
+        Ok(self.preparing.get_or_init(|| found))
     }
 
     /// A slot with so much memory, when one is free.

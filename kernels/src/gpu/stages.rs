@@ -11,31 +11,31 @@ use crate::device::{DeviceFault, Event};
 use crate::report::Stages;
 
 use super::Cuda;
-use super::run::Failed;
+use super::run::{Failed, Source};
 
 impl Cuda {
     /// What a batch takes, so many times; more items than fit run group after group.
     pub(crate) fn stages(&self, inputs: &[Tensor], rounds: usize) -> candle_core::Result<Vec<Stages>> {
-        let batch = self.graph.batch(inputs)?;
+        let batch = self.graph.batch(inputs.iter().map(Tensor::dims))?;
         let inputs: Vec<Tensor> = inputs.iter().map(Tensor::contiguous).collect::<candle_core::Result<_>>()?;
         let stored: Vec<_> = inputs.iter().map(Tensor::storage_and_layout).collect();
-        let inputs: Vec<&[f32]> = stored.iter().map(|(s, l)| values(s, l)).collect::<candle_core::Result<_>>()?;
+        let sources = stored.iter().map(|(s, l)| values(s, l).map(Source::Host));
+        let sources: Vec<Source<'_>> = sources.collect::<candle_core::Result<_>>()?;
         let mut all = vec![Stages::default(); rounds];
         let group = self.group(batch);
         for from in (0..batch).step_by(group) {
             let count = group.min(batch - from);
-            let of_item = |values: &&[f32]| values.len() / batch;
-            let part: Vec<&[f32]> = inputs.iter().map(|v| &v[of_item(v) * from..of_item(v) * (from + count)]).collect();
+            let part: Vec<Source<'_>> = sources.iter().map(|source| source.items(batch, from, count)).collect();
             self.stages_of_group(&part, count, &mut all).map_err(Failed::Device)?;
         }
         Ok(all)
     }
 
-    fn stages_of_group(&self, inputs: &[&[f32]], items: usize, all: &mut [Stages]) -> Result<(), DeviceFault> {
+    fn stages_of_group(&self, inputs: &[Source<'_>], items: usize, all: &mut [Stages]) -> Result<(), DeviceFault> {
         let layout = self.layout(items);
         let mut lease = self.slots.lease(layout.needs)?;
         let Some(slot) = lease.slot() else { return Ok(()) };
-        layout.fill(slot, inputs);
+        self.bring(slot, &layout, inputs)?;
         let launches = self.launches(slot, &layout, items);
         let (stream, up, down) = (&slot.stream, &slot.up, &mut slot.down);
         let first = slot.arena.address() + (layout.status - layout.needs.up) as u64;

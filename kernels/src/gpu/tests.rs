@@ -12,6 +12,11 @@ fn doubles(t: &Tensor) -> Vec<f64> {
     trial::doubles(t).expect("values")
 }
 
+fn run(cuda: &Cuda, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
+    let images: Vec<Images> = inputs.iter().map(|tensor| tensor.clone().into()).collect();
+    cuda.run(&images.iter().collect::<Vec<_>>())
+}
+
 fn network(graph: &Graph, precision: Precision, marks: bool) -> Cuda {
     uvid_cuda_simulator::load_unless_real();
     let weights = trial::weights(graph).expect("weights");
@@ -42,7 +47,7 @@ fn every_fusion_gives_what_the_reference_gives() {
                 let what = format!("{name} {precision} batch {batch}");
                 let inputs = trial::inputs(&graph, batch).expect(name);
                 let (single, double) = (single.run(&inputs).expect(name), double.run(&inputs).expect(name));
-                let found = cuda.run(&inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
+                let found = run(&cuda, &inputs).unwrap_or_else(|error| panic!("{what}: {error}"));
                 assert_eq!(found.len(), if marks { single.len() + graph.marks().len() } else { single.len() });
                 for (output, exact) in &double {
                     let (exact, single, found) = (doubles(exact), doubles(&single[output]), doubles(&found[output]));
@@ -50,7 +55,7 @@ fn every_fusion_gives_what_the_reference_gives() {
                     assert!(off <= allowed, "{what} {output}: {off:e} of {allowed:e}");
                 }
                 let first = trial::first(&inputs, 1, batch).expect(name);
-                for (output, alone) in cuda.run(&first).expect(name) {
+                for (output, alone) in run(&cuda, &first).expect(name) {
                     let (alone, among) = (doubles(&alone), doubles(&found[&output]));
                     assert_eq!(alone, among[..alone.len()], "{what} {output}: neighbours in a batch");
                 }
@@ -71,7 +76,7 @@ fn what_is_no_number_is_no_result() {
     let cuda = network(&graph, Precision::F32, false);
     let tensor = |values: [f32; 2]| Tensor::from_slice(&values, (1, 2), &Processor::Cpu).expect("tensor");
     for value in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
-        assert!(cuda.run(&[tensor([1.0, value])]).is_err(), "{value}");
-        assert!(cuda.run(&[tensor([1.0, 2.0])]).is_ok());
+        assert!(run(&cuda, &[tensor([1.0, value])]).is_err(), "{value}");
+        assert!(run(&cuda, &[tensor([1.0, 2.0])]).is_ok());
     }
 }

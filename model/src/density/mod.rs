@@ -16,7 +16,7 @@ use uvid_kernels::{Backend, Executor, Weights};
 pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
 pub use reading::{CELL, Map, Reader};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored};
 use crate::manifest::{Calibration, SiteCalibration};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -144,19 +144,18 @@ impl Architecture for Density {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
-        let failed = |e: candle_core::Error| Reason::ModelFailed(e.to_string());
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut maps = Vec::new();
         // One image at a time: the sums are then the same whatever else is in the batch.
         for (slot, image) in &exam.images {
             let input = image.values()?;
-            let x = Tensor::from_slice(input, (1, 1, image.rows, image.columns), &Device::Cpu).map_err(failed)?;
-            let outputs = self.network.run(&[x]).map_err(failed)?;
-            let values = outputs["map"].flatten_all().and_then(|t| t.to_vec1::<f32>()).map_err(failed)?;
+            let x = Tensor::from_slice(input, (1, 1, image.rows, image.columns), &Device::Cpu)?;
+            let outputs = self.network.run(&[x])?;
+            let values = outputs["map"].flatten_all()?.to_vec1::<f32>()?;
             let map = Map::new(input, (image.rows, image.columns), values);
             maps.push((*slot, image, map.ok_or_else(|| Reason::ModelFailed("the map is of another size".into()))?));
         }
-        self.read(&maps)
+        Ok(self.read(&maps)?)
     }
 }
 

@@ -12,9 +12,9 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::combine::{Combination, Combine};
-use crate::nyu_window::{CropRecipe, best_centre, find, place};
+use crate::nyu_window::{AboveAir, CropRecipe, best_centre, deferred, locate, place};
 use crate::outline::{self, RegionRecipe};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -72,6 +72,7 @@ pub struct MemberRecipe {
 pub(crate) struct Gmic {
     recipe: Recipe,
     members: Vec<Member>,
+    defers: bool,
 }
 
 impl Gmic {
@@ -82,7 +83,7 @@ impl Gmic {
             Member::new(&weights, recipe, m.top_share, backend)
         };
         let members = recipe.members.iter().map(load).collect::<Result<_, LoadError>>()?;
-        Ok(Self { recipe: recipe.clone(), members })
+        Ok(Self { recipe: recipe.clone(), members, defers: defers(backend) })
     }
 }
 
@@ -94,27 +95,32 @@ impl Architecture for Gmic {
     }
 
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let breast = find(image, slot, &self.recipe.crop)?;
-        let [rows, columns] = self.recipe.window;
-        let centre = best_centre(&breast.upright, &breast.crop, slot.view(), self.recipe.window);
-        let size = (breast.upright.rows, breast.upright.columns);
-        let corner = place(size, centre, slot.view(), self.recipe.window);
+        let breast = locate(image, slot, &self.recipe.crop)?;
+        let window = self.recipe.window;
+        let centre = best_centre(&breast, &breast.crop, slot.view(), window);
+        let corner = place(breast.size(), centre, slot.view(), window);
+        let input = if self.defers {
+            let deferred = breast.source().and_then(|source| deferred(&source, breast.air, corner, window));
+            PreparedInput::Deferred(deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?.into())
+        } else {
+            PreparedInput::Values(breast.cut().standardised(corner, window))
+        };
         let in_crop = Affine::scale_then_move(1.0, 1.0, corner.0 as f64, corner.1 as f64);
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
-            rows,
-            columns,
+            rows: window[0],
+            columns: window[1],
             to_file: in_crop.then(&breast.to_image).then(&image.to_file),
-            input: PreparedInput::Values(breast.upright.standardised(corner, self.recipe.window)),
+            input,
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
         for (slot, image) in &exam.images {
-            let members = self.run(image, image.values()?).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, image.values()?)?;
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));

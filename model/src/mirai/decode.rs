@@ -34,6 +34,12 @@ pub(super) fn monochrome1(image: &Mammogram) -> bool {
 
 /// The 16-bit image, row-major, of the mammogram's rows and columns.
 pub fn decode(image: &Mammogram, route: Route) -> Vec<u16> {
+    let curve = curve(image, route);
+    image.pixels.values().iter().map(|p| curve[usize::from(*p)]).collect()
+}
+
+/// What it makes of each of the 65536 values of a pixel.
+pub fn curve(image: &Mammogram, route: Route) -> Vec<u16> {
     let (pixels, rescale) = (&image.pixels, image.rescale);
     let rescaled = |pixel: u16| rescale.slope * f64::from(pixels.stored(pixel)) + rescale.intercept;
     let (least, most) = extremes(pixels.values(), None).unwrap_or_default();
@@ -42,8 +48,7 @@ pub fn decode(image: &Mammogram, route: Route) -> Vec<u16> {
     // Pixels are inverted where the photometric interpretation is, or the slope is negative, but not both.
     let inverted = monochrome1(image) && route == Route::Dcmtk;
     let look = Look::of(image, route);
-    let curve: Vec<u16> = (0..=u16::MAX).map(|p| look.apply(rescaled(p), extremes, route, inverted)).collect();
-    pixels.values().iter().map(|p| curve[usize::from(*p)]).collect()
+    (0..=u16::MAX).map(|p| look.apply(rescaled(p), extremes, route, inverted)).collect()
 }
 
 /// What a file is looked at through.

@@ -20,10 +20,10 @@ pub mod risk_factors;
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_exam::{ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
+use uvid_exam::{Affine, ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::manifest::SlotName;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -92,6 +92,7 @@ pub(crate) struct Mirai {
     recipe: Recipe,
     encoder: Encoder,
     aggregator: Aggregator,
+    defers: bool,
 }
 
 impl Mirai {
@@ -105,6 +106,7 @@ impl Mirai {
             recipe: recipe.clone(),
             encoder: Encoder::new(&weights(&recipe.encoder_weights)?, recipe.size, backend)?,
             aggregator: Aggregator::new(&weights(&recipe.aggregator_weights)?, &recipe.aggregator, backend)?,
+            defers: defers(backend),
         })
     }
 
@@ -114,18 +116,21 @@ impl Mirai {
         Known::of(factors, given).ok_or_else(|| Reason::ModelFailed("the risk factors are another model's".into()))
     }
 
-    fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Reason> {
-        let failed = |e: candle_core::Error| Reason::ModelFailed(e.to_string());
+    fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Unscored> {
         let encode = |image: &PreparedImage| {
-            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu);
-            x.and_then(|x| self.encoder.run(&x)).map_err(failed)
+            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu)?;
+            Ok(self.encoder.run(&x)?)
         };
         // One view after the other: a view's maps take half a gigabyte.
-        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Reason>>()?;
-        let hidden = Tensor::cat(&vectors, 0).map_err(failed)?;
-        self.aggregator.run(&hidden, Slot::ALL, known).map_err(failed)
+        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Unscored>>()?;
+        let hidden = Tensor::cat(&vectors, 0)?;
+        Ok(self.aggregator.run(&hidden, Slot::ALL, known)?)
     }
 }
+
+/// Where the input lies in its image, while nobody here knows whether it will be mirrored. Nothing that this model says
+/// leads back to a place.
+const ONLY_THE_DEVICE_KNOWS: Affine = Affine { row: [f64::NAN; 3], column: [f64::NAN; 3] };
 
 impl Architecture for Mirai {
     fn networks(&self) -> Vec<(String, &Executor)> {
@@ -133,16 +138,23 @@ impl Architecture for Mirai {
     }
 
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let input = prepare::prepare(image, &self.recipe)
-            .map_err(|e| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() })?;
+        let no_breast = |e: prepare::NoBreast| Reason::NoBreastFound { slot: slot.to_string(), detail: e.to_string() };
+        let (input, to_image) = if self.defers {
+            let deferred = prepare::deferred(image, &self.recipe).map_err(no_breast)?;
+            let deferred = deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            (PreparedInput::Deferred(deferred.into()), ONLY_THE_DEVICE_KNOWS)
+        } else {
+            let input = prepare::prepare(image, &self.recipe).map_err(no_breast)?;
+            (PreparedInput::Values(input.values), input.to_image)
+        };
         let [rows, columns] = self.recipe.size;
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
             rows,
             columns,
-            input: PreparedInput::Values(input.values),
-            to_file: input.to_image.then(&image.to_file),
+            input,
+            to_file: to_image.then(&image.to_file),
         })
     }
 
@@ -150,9 +162,9 @@ impl Architecture for Mirai {
         self.recipe.risk_factors == RiskFactorSource::KnownWhereGiven
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         if let Some(slot) = Slot::ALL.into_iter().find(|slot| !exam.images.contains_key(slot)) {
-            return Err(Reason::ViewMissing(slot.laterality(), slot.view()));
+            return Err(Reason::ViewMissing(slot.laterality(), slot.view()).into());
         }
         let known = self.known(exam)?;
         let reading = self.run(exam, &known)?;

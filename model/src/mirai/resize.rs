@@ -3,6 +3,8 @@
 //! A triangle, widened by the factor of the shrinking, slides over the columns and then over the rows; each of the two
 //! passes rounds to integers. A pass that changes no size is left out. Weights and sums are f64, in ascending order.
 
+use uvid_kernels::prepare::{Axis, Unsound};
+
 /// The source samples under one output, with weights that sum to 1.
 struct Taps {
     first: usize,
@@ -26,6 +28,11 @@ fn taps(size: usize, n: usize) -> Vec<Taps> {
         Taps { first, weights: weights.into_iter().map(|w| if sum > 0.0 { w / sum } else { w }).collect() }
     };
     (0..n).map(output).collect()
+}
+
+/// The same, for a device. A pass that changes no size is one of weights of 1 and 0.
+pub fn axis(size: usize, n: usize) -> Result<Axis, Unsound> {
+    Axis::new(size, taps(size, n).into_iter().map(|t| (t.first as i64, t.weights)))
 }
 
 /// Half upwards; no value is negative, so that a cast, which cuts off, is the floor.

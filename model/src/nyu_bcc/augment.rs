@@ -7,11 +7,12 @@
 
 use serde::{Deserialize, Serialize};
 use uvid_exam::View;
+use uvid_kernels::prepare::{Air, Preparation, Source, Steps, Unsound};
 
-use crate::nyu_window::Upright;
+use crate::nyu_window::{self, Upright};
 use crate::predictor::LoadError;
 use crate::random::NumpyRandom;
-use crate::resample::cubic;
+use crate::resample::{cubic, cubic_axis};
 
 /// Averaging over windows at random places.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -159,12 +160,60 @@ pub fn frame(
 }
 
 impl Framed {
+    /// The window's corner in the picture and its rows and columns, before it is resampled.
+    fn place(&self) -> ((i64, i64), [usize; 2]) {
+        let b = self.borders;
+        ((b.top - self.above, b.left), [b.bottom - b.top, b.right - b.left].map(|n| n.max(1) as usize))
+    }
+
+    /// [`Framed::cut`], standardised, left to the device. One pixel for one needs no filter, and the filter gives it.
+    pub fn deferred(&self, breast: &Source, air: Air, window: [usize; 2]) -> Result<Preparation, Unsound> {
+        let (corner, size) = self.place();
+        let (source, frame) = nyu_window::framed(breast, corner, size)?;
+        let (rows, columns) = (cubic_axis(size[0], window[0])?, cubic_axis(size[1], window[1])?);
+        Preparation::new(source, Steps::Cubic { air, frame, rows, columns })
+    }
+
     /// The window of `picture`, resampled to `window` rows and columns.
     pub fn cut<T: Copy + Default + Into<f32>>(&self, picture: &Upright<T>, window: [usize; 2]) -> Vec<f32> {
-        let b = self.borders;
-        let size = [b.bottom - b.top, b.right - b.left].map(|n| n.max(1) as usize);
-        let pixels = picture.window((b.top - self.above, b.left), size);
+        let (corner, size) = self.place();
+        let pixels = picture.window(corner, size);
         let pixels: Vec<f32> = pixels.into_iter().map(Into::into).collect();
         if size == window { pixels } else { cubic(&pixels, size.into(), window.into()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::nyu_window::standardise;
+
+    proptest! {
+        #[test]
+        fn a_window_that_is_left_to_the_device_is_the_one_that_is_cut_here(
+            rows in 8usize..60, columns in 8usize..60, height in 8usize..50, width in 8usize..50, right in any::<bool>(),
+            centre in (-20i64..80, -20i64..80), noise in 0usize..12, seed in any::<u32>(), mlo in any::<bool>(),
+            values in prop::collection::vec(any::<u16>(), 3600),
+        ) {
+            let noise = Augmentation { epochs: 1, seed, crop_noise: [noise, noise], size_noise: noise, exam_position: 0 };
+            let view = if mlo { View::MedioLateralOblique } else { View::CranioCaudal };
+            let draw = Draw::next(&mut noise.random(1));
+            let framed = frame((rows, columns), centre, view, [height, width], &noise, &draw);
+            let air = Air { value: 300, padding: (500, 600) };
+            let stored = &values[..rows * columns];
+            let mut pixels: Vec<u16> = stored.iter().map(|v| air.above(*v)).collect();
+            if right {
+                pixels.chunks_exact_mut(columns).for_each(<[u16]>::reverse);
+            }
+            let here = standardise(&framed.cut(&Upright { rows, columns, pixels }, [height, width]));
+            let source = Source::new(Arc::new(stored.to_vec()), columns, 0..rows, 0..columns, right).expect("whole");
+            let deferred = framed.deferred(&source, air, [height, width]).expect("sound").on_host();
+            let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            prop_assert_eq!(bits(&deferred), bits(&here));
+        }
     }
 }

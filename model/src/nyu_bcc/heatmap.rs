@@ -10,8 +10,10 @@
 
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use uvid_exam::Reason;
 use uvid_kernels::{Backend, Builder, Executor, Graph, GraphError, Map, Padding, Shape, Weights};
 
+use crate::architecture::Unscored;
 use crate::nyu_window::Upright;
 use crate::predictor::LoadError;
 use crate::random::PythonRandom;
@@ -92,6 +94,15 @@ pub enum NoHeatMaps {
     /// The network failed.
     #[error(transparent)]
     Network(#[from] candle_core::Error),
+}
+
+impl From<NoHeatMaps> for Unscored {
+    fn from(error: NoHeatMaps) -> Self {
+        match error {
+            NoHeatMaps::TooSmall(..) => Self::Because(Reason::ModelFailed(error.to_string())),
+            NoHeatMaps::Network(error) => error.into(),
+        }
+    }
 }
 
 impl PatchClassifier {

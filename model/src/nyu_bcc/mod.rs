@@ -15,11 +15,14 @@ pub mod network;
 use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
+use uvid_kernels::prepare::{Air, Preparation, Source, Unsound};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{
+    Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, another_network, defers, raw,
+};
 use crate::combine::Combine;
-use crate::nyu_window::{CropRecipe, Upright, best_centre, find, place, standardise};
+use crate::nyu_window::{AboveAir, CropRecipe, Upright, best_centre, deferred, locate, place, standardise};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use crate::random::PythonRandom;
@@ -103,6 +106,7 @@ pub(crate) struct NyuBcc {
     recipe: Recipe,
     classifier: Classifier,
     patches: Option<(PatchClassifier, u64)>,
+    defers: bool,
 }
 
 impl NyuBcc {
@@ -120,7 +124,9 @@ impl NyuBcc {
         };
         let channels = if patches.is_some() { 3 } else { 1 };
         let classifier = Classifier::new(&weights(&recipe.weights)?, recipe.model, &recipe.windows, channels, backend)?;
-        Ok(Self { recipe: recipe.clone(), classifier, patches })
+        // Heat maps are computed from the breast as it is here.
+        let defers = defers(backend) && patches.is_none();
+        Ok(Self { recipe: recipe.clone(), classifier, patches, defers })
     }
 }
 
@@ -131,19 +137,26 @@ impl Architecture for NyuBcc {
     }
 
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
-        let breast = find(image, slot, &self.recipe.crop)?;
-        let centre = best_centre(&breast.upright, &breast.crop, slot.view(), self.recipe.windows.of(slot));
+        let breast = locate(image, slot, &self.recipe.crop)?;
+        let centre = best_centre(&breast, &breast.crop, slot.view(), self.recipe.windows.of(slot));
+        let (rows, columns) = breast.size();
+        let input = if self.defers {
+            let source = breast.source().map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            PreparedInput::Stored { breast: source, air: breast.air, centre }
+        } else {
+            PreparedInput::Crop { upright: breast.cut(), centre }
+        };
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
-            rows: breast.upright.rows,
-            columns: breast.upright.columns,
+            rows,
+            columns,
             to_file: breast.to_image.then(&image.to_file),
-            input: PreparedInput::Crop { upright: breast.upright, centre },
+            input,
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         match self.recipe.model {
             Model::ViewWise => self.view_wise(exam),
             Model::ImageWise => self.image_wise(exam),
@@ -155,15 +168,21 @@ impl Architecture for NyuBcc {
 struct View<'a> {
     slot: Slot,
     image: &'a PreparedImage,
-    upright: &'a Upright,
+    breast: Breast<'a>,
     centre: (i64, i64),
     maps: Option<HeatMaps>,
 }
 
+/// A view's pixels.
+enum Breast<'a> {
+    Cut(&'a Upright),
+    Stored(&'a Source, Air),
+}
+
 impl NyuBcc {
-    fn view_wise(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn view_wise(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let image = |slot: Slot| exam.images.get(&slot).map(|image| (slot, image)).ok_or(missing(slot));
-        let views = self.views(VIEWS.into_iter().map(image).collect::<Result<_, _>>()?)?;
+        let views = self.views(VIEWS.into_iter().map(image).collect::<Result<_, Reason>>()?)?;
         let y = self.average(&views, |vectors| {
             let [lcc, rcc, lmlo, rmlo] = vectors else { candle_core::bail!("the views are not four") };
             Ok([self.classifier.read("cc", &[lcc, rcc])?, self.classifier.read("mlo", &[lmlo, rmlo])?].concat())
@@ -176,10 +195,10 @@ impl NyuBcc {
             (Slot::RightMlo, [rb_mlo, rm_mlo]),
         ];
         let images = views.iter().map(|view| image_scores(view, vec![])).collect();
-        self.readings(images, &heads)
+        Ok(self.readings(images, &heads)?)
     }
 
-    fn image_wise(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn image_wise(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let (mut images, mut scores) = (Vec::new(), Vec::new());
         for (slot, image) in &exam.images {
             let views = self.views(vec![(*slot, image)])?;
@@ -190,7 +209,7 @@ impl NyuBcc {
             }
             scores.push((*slot, y));
         }
-        self.readings(images, &scores)
+        Ok(self.readings(images, &scores)?)
     }
 
     fn readings(&self, mut images: Vec<ImageScores>, views: &[(Slot, [f64; 2])]) -> Result<Readings, Reason> {
@@ -204,15 +223,20 @@ impl NyuBcc {
     }
 
     /// The images with their heat maps, if the model has them; one stream of random numbers runs through all.
-    fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Reason> {
+    fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Unscored> {
         let mut patches = self.patches.as_ref().map(|(patches, seed)| (patches, PythonRandom::new(*seed)));
         let view = |(slot, image): (Slot, &'a PreparedImage)| {
-            let (upright, centre) = image.crop()?;
-            let maps = match &mut patches {
-                Some((patches, random)) => Some(patches.maps(upright, random).map_err(failed)?),
-                None => None,
+            let (breast, centre) = match &image.input {
+                PreparedInput::Crop { upright, centre } => (Breast::Cut(upright), *centre),
+                PreparedInput::Stored { breast, air, centre } => (Breast::Stored(breast, *air), *centre),
+                PreparedInput::Values(_) | PreparedInput::Deferred(_) => return Err(another_network().into()),
             };
-            Ok(View { slot, image, upright, centre, maps })
+            let maps = match (&mut patches, &breast) {
+                (Some((patches, random)), Breast::Cut(upright)) => Some(patches.maps(upright, random)?),
+                (Some(_), Breast::Stored(..)) => return Err(another_network().into()),
+                (None, _) => None,
+            };
+            Ok(View { slot, image, breast, centre, maps })
         };
         images.into_iter().map(view).collect()
     }
@@ -222,7 +246,7 @@ impl NyuBcc {
         &self,
         views: &[View<'_>],
         read: impl Fn(&[&[f32]]) -> candle_core::Result<Vec<f64>>,
-    ) -> Result<Vec<f64>, Reason> {
+    ) -> Result<Vec<f64>, Unscored> {
         let mut random = self.recipe.augmentation.as_ref().map(|a| (a, a.random(views.len())));
         let epochs = self.recipe.augmentation.as_ref().map_or(1, |a| a.epochs);
         let mut mean: Vec<f64> = Vec::new();
@@ -230,11 +254,11 @@ impl NyuBcc {
             let mut vectors = Vec::new();
             for view in views {
                 let noise = random.as_mut().map(|(a, random)| (&**a, Draw::next(random)));
-                let input = input(view, self.recipe.windows.of(view.slot), noise).map_err(failed)?;
-                vectors.push(self.classifier.vector(view.slot, &input).map_err(failed)?);
+                let input = input(view, self.recipe.windows.of(view.slot), noise)?;
+                vectors.push(self.classifier.vector(view.slot, &input)?);
             }
             let vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
-            let y = read(&vectors).map_err(failed)?;
+            let y = read(&vectors)?;
             mean.resize(y.len(), 0.0);
             mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / epochs as f64);
         }
@@ -244,23 +268,47 @@ impl NyuBcc {
 
 /// The network's input: the image's window, standardised, and those of the heat maps.
 fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw)>) -> candle_core::Result<Tensor> {
-    let size = (view.upright.rows, view.upright.columns);
+    let upright = match view.breast {
+        Breast::Cut(upright) => upright,
+        Breast::Stored(breast, air) => {
+            let prepared = preparation(view, breast, air, window, noise).map_err(candle_core::Error::msg)?;
+            return Tensor::from_vec(prepared.on_host(), (1, 1, window[0], window[1]), &Device::Cpu);
+        }
+    };
+    let size = (upright.rows, upright.columns);
     let maps = view.maps.iter().flat_map(|maps| [&maps.benign, &maps.malignant]);
     let mut channels;
     match noise {
         None => {
             let corner = place(size, view.centre, view.slot.view(), window);
-            channels = view.upright.standardised(corner, window);
+            channels = upright.standardised(corner, window);
             maps.for_each(|map| channels.extend(map.window(corner, window)));
         }
         Some((noise, draw)) => {
             let framed = frame(size, view.centre, view.slot.view(), window, noise, &draw);
-            channels = standardise(&framed.cut(view.upright, window));
+            channels = standardise(&framed.cut(upright, window));
             maps.for_each(|map| channels.extend(framed.cut(map, window)));
         }
     }
     let n = if view.maps.is_some() { 3 } else { 1 };
     Tensor::from_vec(channels, (1, n, window[0], window[1]), &Device::Cpu)
+}
+
+/// The same of a view without heat maps, left to the device.
+fn preparation(
+    view: &View<'_>,
+    breast: &Source,
+    air: Air,
+    window: [usize; 2],
+    noise: Option<(&Augmentation, Draw)>,
+) -> Result<Preparation, Unsound> {
+    let size = (breast.rows(), breast.columns());
+    match noise {
+        None => deferred(breast, air, place(size, view.centre, view.slot.view(), window), window),
+        Some((noise, draw)) => {
+            frame(size, view.centre, view.slot.view(), window, noise, &draw).deferred(breast, air, window)
+        }
+    }
 }
 
 fn image_scores(view: &View<'_>, outputs: Vec<Output>) -> ImageScores {

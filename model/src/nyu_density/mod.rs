@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Reason, Slot, Value, extremes};
 use uvid_kernels::{Backend, Executor, Graph, GraphError, Weights};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, raw};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use crate::regions::Mask;
@@ -101,17 +101,14 @@ impl Architecture for NyuDensity {
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut histograms = Vec::with_capacity(VIEWS.len() * self.bins);
         for view in VIEWS {
             let missing = || Reason::ViewMissing(view.laterality(), view.view());
             histograms.extend_from_slice(exam.images.get(&view).ok_or_else(missing)?.values()?);
         }
-        let run = || {
-            let x = Tensor::from_vec(histograms, (VIEWS.len(), self.bins), &Device::Cpu)?;
-            self.network.run(&[x])?["probabilities"].flatten_all()?.to_vec1::<f32>()
-        };
-        let probabilities = run().map_err(|e| Reason::ModelFailed(e.to_string()))?;
+        let x = Tensor::from_vec(histograms, (VIEWS.len(), self.bins), &Device::Cpu)?;
+        let probabilities = self.network.run(&[x])?["probabilities"].flatten_all()?.to_vec1::<f32>()?;
         let image = |(slot, image): (&Slot, &PreparedImage)| ImageScores {
             slot: *slot,
             sop_instance: image.sop_instance.clone(),

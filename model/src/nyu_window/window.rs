@@ -1,6 +1,9 @@
 //! The part of the crop that a network sees: a window of fixed size, placed by the breast's outline.
 
+use std::ops::Range;
+
 use uvid_exam::{Side, View};
+use uvid_kernels::prepare::{Air, Frame, Preparation, Source, Steps, Unsound};
 
 use super::crop::Crop;
 use crate::regions::Mask;
@@ -34,7 +37,7 @@ impl<T: Copy + Default> Upright<T> {
 }
 
 /// Which of `size` pixels a window of `n` from `corner` on covers.
-fn seen(corner: i64, n: usize, size: usize) -> std::ops::Range<usize> {
+fn seen(corner: i64, n: usize, size: usize) -> Range<usize> {
     let within = |at: i64| at.clamp(0, size as i64) as usize;
     within(corner)..within(corner + n as i64)
 }
@@ -64,13 +67,33 @@ pub fn upright(
     Upright { rows: b.bottom - b.top, columns: b.right - b.left, pixels: out }
 }
 
+/// What a window's place is chosen by: how much of a picture, with the chest wall on the left, is above air.
+pub trait AboveAir {
+    /// Rows and columns.
+    fn size(&self) -> (usize, usize);
+
+    /// How many of a row's pixels are above air within these columns.
+    fn above_air(&self, row: usize, columns: Range<usize>) -> usize;
+}
+
+impl AboveAir for Upright {
+    fn size(&self) -> (usize, usize) {
+        (self.rows, self.columns)
+    }
+
+    fn above_air(&self, row: usize, columns: Range<usize>) -> usize {
+        self.pixels[row * self.columns..][columns].iter().filter(|v| **v > 0).count()
+    }
+}
+
 /// The centre (row, column) of a window of `window` rows and columns; may lie outside the crop, even below 0.
-pub fn best_centre(image: &Upright, crop: &Crop, view: View, window: [usize; 2]) -> (i64, i64) {
+pub fn best_centre(image: &impl AboveAir, crop: &Crop, view: View, window: [usize; 2]) -> (i64, i64) {
     let (half_rows, half_columns) = ((window[0] / 2) as i64, (window[1] / 2) as i64);
     let column = crop.rightmost.1 as i64 - half_columns - 1;
     if view == View::MedioLateralOblique {
-        let from = image.columns.saturating_sub(window[1]);
-        let last = image.pixels.chunks_exact(image.columns).rposition(|row| row[from..].iter().any(|v| *v > 0));
+        let (rows, columns) = image.size();
+        let from = columns.saturating_sub(window[1]);
+        let last = (0..rows).rev().find(|row| image.above_air(*row, from..columns) > 0);
         let bottom = last.map_or(crop.bottommost.0, |row| row.min(crop.bottommost.0));
         return (bottom as i64 - half_rows - 1, column);
     }
@@ -79,19 +102,20 @@ pub fn best_centre(image: &Upright, crop: &Crop, view: View, window: [usize; 2])
 
 /// Among the rows where the window fits, the one whose window holds most pixels above air; nearest to the middle, then
 /// the smallest, among equals.
-fn best_row(image: &Upright, column: i64, window: [usize; 2]) -> i64 {
-    let (rows, middle) = (image.rows, (image.rows / 2) as i64);
+fn best_row(image: &impl AboveAir, column: i64, window: [usize; 2]) -> i64 {
+    let (rows, columns) = image.size();
+    let middle = (rows / 2) as i64;
     let half = window[0] / 2;
     if window[0] >= rows {
         return middle;
     }
     // A window that begins left of the image is moved in, and cut where it leaves the image on the right.
     let left = (column - (window[1] / 2) as i64).max(0) as usize;
-    let right = (left + window[1]).min(image.columns);
+    let right = (left + window[1]).min(columns);
     let left = left.min(right);
     let mut above = vec![0u64; rows + 1];
-    for (i, row) in image.pixels.chunks_exact(image.columns).enumerate() {
-        above[i + 1] = above[i] + row[left..right].iter().filter(|v| **v > 0).count() as u64;
+    for row in 0..rows {
+        above[row + 1] = above[row] + image.above_air(row, left..right) as u64;
     }
     let count = |y: usize| above[y - half + window[0]] - above[y - half];
     let last = rows - (window[0] - half);
@@ -167,6 +191,23 @@ fn moments<'a>(lines: impl Iterator<Item = &'a [u16]>, n: usize) -> (f32, f32) {
     let spread = (count * squares).saturating_sub(sum * sum);
     let variance = spread as f64 / (n as f64 * n as f64);
     ((sum as f64 / n as f64) as f32, variance.sqrt().max(1e-5) as f32)
+}
+
+/// [`Upright::standardised`] of the breast's stored pixels, left to the device.
+pub fn deferred(breast: &Source, air: Air, corner: (i64, i64), size: [usize; 2]) -> Result<Preparation, Unsound> {
+    let (source, frame) = framed(breast, corner, size)?;
+    Preparation::new(source, Steps::Window { air, frame })
+}
+
+/// What of a picture a window of `size` from `corner` on shows, and where in the window it lies.
+pub(crate) fn framed(picture: &Source, corner: (i64, i64), size: [usize; 2]) -> Result<(Source, Frame), Unsound> {
+    let rows = seen(corner.0, size[0], picture.rows());
+    let columns = seen(corner.1, size[1], picture.columns());
+    if rows.is_empty() || columns.is_empty() {
+        return Ok((picture.part(0..0, 0..0)?, Frame { size, at: [0, 0] }));
+    }
+    let at = [(rows.start as i64 - corner.0) as usize, (columns.start as i64 - corner.1) as usize];
+    Ok((picture.part(rows, columns)?, Frame { size, at }))
 }
 
 #[cfg(test)]

@@ -99,6 +99,13 @@ impl Mask {
         self.words.chunks_exact(self.width).map::<usize, _>(row).sum()
     }
 
+    /// How many of a row are true within these columns.
+    pub fn count_in_row(&self, row: usize, columns: Range<usize>) -> usize {
+        let words = columns.start / 64..columns.end.div_ceil(64).max(columns.start / 64);
+        let row = self.row(row)[words.clone()].iter().zip(words);
+        row.map(|(word, at)| (word & bits(&columns, at)).count_ones() as usize).sum()
+    }
+
     /// Whether the last half of the columns (floor of the width) holds more than the first.
     pub fn right_half_is_fuller(&self) -> bool {
         let half = self.columns / 2;

@@ -4,6 +4,8 @@
 //! L = (b - a) / n, cut at the image's edge; a sample's weight is the length of its overlap with the cell, and weights
 //! are divided by their sum. Rows first, then columns. The same formula serves when n is larger than the source.
 
+use uvid_kernels::prepare::{Axis, Unsound};
+
 /// A grey picture of f64 values, row-major.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Picture {
@@ -37,6 +39,11 @@ fn cells(size: usize, from: f64, to: f64, n: usize) -> Vec<Cell> {
         Cell { first, weights }
     };
     (0..n).map(cell).collect()
+}
+
+/// The cells of all of `size` samples, for a device.
+pub fn area_axis(size: usize, n: usize) -> Result<Axis, Unsound> {
+    Axis::new(size, cells(size, 0.0, size as f64, n).into_iter().map(|cell| (cell.first as i64, cell.weights)))
 }
 
 /// Averages rows [`row_from`, `row_to`) and columns [`column_from`, `column_to`) of a source to `rows` x `columns`.

@@ -3,6 +3,8 @@
 //! Output i of n lies at (i + 1/2) size / n - 1/2 of the source, held within its first and last sample, between the two
 //! next to it. It does not average when it reduces.
 
+use uvid_kernels::prepare::{Axis, Unsound};
+
 use super::Picture;
 
 /// The two source samples beside each of `n` outputs, and how far the output is from the first to the second.
@@ -13,6 +15,11 @@ fn between(size: usize, n: usize) -> Vec<(usize, usize, f64)> {
         (first, (first + 1).min(size.saturating_sub(1)), at - first as f64)
     };
     (0..n).map(place).collect()
+}
+
+/// The same, for a device.
+pub fn bilinear_axis(size: usize, n: usize) -> Result<Axis, Unsound> {
+    Axis::new(size, between(size, n).into_iter().map(|(first, _, along)| (first as i64, vec![1.0 - along, along])))
 }
 
 /// Interpolates a source of `source_columns` columns, row-major and not empty, to `rows` x `columns`.

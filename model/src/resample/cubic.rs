@@ -4,11 +4,15 @@
 //! times k(its distance), k the kernel of Keys (1981) with a = -0.75; a pixel outside the source is the nearest one
 //! inside. There is no antialiasing: a source that is made much smaller loses pixels between the samples.
 
+use uvid_kernels::prepare::{Axis, Unsound};
+
 /// The kernel's only number.
 const A: f64 = -0.75;
 
 /// The four pixels under one output, with their weights.
 struct Taps {
+    /// The first as it lies, be it outside of the source.
+    first: i64,
     pixels: [usize; 4],
     weights: [f32; 4],
 }
@@ -21,11 +25,17 @@ fn taps(size: usize, n: usize) -> Vec<Taps> {
         let first = x.floor() as i64 - 1;
         let t = x - x.floor();
         Taps {
+            first,
             pixels: [0, 1, 2, 3].map(|k| (first + k).clamp(0, last) as usize),
             weights: [1.0 + t, t, 1.0 - t, 2.0 - t].map(|d| kernel(d) as f32),
         }
     };
     (0..n).map(tap).collect()
+}
+
+/// The same, for a device.
+pub fn cubic_axis(size: usize, n: usize) -> Result<Axis, Unsound> {
+    Axis::new(size, taps(size, n).iter().map(|t| (t.first, t.weights.map(f64::from).to_vec())))
 }
 
 /// The weight of a pixel at distance `d`, 0 to 2.

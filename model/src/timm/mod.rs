@@ -20,7 +20,7 @@ pub use breast::{Breast, Keep};
 pub use network::{Activation, Family, Member, Network, Pool, Reading};
 pub use prepare::{Brightness, ChestWall, Fallback, Filter, Input, Place, Preparation, Refused, Rounding};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, raw};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::combine::Combine;
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -122,6 +122,7 @@ fn mean(members: &[Vec<f64>]) -> Vec<f64> {
 pub(crate) struct Timm {
     recipe: Recipe,
     members: Vec<Member>,
+    defers: bool,
 }
 
 impl Timm {
@@ -140,7 +141,7 @@ impl Timm {
             // The softmax of one class is 1 for everybody.
             ("scores", recipe.scores == ScoreFunction::Sigmoid || classes > 1),
         ])?;
-        Ok(Self { recipe: recipe.clone(), members })
+        Ok(Self { recipe: recipe.clone(), members, defers: defers(backend) })
     }
 }
 
@@ -153,24 +154,24 @@ impl Architecture for Timm {
 
     fn prepare(&self, slot: Slot, image: &Mammogram) -> Result<PreparedImage, Reason> {
         let recipe = &self.recipe.preparation;
-        let input = recipe.apply(image).map_err(|e| e.reason(slot))?;
+        let (input, to_image) = recipe.input(image, self.defers).map_err(|e| e.reason(slot))?;
         Ok(PreparedImage {
             sop_instance: image.sop_instance.clone(),
             file_size: image.file_size,
             rows: recipe.canvas[0],
             columns: recipe.canvas[1],
-            to_file: input.to_image.then(&image.to_file),
-            input: PreparedInput::Values(input.values),
+            to_file: to_image.then(&image.to_file),
+            input,
         })
     }
 
-    fn predict(&self, exam: &Prepared) -> Result<Readings, Reason> {
+    fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, Vec<f64>)> = Vec::new();
         // One image at a time, one member after the other: what is held is the input and one network's maps.
         for (slot, image) in &exam.images {
             let input = image.values()?;
-            let members = self.run(image, input).map_err(|e| Reason::ModelFailed(e.to_string()))?;
+            let members = self.run(image, input)?;
             let scores = self.recipe.scores(&members.iter().map(|m| m.logits.clone()).collect::<Vec<_>>());
             readings.images.push(ImageScores {
                 slot: *slot,
@@ -196,7 +197,12 @@ impl Architecture for Timm {
 
 impl Timm {
     fn run(&self, image: &PreparedImage, input: &[f32]) -> candle_core::Result<Vec<Reading>> {
-        let values = self.recipe.preparation.channels(input);
+        let values = match &image.input {
+            PreparedInput::Deferred(_) => input.to_vec(),
+            PreparedInput::Values(_) | PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => {
+                self.recipe.preparation.channels(input)
+            }
+        };
         let channels = self.recipe.preparation.mean.len();
         let x = Tensor::from_vec(values, (1, channels, image.rows, image.columns), &Device::Cpu)?;
         self.members.iter().map(|member| member.run(&x)).collect()
@@ -216,7 +222,11 @@ impl Timm {
             let logits: Vec<Vec<f64>> = maps.iter().map(|m| m.logits.iter().map(|l| l[cell]).collect()).collect();
             self.recipe.scores(&logits)
         };
-        let shown = shown(input, (image.rows, image.columns), rows, columns);
+        let left = match &image.input {
+            PreparedInput::Deferred(deferred) => deferred.preparation().shown([rows, columns]),
+            PreparedInput::Values(_) | PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => None,
+        };
+        let shown = left.unwrap_or_else(|| shown(input, (image.rows, image.columns), rows, columns));
         let cells: Vec<Option<Vec<f64>>> = (0..rows * columns).map(|cell| shown[cell].then(|| scores(cell))).collect();
         let cell_to_input =
             Affine::scale_then_move(image.rows as f64 / rows as f64, image.columns as f64 / columns as f64, 0.0, 0.0);

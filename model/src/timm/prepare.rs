@@ -13,10 +13,12 @@
 
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, Mammogram, Reason, Slot, Window};
+use uvid_kernels::prepare::{self, Frame, Source, Steps, Unsound};
 
 use super::breast::{Breast, Found};
+use crate::architecture::PreparedInput;
 use crate::regions::Bounds;
-use crate::resample::{Picture, area_average_of, bilinear_of};
+use crate::resample::{Picture, area_average_of, area_axis, bilinear_axis, bilinear_of};
 
 /// The numbers of the steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -162,6 +164,15 @@ pub struct Input {
     pub mirrored: bool,
 }
 
+/// How the breast lies in the image and on the canvas; the fields are those of [`Input`].
+struct Lying {
+    to_image: Affine,
+    bounds: Bounds,
+    place: (usize, usize),
+    size: (usize, usize),
+    mirrored: bool,
+}
+
 impl Preparation {
     /// Whether each number has a meaning.
     pub(super) fn soundness(&self) -> Vec<(&'static str, bool)> {
@@ -178,26 +189,72 @@ impl Preparation {
 
     /// Steps 1 to 5.
     pub fn apply(&self, image: &Mammogram) -> Result<Input, Refused> {
+        let (curve, lying) = self.locate(image)?;
+        Ok(self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying))
+    }
+
+    /// What is handed to the network, and where it lies in the image; steps 3 to 6 are left to the device where it
+    /// `defers`, and where nothing is in the way: a curve that is no number.
+    pub(super) fn input(&self, image: &Mammogram, defers: bool) -> Result<(PreparedInput, Affine), Refused> {
+        let (curve, lying) = self.locate(image)?;
+        let deferred = if defers { self.deferred(image, &curve, &lying).ok() } else { None };
+        let here = || self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying).values;
+        let input = deferred.map_or_else(|| PreparedInput::Values(here()), |left| PreparedInput::Deferred(left.into()));
+        Ok((input, lying.to_image))
+    }
+
+    /// Steps 3 to 6, for a device.
+    fn deferred(&self, image: &Mammogram, curve: &[f64], lying: &Lying) -> Result<prepare::Preparation, Unsound> {
+        let (b, columns) = (lying.bounds, image.pixels.columns());
+        let pixels = image.pixels.shared();
+        let source = Source::new(pixels, columns, b.top..b.bottom, b.left..b.right, lying.mirrored)?;
+        let axis = match self.filter {
+            Filter::Area => area_axis,
+            Filter::Bilinear => bilinear_axis,
+        };
+        let steps = Steps::Canvas {
+            // Each is an f32.
+            curve: curve.iter().map(|y| *y as f32).collect(),
+            filter: match self.filter {
+                Filter::Area => prepare::Filter::RowsFirst,
+                Filter::Bilinear => prepare::Filter::ColumnsFirst,
+            },
+            rows: axis(source.rows(), lying.size.0)?,
+            columns: axis(source.columns(), lying.size.1)?,
+            frame: Frame { size: self.canvas, at: lying.place.into() },
+            white: self.white,
+            truncate: self.truncate,
+            channels: self.mean.iter().zip(&self.std).map(|(mean, std)| (*mean as f32, *std as f32)).collect(),
+        };
+        prepare::Preparation::new(source, steps)
+    }
+
+    /// Steps 1 to 4: what becomes of each pixel value, and how the breast lies in the image and on the canvas.
+    fn locate(&self, image: &Mammogram) -> Result<(Vec<f64>, Lying), Refused> {
         let (pixels, columns) = (image.pixels.values(), image.pixels.columns());
         let curve = self.window.curve_of(image)?;
-        let found = self.breast.find(pixels, columns, |v| curve[usize::from(v)])?;
+        let Found { bounds, on_the_right } = self.breast.find(pixels, columns, |v| curve[usize::from(v)])?;
         let mirrored = match self.chest_wall {
             ChestWall::AsStored => false,
-            ChestWall::Left => found.on_the_right,
-            ChestWall::Right => !found.on_the_right,
+            ChestWall::Left => on_the_right,
+            ChestWall::Right => !on_the_right,
         };
-        Ok(self.on_canvas(pixels, &curve, columns, found, mirrored))
+        let (height, width) = (bounds.bottom - bounds.top, bounds.right - bounds.left);
+        let size = self.fit(height, width);
+        let place = match self.place {
+            Place::TopLeft => (0, 0),
+            Place::Centre => ((self.canvas[0] - size.0) / 2, (self.canvas[1] - size.1) / 2),
+        };
+        let (down, across) = (height as f64 / size.0 as f64, width as f64 / size.1 as f64);
+        let in_box = Affine::scale_then_move(down, across, -(place.0 as f64) * down, -(place.1 as f64) * across);
+        let upright = if mirrored { in_box.then(&Affine::mirror(width)) } else { in_box };
+        let to_image = upright.then(&Affine::scale_then_move(1.0, 1.0, bounds.top as f64, bounds.left as f64));
+        Ok((curve, Lying { to_image, bounds, place, size, mirrored }))
     }
 
     /// Steps 3 to 5.
-    fn on_canvas(
-        &self,
-        pixels: &[u16],
-        curve: &[f64],
-        columns: usize,
-        Found { bounds, .. }: Found,
-        mirrored: bool,
-    ) -> Input {
+    fn on_canvas(&self, pixels: &[u16], curve: &[f64], columns: usize, lying: &Lying) -> Input {
+        let Lying { to_image, bounds, place, size, mirrored } = *lying;
         let (height, width) = (bounds.bottom - bounds.top, bounds.right - bounds.left);
         let mut kept = Vec::with_capacity(height * width);
         for row in pixels.chunks_exact(columns).take(bounds.bottom).skip(bounds.top) {
@@ -207,16 +264,11 @@ impl Preparation {
                 kept[start..].reverse();
             }
         }
-        let size = self.fit(height, width);
         let whole = ((0.0, height as f64), (0.0, width as f64));
         let brightness = |v: u16| curve[usize::from(v)];
         let resized: Picture = match self.filter {
             Filter::Area => area_average_of(&kept, width, whole.0, whole.1, size, brightness),
             Filter::Bilinear => bilinear_of(&kept, width, size, brightness),
-        };
-        let place = match self.place {
-            Place::TopLeft => (0, 0),
-            Place::Centre => ((self.canvas[0] - size.0) / 2, (self.canvas[1] - size.1) / 2),
         };
         let mut values = vec![0.0; self.canvas[0] * self.canvas[1]];
         for (i, line) in resized.values.chunks_exact(size.1).enumerate() {
@@ -226,10 +278,6 @@ impl Preparation {
                 *out = if self.truncate { truncated(v) } else { v };
             }
         }
-        let (down, across) = (height as f64 / size.0 as f64, width as f64 / size.1 as f64);
-        let in_box = Affine::scale_then_move(down, across, -(place.0 as f64) * down, -(place.1 as f64) * across);
-        let upright = if mirrored { in_box.then(&Affine::mirror(width)) } else { in_box };
-        let to_image = upright.then(&Affine::scale_then_move(1.0, 1.0, bounds.top as f64, bounds.left as f64));
         Input { values, to_image, bounds, place, size, mirrored }
     }
 

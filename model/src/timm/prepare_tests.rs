@@ -343,3 +343,32 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn what_is_left_to_the_device_is_what_is_computed_here(
+        (rows, columns, b) in placed(), recipe in choices(), cells in [1usize..40, 1usize..40], window in any::<bool>(),
+        truncate in any::<bool>(),
+    ) {
+        let file = Brightness::File { tables: false, fallback: Fallback::None };
+        let recipe = Preparation { truncate, window: if window { file } else { Brightness::None }, ..recipe };
+        let mut image = mammogram(rows, columns, rectangle(b));
+        if window {
+            let function = WindowFunction::Sigmoid;
+            image.windows = vec![Window::Function { center: 900.0, width: 700.0, function, explanation: None }];
+        }
+        let Ok(input) = recipe.apply(&image) else { return Ok(()) };
+        let (PreparedInput::Deferred(left), to_image) = recipe.input(&image, true).expect("a breast") else {
+            panic!("left to the device");
+        };
+        let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(left.values()), bits(&recipe.channels(&input.values)));
+        prop_assert_eq!(to_image, input.to_image);
+        let size = (recipe.canvas[0], recipe.canvas[1]);
+        let shown = crate::timm::shown(&input.values, size, cells[0], cells[1]);
+        prop_assert_eq!(left.preparation().shown(cells), Some(shown));
+        prop_assert_eq!(recipe.input(&image, false).expect("a breast").0, PreparedInput::Values(input.values));
+    }
+}

@@ -8,10 +8,11 @@ use anyhow::Context;
 use clap::ValueEnum;
 use uvid_model::Site;
 
+use super::compute::DeviceArg;
 use super::progress::bar;
 use super::{EXIT_CODES, Ended, sources};
 use crate::compare::{Comparison, ComparisonJson};
-use crate::config::{self, Config, Flags};
+use crate::config::{self, Computing, Config, Flags};
 use crate::pipeline;
 use crate::report::comparison;
 use crate::report::json::{PackageJson, ReportJson};
@@ -54,6 +55,8 @@ pub struct Args {
     /// How the result is printed.
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
+    #[command(flatten)]
+    device: DeviceArg,
     /// The configuration whose limits and data folder are used [default: ./uvid.toml, then /etc/uvid/uvid.toml].
     #[arg(long, value_name = "FILE", env = "UVID_CONFIG")]
     config: Option<PathBuf>,
@@ -79,7 +82,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let flags = Flags { config: args.config.clone(), data_dir: args.data_dir.clone(), ..Flags::default() };
     let config = config::load(&flags)?.config;
     let (comparisons, ended) = match (&args.a, &args.b) {
-        (Some(a), Some(b)) => of_files(a, b, &args.paths, &config)?,
+        (Some(a), Some(b)) => of_files(a, b, &args.paths, &config, &args.device.over(&Computing::default()))?,
         _ => (of_stored(args.shadow.as_deref(), &config)?, Ended::Well),
     };
     let out = &mut std::io::stdout().lock();
@@ -95,8 +98,15 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 }
 
 /// Both packages score each exam.
-fn of_files(a: &str, b: &str, paths: &[PathBuf], config: &Config) -> anyhow::Result<(Vec<ComparisonJson>, Ended)> {
-    let models = (super::predictor(a, &Site::default())?, super::predictor(b, &Site::default())?);
+fn of_files(
+    a: &str,
+    b: &str,
+    paths: &[PathBuf],
+    config: &Config,
+    computing: &Computing,
+) -> anyhow::Result<(Vec<ComparisonJson>, Ended)> {
+    let load = |name: &str| super::predictor(name, &Site::default(), computing);
+    let models = (load(a)?, load(b)?);
     let limits = config.limits();
     let found = sources::find(paths, &limits.dicom)?;
     anyhow::ensure!(!found.studies.is_empty(), "no DICOM file found that can be read");

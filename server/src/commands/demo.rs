@@ -5,10 +5,12 @@ use std::time::Instant;
 
 use clap::Args as ClapArgs;
 use uvid_datasets::phantom;
+use uvid_model::Site;
 
+use super::compute::DeviceArg;
 use super::sources::Source;
 use super::{Ended, objects, phantom as phantoms, score};
-use crate::config::Results;
+use crate::config::{Computing, Results};
 use crate::pipeline::{self, Limits, Scored};
 use crate::report::table;
 
@@ -21,6 +23,9 @@ pub struct Args {
     /// Where the exam and the heat maps go.
     #[arg(long, default_value = "uvid-demo", value_name = "DIR")]
     pub folder: PathBuf,
+    #[command(flatten)]
+    /// Where networks are computed.
+    pub device: DeviceArg,
 }
 
 /// Runs the command.
@@ -31,7 +36,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let paths = phantoms::write(&exam, &phantom::exam(&phantom::Spec::default())?)?;
     println!("  {} DICOM files in {:.1} s\n", paths.len(), start.elapsed().as_secs_f64());
 
-    let predictor = super::predictor("density-v0", &uvid_model::Site::default())?;
+    let predictor = super::predictor("density-v0", &Site::default(), &args.device.over(&Computing::default()))?;
     let limits = Limits::default();
     let sources: Vec<Source> = paths.into_iter().map(|path| Source::file(path, &limits.dicom)).collect();
     let making = objects::making(&Results::default());

@@ -2,7 +2,7 @@
 
 pub mod bench;
 pub mod compare;
-mod compute;
+pub(crate) mod compute;
 pub mod config;
 pub mod conformance;
 pub mod demo;
@@ -23,17 +23,17 @@ pub mod simulate_pacs;
 mod sources;
 mod timings;
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use uvid_exam::PackageId;
-use uvid_model::{Compute, Package, PrecisionName, Predictor, Site, SiteOperatingPoint};
+use uvid_model::{Package, Predictor, Site, SiteOperatingPoint};
 
-use crate::config::Config;
-use crate::engine::{Models, Unusable};
-use crate::store::{Policy, Role};
+use crate::config::{Computing, Config};
+use crate::devices::Devices;
+use crate::engine::{Packages, Unusable};
+use crate::store::Role;
 
 /// How a command ended. `--help` and README.md list the numbers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,31 +84,11 @@ pub fn package(name: &str) -> anyhow::Result<Package> {
     Package::open(folder).with_context(|| format!("the model package in {}", folder.display()))
 }
 
-/// The model of this name or in this folder, loaded.
-pub fn predictor(name: &str, site: &Site) -> anyhow::Result<Predictor> {
+/// The model of this name or in this folder, loaded on the first device that is meant.
+pub fn predictor(name: &str, site: &Site, computing: &Computing) -> anyhow::Result<Predictor> {
     let package = package(name)?;
-    Predictor::load(&package, site).with_context(|| format!("loading the model package {name}"))
-}
-
-/// The packages that a configuration names.
-pub struct Packages {
-    /// With their roles, production first.
-    pub usable: Vec<(Role, Package)>,
-    /// Shadows that cannot be read.
-    pub unusable: Vec<Unusable>,
-}
-
-impl Packages {
-    /// Their roles, production first.
-    pub fn roles(&self) -> Vec<Role> {
-        self.usable.iter().map(|(role, _)| role.clone()).collect()
-    }
-
-    /// What a store lives by that these packages are used with.
-    pub fn policy(&self, config: &Config) -> Policy {
-        let exam = self.usable.first().map(|(_, production)| production.manifest().input.rules());
-        Policy { roles: self.roles(), exam, ..Policy::from(config) }
-    }
+    let devices = Devices::of(computing)?;
+    compute::load(&package, site, &devices).with_context(|| format!("loading the model package {name}"))
 }
 
 /// The packages that a configuration names. A shadow that cannot be read is no error: production goes on without it.
@@ -137,44 +117,6 @@ pub fn packages(config: &Config) -> anyhow::Result<Packages> {
         packages.push((Role::Shadow(own.clone()), shadow));
     }
     Ok(Packages { usable: packages, unusable })
-}
-
-/// The packages, loaded. What the site has set is for the production model alone. A shadow that cannot be loaded is no
-/// error: production goes on without it.
-///
-/// # Errors
-///
-/// Production's cannot be loaded.
-pub fn models(packages: Packages, site: Site) -> anyhow::Result<Models> {
-    let Packages { usable, mut unusable } = packages;
-    let mut usable = usable.iter().map(|(_, package)| package);
-    let production = usable.next().context("no production model")?;
-    // Shadows are computed likewise, but in the precision that every package allows.
-    let beside = Site { compute: Compute { precision: PrecisionName::F32, ..site.compute }, ..Site::default() };
-    let production = Predictor::load(production, &site)
-        .with_context(|| format!("loading the package {} (production)", production.manifest().name))?;
-    let mut shadows = Vec::new();
-    for package in usable {
-        // Loading has no state that it could leave half-changed.
-        let (code, problem) = match catch_unwind(AssertUnwindSafe(|| Predictor::load(package, &beside))) {
-            Ok(Ok(shadow)) => {
-                shadows.push(shadow);
-                continue;
-            }
-            Ok(Err(error)) => ("model-not-loadable", format!("{:#}", anyhow::Error::from(error))),
-            Err(_) => ("model-load-panicked", "loading it panicked".to_owned()),
-        };
-        let manifest = package.manifest();
-        let id = PackageId {
-            name: manifest.name.clone(),
-            version: manifest.version.clone(),
-            digest: package.digest().to_owned(),
-            recipe_digest: manifest.recipe_digest(&Site::default()),
-            recalibrated: None,
-        };
-        unusable.push(Unusable { name: id.name.clone(), package: Some(id), code, problem });
-    }
-    Ok(Models::new(production, site, shadows, unusable))
 }
 
 /// What this site has set for a model, for the log: empty if nothing is.

@@ -7,8 +7,10 @@ use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
 use uvid_model::{Golden, GoldenDifference, Package, Predictor, Site};
 
-use super::compute::ComputeArgs;
+use super::compute::{self, ComputeArgs};
 use super::{EXIT_CODES, Ended, compare, plan};
+use crate::config::Computing;
+use crate::devices::Devices;
 
 /// List, show, verify and compare model packages.
 ///
@@ -63,7 +65,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         Command::List { folder } => list(out, folder.as_ref()),
         Command::Show { model, plan: false, .. } => show(out, &super::package(model)?),
         Command::Show { model, plan: true, compute } => {
-            plan::print(out, &super::predictor(model, &compute.site())?)?;
+            let computing = compute.computing();
+            let site = Site { compute: computing.compute(), ..Site::default() };
+            plan::print(out, &super::predictor(model, &site, &computing)?)?;
             Ok(Ended::Well)
         }
         Command::Import(args) => super::import::run(args),
@@ -71,7 +75,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
             write!(out, "{}", uvid_model::import::RSNA_2022_FIRST)?;
             Ok(Ended::Well)
         }
-        Command::Verify { model, compute } => verify(out, &super::package(model)?, &compute.site()),
+        Command::Verify { model, compute } => verify(out, &super::package(model)?, &compute.computing()),
         Command::Compare(args) => compare::run(args),
     }
 }
@@ -129,10 +133,11 @@ fn show(out: &mut impl Write, package: &Package) -> anyhow::Result<Ended> {
     Ok(Ended::Well)
 }
 
-fn verify(out: &mut impl Write, package: &Package, site: &Site) -> anyhow::Result<Ended> {
+fn verify(out: &mut impl Write, package: &Package, computing: &Computing) -> anyhow::Result<Ended> {
     let m = package.manifest();
     writeln!(out, "{} {}: {} files have the digests that package.toml states", m.name, m.version, m.files.len())?;
-    let predictor = Predictor::load(package, site)?;
+    let site = Site { compute: computing.compute(), ..Site::default() };
+    let predictor = compute::load(package, &site, &Devices::of(computing)?)?;
     writeln!(out, "computed by {}", predictor.backend())?;
     let report = predictor.verify(package)?;
     for d in &report.differences {

@@ -9,9 +9,12 @@ use serde::{Deserialize, Serialize};
 use uvid_exam::StudyInstanceUid;
 use uvid_model::{Compute, PrecisionName, Predictor, Site};
 
+use super::compute::DeviceArg;
 use super::progress::bar;
 use super::{EXIT_CODES, Ended};
 use crate::config::{self, Config, Flags};
+use crate::devices::Devices;
+use crate::engine::NotOpened;
 use crate::report::json::{PackageJson, without_times};
 use crate::rescore::{Difference, Shelf, Unchecked, Verdict, check};
 use crate::store::{Archive, Due, KeptRun, Outcome, Store};
@@ -58,6 +61,8 @@ pub struct Args {
     /// How the outcome of a check is printed.
     #[arg(long, value_enum, default_value_t = Format::Table, requires = "check")]
     format: Format,
+    #[command(flatten)]
+    device: DeviceArg,
     /// The data folder [default: that of the configuration].
     #[arg(long, value_name = "FOLDER")]
     data_dir: Option<String>,
@@ -112,7 +117,9 @@ struct ChecksJson {
 /// The configuration, the data folder or a package cannot be used, or there is no such result.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let flags = Flags { config: args.config.clone(), data_dir: args.data_dir.clone(), ..Flags::default() };
-    let config = config::load(&flags)?.config;
+    let mut config = config::load(&flags)?.config;
+    config.compute = args.device.over(&config.compute);
+    let config = config;
     let uid = |text: &String| text.parse().with_context(|| format!("--study {text:?} is no UID"));
     let studies: Vec<StudyInstanceUid> = args.studies.iter().map(uid).collect::<Result<_, _>>()?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
@@ -134,7 +141,13 @@ async fn requeue(force: bool, config: &Config, studies: &[StudyInstanceUid]) -> 
         let known = store.study(study).await?.is_some();
         anyhow::ensure!(known, "there is no study {study} in {}", config.data_dir.display());
     }
-    let models = super::models(packages, config.site())?;
+    let devices = Devices::of(&config.compute)?;
+    let first = Site { compute: devices.first(config.site().compute), ..config.site() };
+    let loaded = match packages.load(&first) {
+        Err(NotOpened::Device(_)) if devices.or_cpu() => packages.load(&config.site()),
+        loaded => loaded,
+    };
+    let models = loaded?.cards(config.site());
     if let Some(shadow) = models.unusable().first() {
         anyhow::bail!("the shadow {} cannot be used: {}", shadow.name, shadow.problem);
     }
@@ -196,7 +209,7 @@ async fn check_all(args: &Args, config: &Config, studies: &[StudyInstanceUid]) -
 
 /// The packages of the configuration and of `--model`, each as it is and as this site has set it.
 fn shelf(config: &Config, others: &[String]) -> anyhow::Result<Shelf> {
-    let mut shelf = Shelf::default();
+    let mut shelf = Shelf::new(Devices::of(&config.compute)?);
     let configured = super::packages(config)?.usable.into_iter().map(|(_, package)| Ok(package));
     for package in configured.chain(others.iter().map(|name| super::package(name))) {
         let package = package?;

@@ -86,7 +86,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     config.compute = args.compute.over(&config.compute);
     let config = config;
     let limits = config.limits();
-    let predictor = super::predictor(&config.model, &config.site())?;
+    let predictor = super::predictor(&config.model, &config.site(), &config.compute)?;
     for set in super::in_force(&config.site(), predictor.id()) {
         eprintln!("set at this site: {set}");
     }
@@ -146,6 +146,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         eprintln!("{written} objects: {}", folder.display());
     }
     if args.timings {
+        eprintln!("computed by {}", predictor.backend());
         eprint!("{}", timings::table(predictor.id(), &timed));
     }
     Ok(ended)

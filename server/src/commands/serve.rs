@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! INFO uvid_server::commands::serve: listening url=http://127.0.0.1:8642 data_dir=./uvid-data
+//! INFO uvid_server::commands::serve: computes device="cuda:0" card="NVIDIA H100 80GB HBM3" memory_gib=79 backend=...
 //! INFO uvid_server::commands::serve: model loaded role=production name=density-v0 package=... recipe=...
 //! ```
 //!
@@ -18,13 +19,14 @@ use tracing::{error, info, warn};
 use tracing_subscriber::EnvFilter;
 use uvid_datasets::dicom::AccessionNumber;
 
-use super::{Ended, Packages};
+use super::Ended;
 use crate::config::{self, Config, LogFormat, seconds};
+use crate::devices::Devices;
 use crate::dimse::scu::{self, Remote};
 use crate::dimse::{Notice, Outlets, Scp};
-use crate::engine::Engine;
+use crate::engine::{Engine, Model, Packages};
 use crate::http::{self, App};
-use crate::store::Store;
+use crate::store::{Role, Store};
 use crate::{jobs, outbox, priors, worklist};
 
 /// Serve: receive studies over DICOMweb, score them, and answer over HTTP.
@@ -77,6 +79,10 @@ fn log(config: &Config) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     let metrics = crate::metrics::install()?;
+    let devices = Devices::of(&config.compute)?;
+    if let Some(why) = devices.why_cpu() {
+        info!(%why, "the processor computes");
+    }
     let packages = super::packages(&config)?;
     let store = Store::open(&config.data_dir, packages.policy(&config))
         .await
@@ -89,7 +95,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let scp = Scp::bind(config.clone(), store.clone(), Outlets { committed, notices }).await?;
     announce(&listener, &scp, &config)?;
     let stop = CancellationToken::new();
-    let (engine, loaded) = start_engine(packages, &config, &store)?;
+    let (engine, loaded) = start_engine(packages, devices, &config, &store)?;
     let working = tokio::spawn({
         let (store, engine, policy, stop) = (store.clone(), engine.clone(), config.jobs.clone(), stop.clone());
         async move {
@@ -178,14 +184,22 @@ fn ask_neighbours(config: &Config, store: &Store, stop: &CancellationToken) -> a
 
 type Loaded = tokio::sync::oneshot::Receiver<anyhow::Result<()>>;
 
-fn start_engine(packages: Packages, config: &Config, store: &Store) -> anyhow::Result<(Engine, Loaded)> {
-    let site = config.site();
-    let load = move || super::models(packages, site);
-    Engine::start(load, store.objects().clone(), config.limits()).context("no thread for the engine")
+fn start_engine(
+    packages: Packages,
+    devices: Devices,
+    config: &Config,
+    store: &Store,
+) -> anyhow::Result<(Engine, Loaded)> {
+    Engine::start(packages, config, devices, store.objects().clone()).context("no thread for the engine")
 }
 
 fn say_models(engine: &Engine) {
     let Some(models) = engine.models() else { return };
+    let backend = models.of(&Role::Production).map(Model::backend);
+    for (standing, gpu) in engine.devices() {
+        let (card, memory_gib) = (gpu.map(|gpu| &gpu.name), gpu.map(|gpu| gpu.memory >> 30));
+        info!(device = standing.name, card, memory_gib, backend, "computes");
+    }
     for (role, model) in models.all() {
         let id = model.id();
         info!(%role, name = id.name, version = id.version, package = id.digest, recipe = id.recipe_digest, "model loaded");

@@ -39,6 +39,10 @@ pub struct Flags {
     /// Score with this model package: the name of the one inside the binary, or a folder [default: density-v0].
     #[arg(long, value_name = "NAME|FOLDER")]
     pub model: Option<String>,
+    /// Compute on these devices: `auto` for all GPUs if there are any, else the processor; `cpu`; `cuda`; `cuda:0,2`
+    /// [default: auto].
+    #[arg(long, value_name = "DEVICE")]
+    pub device: Option<String>,
     /// Set any key of the configuration, for example --set jobs.quiet_seconds=10. May be repeated.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -147,10 +151,15 @@ pub fn load_from(
         figment = figment.merge(One { name: format!("environment variable {name}"), key, value: parsed(&value) });
     }
     layers.push(figment.clone());
-    for (name, value) in [("listen", &flags.listen), ("data_dir", &flags.data_dir), ("model", &flags.model)] {
+    for (flag, key, value) in [
+        ("listen", "listen", &flags.listen),
+        ("data-dir", "data_dir", &flags.data_dir),
+        ("model", "model", &flags.model),
+        ("device", "compute.device", &flags.device),
+    ] {
         if let Some(text) = value {
-            let flag = format!("flag --{}", name.replace('_', "-"));
-            figment = figment.merge(One { name: flag, key: name.to_owned(), value: Value::from(text.as_str()) });
+            let name = format!("flag --{flag}");
+            figment = figment.merge(One { name, key: key.to_owned(), value: Value::from(text.as_str()) });
         }
     }
     for set in &flags.set {

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use super::App;
 use super::problem::Common;
 use crate::metrics as names;
-use crate::store::{DeliveryState, Standing};
+use crate::store::{DeliveryState, Role, Standing};
 
 /// Whether the server can do its work.
 #[derive(Debug, Serialize, ToSchema)]
@@ -24,6 +24,8 @@ pub(super) struct ReadyJson {
     store: &'static str,
     /// Whether the disk has more room than `store.free_bytes_min`.
     disk: &'static str,
+    /// Whether some device takes studies; where none does, what it failed with. Studies wait until one works again.
+    devices: String,
     /// Whether the production model is loaded; a shadow that cannot be does not count (see `/api/v1/model`).
     model: &'static str,
 }
@@ -49,9 +51,20 @@ pub(super) async fn readyz(State(app): State<App>) -> Response {
     let store = say(written.is_ok(), "cannot be written; the log says why");
     let disk = say(matches!(app.store().has_room(), Ok(true)), "nearly full");
     let model = say(app.engine().models().is_some(), "not loaded");
-    let ready = [store, disk, model].iter().all(|part| *part == "ok");
+    let devices = devices(&app);
+    let ready = [store, disk, model, &devices].iter().all(|part| *part == "ok");
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
-    (status, Json(ReadyJson { ready, store, disk, model })).into_response()
+    (status, Json(ReadyJson { ready, store, disk, devices, model })).into_response()
+}
+
+/// `ok`, or which devices failed and how.
+fn devices(app: &App) -> String {
+    // Before the models are loaded, that is what is missing.
+    if app.engine().works() || app.engine().models().is_none() {
+        return "ok".to_owned();
+    }
+    let faults = app.engine().devices().into_iter().filter_map(|(standing, _)| Some(standing.last_fault?.to_string()));
+    format!("none works: {}", faults.collect::<Vec<_>>().join("; "))
 }
 
 /// Counters and times in the Prometheus text format.
@@ -73,8 +86,10 @@ pub(super) async fn metrics(State(app): State<App>) -> Response {
     if let Ok(standings) = app.store().standings().await {
         deliveries(&app, &standings);
     }
-    if let Some(models) = app.engine().models() {
-        let (id, version) = (models.production().id(), env!("CARGO_PKG_VERSION"));
+    if let Some(models) = app.engine().models()
+        && let Some(production) = models.of(&Role::Production)
+    {
+        let (id, version) = (production.id(), env!("CARGO_PKG_VERSION"));
         let labels = [("version", version.to_owned()), ("model", id.name.clone()), ("package", id.digest.clone())];
         gauge!(names::INFO, &labels).set(1.0);
         for (state, shadows) in [("loaded", models.all().count() - 1), ("unusable", models.unusable().len())] {

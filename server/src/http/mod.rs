@@ -11,6 +11,7 @@
 //! line holds a patient's name or ID, and no answer but those of DICOMweb; a page of another site cannot use the server through a reader's browser
 //! (no CORS; on a loopback address, only Host names of this machine are answered).
 
+mod devices;
 mod guard;
 mod health;
 mod heatmap;
@@ -66,7 +67,7 @@ impl App {
         &self.0.store
     }
 
-    /// The thread that owns the model.
+    /// The threads that own the models.
     pub fn engine(&self) -> &Engine {
         &self.0.engine
     }
@@ -119,6 +120,7 @@ fn api() -> OpenApiRouter<App> {
         .routes(routes!(outbox::cancel))
         .routes(routes!(outbox::quarantine))
         .routes(routes!(model::card))
+        .routes(routes!(devices::list))
         .routes(routes!(health::healthz))
         .routes(routes!(health::readyz))
         .routes(routes!(health::metrics))

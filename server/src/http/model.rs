@@ -14,6 +14,7 @@ use super::{App, Problem, ProblemJson};
 use crate::engine::Models;
 use crate::report::DISCLAIMER;
 use crate::report::json::PackageJson;
+use crate::store::Role;
 
 /// What the model is, for whom, and what its outputs mean.
 #[derive(Debug, Serialize, ToSchema)]
@@ -166,8 +167,8 @@ pub(super) struct SiteCalibrationJson {
 pub(super) async fn card(State(app): State<App>) -> Result<Json<ModelJson>, Problem> {
     let loading = || Problem::busy("model-loading", "the model is still being loaded", 5);
     let models = app.engine().models().ok_or_else(loading)?;
-    let predictor = models.production();
-    let (id, card): (_, &Manifest) = (predictor.id(), predictor.manifest());
+    let production = models.of(&Role::Production).ok_or_else(loading)?;
+    let (id, card): (_, &Manifest) = (production.id(), production.manifest());
     let meanings = card.outputs.iter().map(|(name, output)| {
         (name.clone(), OutputMeaningJson { meaning: output.meaning.clone(), unit: output.unit.clone() })
     });

@@ -181,3 +181,28 @@ fn bytes_of_a_file_and_of_its_data_set_have_limits_of_their_own() {
     assert_eq!((config.store.header_bytes_max, config.limits().dicom.header_bytes_max), (5000, 6000));
     assert!(load("", &[], set(&["dicom.header_bytes_max=6000"])).unwrap_err().contains("header_bytes_max"));
 }
+
+#[test]
+fn devices_are_chosen_like_any_setting() {
+    let check = |file: &str, environment: &[(&str, &str)], flag: Option<&str>, expected: Result<(&str, &str), &str>| {
+        let flags = Flags { device: flag.map(str::to_owned), ..Flags::default() };
+        match (load(file, environment, flags), expected) {
+            (Ok(loaded), Ok((device, source))) => {
+                assert_eq!(loaded.config.compute.device.to_string(), device);
+                assert!(loaded.source("compute.device").ends_with(source), "{}", loaded.source("compute.device"));
+            }
+            (Err(error), Err(part)) => assert!(error.contains(part), "{error}"),
+            (found, expected) => panic!("{found:?}, expected {expected:?}"),
+        }
+    };
+    let file = "[compute]\ndevice = \"cuda\"";
+    let variable = [("UVID_COMPUTE__DEVICE", "cuda:0,2")];
+    check("", &[], None, Ok(("auto", "default")));
+    check(file, &[], None, Ok(("cuda", "uvid.toml")));
+    check(file, &variable, None, Ok(("cuda:0,2", "environment variable UVID_COMPUTE__DEVICE")));
+    check(file, &variable, Some("cpu"), Ok(("cpu", "flag --device")));
+    check("", &[], Some("gpu"), Err("\"gpu\" is no device: it is `auto`, `cpu`, `cuda` or, by numbers, `cuda:0,2`"));
+    check("[compute]\nslots_per_gpu = 0", &[], None, Err("compute.slots_per_gpu is 0; the least is 1"));
+    check("[compute]\nslots_per_gpu = 17", &[], None, Err("compute.slots_per_gpu is 17; the most is 16"));
+    check("[compute]\nreopen_seconds = 0", &[], None, Err("compute.reopen_seconds is 0"));
+}

@@ -20,7 +20,15 @@ async fn it_is_served() {
     let server = crate::support::Server::start().await;
     let served = server.get("/api/v1/openapi.json").await.ok();
     assert_eq!(served, serde_json::to_value(uvid_server::http::openapi()).unwrap());
-    for path in ["/api/v1/studies", "/api/v1/studies/{study}", "/api/v1/model", "/healthz", "/readyz", "/metrics"] {
+    for path in [
+        "/api/v1/studies",
+        "/api/v1/studies/{study}",
+        "/api/v1/model",
+        "/api/v1/devices",
+        "/healthz",
+        "/readyz",
+        "/metrics",
+    ] {
         assert!(served["paths"][path]["get"].is_object(), "{path}");
     }
 }

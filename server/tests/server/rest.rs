@@ -167,8 +167,16 @@ async fn the_operator_is_told() {
     let files = exam(25);
     server.stow(&bytes(&files)).await;
     server.ended(&study_of(&files)).await;
+    let devices = server.get("/api/v1/devices").await.ok();
+    let device = &devices["devices"][0];
+    assert_eq!(devices["devices"].as_array().unwrap().len(), 1, "{devices}");
+    assert_eq!((device["name"].as_str(), device["state"].as_str()), (Some("cpu"), Some("working")), "{devices}");
+    assert_eq!((device["studies"].as_u64(), device["faults"].as_u64()), (Some(1), Some(0)), "{devices}");
     let metrics = String::from_utf8(server.get("/metrics").await.body).unwrap();
     for line in [
+        "uvid_device_state{device=\"cpu\"} 1",
+        "uvid_device_studies_total{device=\"cpu\"}",
+        "uvid_device_busy_seconds{device=\"cpu\"}",
         "uvid_instances_received_total{result=\"new\"}",
         "uvid_studies_total{role=\"production\",outcome=\"scored\"}",
         "uvid_jobs{role=\"production\",state=\"waiting\"} ",

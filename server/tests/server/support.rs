@@ -17,7 +17,8 @@ use tower::ServiceExt;
 use uvid_datasets::dicom::{Limits, Object};
 use uvid_datasets::phantom::{self, PhantomFile, Spec};
 use uvid_model::{Package, Predictor};
-use uvid_server::config::Config;
+use uvid_server::config::{Config, DeviceChoice};
+use uvid_server::devices::Devices;
 use uvid_server::engine::Engine;
 use uvid_server::http::{App, router};
 use uvid_server::pipeline;
@@ -99,12 +100,13 @@ pub(crate) fn other_package(folder: &Path, name: &str) -> String {
     package.display().to_string()
 }
 
-/// A configuration for tests: small waits, any disk.
+/// A configuration for tests: small waits, any disk, the processor, whatever this machine has.
 pub(crate) fn config(folder: &Path) -> Config {
     let mut config = Config { data_dir: folder.join("data"), ..Config::default() };
     config.jobs.quiet_seconds = 0.05;
     config.jobs.retry_seconds = 0.05;
     config.store.free_bytes_min = 0;
+    config.compute.device = DeviceChoice::Cpu;
     config
 }
 
@@ -125,11 +127,11 @@ impl Server {
         let folder = tempfile::tempdir().unwrap();
         let mut config = config(folder.path());
         change(&mut config);
-        let (packages, site) = (commands::packages(&config).unwrap(), config.site());
+        let packages = commands::packages(&config).unwrap();
         let policy = packages.policy(&config);
         let store = Store::open(&config.data_dir, policy).await.unwrap();
-        let load = move || commands::models(packages, site);
-        let (engine, loaded) = Engine::start(load, store.objects().clone(), config.limits()).unwrap();
+        let devices = Devices::of(&config.compute).unwrap();
+        let (engine, loaded) = Engine::start(packages, &config, devices, store.objects().clone()).unwrap();
         loaded.await.unwrap().unwrap();
         let stop = CancellationToken::new();
         tokio::spawn(jobs::work(store.clone(), engine.clone(), config.jobs.clone(), stop.clone()));
@@ -256,14 +258,19 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) fn start(data_dir: &Path, settings: &[&str]) -> Self {
+        Self::start_with(data_dir, settings, &[])
+    }
+
+    /// The same, with an environment.
+    pub(crate) fn start_with(data_dir: &Path, settings: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut command = Command::new(env!("CARGO_BIN_EXE_uvid"));
-        command.env_clear().current_dir(data_dir.parent().unwrap()).arg("serve").args([
-            "--listen",
-            "127.0.0.1:0",
-            "--set",
-            "dimse.listen=127.0.0.1:0",
-        ]);
-        command.arg("--data-dir").arg(data_dir).args(["--set", "store.free_bytes_min=0"]);
+        command
+            .env_clear()
+            .envs(environment.iter().copied())
+            .current_dir(data_dir.parent().unwrap())
+            .arg("serve")
+            .args(["--listen", "127.0.0.1:0", "--set", "dimse.listen=127.0.0.1:0"]);
+        command.arg("--data-dir").arg(data_dir).args(["--device", "cpu", "--set", "store.free_bytes_min=0"]);
         command.args(settings.iter().flat_map(|setting| ["--set", setting]));
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut errors = child.stderr.take().unwrap();

@@ -1,56 +1,10 @@
 //! What is measured on.
 
-use std::str::FromStr;
+use uvid_kernels::{Backend, CudaOptions, Gpu, Options, Precision};
 
-use uvid_kernels::{Backend, CudaOptions, Gpu, Options, Precision, gpus};
-
-/// A device, as on the command line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Where {
-    /// The first GPU, or the processor.
-    Auto,
-    /// The processor.
-    Cpu,
-    /// A GPU by its number.
-    Cuda(usize),
-}
-
-impl FromStr for Where {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "auto" => Ok(Self::Auto),
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda(0)),
-            _ => {
-                let number = text.strip_prefix("cuda:").and_then(|n| n.parse().ok());
-                number.map(Self::Cuda).ok_or_else(|| format!("{text:?} is none of auto, cpu, cuda:0"))
-            }
-        }
-    }
-}
-
-impl Where {
-    /// The device that is meant.
-    ///
-    /// # Errors
-    ///
-    /// A GPU was asked for that is not there.
-    pub(super) fn device(self) -> anyhow::Result<Device> {
-        let gpu = match self {
-            Self::Cpu => None,
-            Self::Auto => gpus().ok().and_then(|gpus| gpus.into_iter().next()),
-            Self::Cuda(ordinal) => {
-                let gpus = gpus()?;
-                let count = gpus.len();
-                let found = gpus.into_iter().find(|gpu| gpu.ordinal == ordinal);
-                Some(found.ok_or_else(|| anyhow::anyhow!("there is no cuda:{ordinal}: the driver finds {count}"))?)
-            }
-        };
-        Ok(Device { gpu })
-    }
-}
+use crate::commands::compute::DeviceArg;
+use crate::config::Computing;
+use crate::devices::Devices;
 
 /// A GPU, or the processor.
 #[derive(Debug, Clone)]
@@ -59,6 +13,16 @@ pub(super) struct Device {
 }
 
 impl Device {
+    /// The first of those that are meant.
+    ///
+    /// # Errors
+    ///
+    /// A GPU is demanded that is not there.
+    pub(super) fn of(arg: &DeviceArg) -> anyhow::Result<Self> {
+        let devices = Devices::of(&arg.over(&Computing::default()))?;
+        Ok(Self { gpu: devices.gpus().first().cloned() })
+    }
+
     pub(super) fn gpu(&self) -> Option<&Gpu> {
         self.gpu.as_ref()
     }

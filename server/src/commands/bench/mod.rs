@@ -22,7 +22,7 @@ use uvid_model::{Compute, PrecisionName, Site, published};
 
 use super::progress::bar;
 use super::{Ended, compute};
-use device::{Device, Where};
+use device::Device;
 use energy::Meter;
 use measure::{Asked, Row};
 use subject::Subject;
@@ -56,9 +56,9 @@ pub struct Args {
     /// times for several.
     #[arg(long = "network", value_name = "NAME")]
     pub networks: Vec<String>,
-    /// `auto` for the first GPU, or the processor if there is none; `cpu`; `cuda:0` for the GPU of that number.
-    #[arg(long, default_value = "auto", value_name = "DEVICE")]
-    pub device: Where,
+    #[command(flatten)]
+    /// On what.
+    pub device: compute::DeviceArg,
     /// What products are computed of; several with commas. A model is measured in those that its package allows.
     #[arg(long, value_enum, value_delimiter = ',', default_value = "f32", value_name = "PRECISION")]
     pub precision: Vec<compute::Precision>,
@@ -138,7 +138,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 }
 
 fn measured(args: &Args) -> anyhow::Result<Results> {
-    let device = args.device.device()?;
+    let device = Device::of(&args.device)?;
     let precisions: Vec<Precision> = args.precision.iter().map(|p| PrecisionName::from(*p).into()).collect();
     let ceilings = Ceilings::of(device.backend(Precision::F32)).context("measuring what the device could do")?;
     let meter = device.gpu().and_then(Meter::of);

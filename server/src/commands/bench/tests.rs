@@ -88,7 +88,7 @@ fn what_cannot_be_measured_is_refused() {
         };
         assert!(said.contains(expected), "{words:?}: {said}");
     };
-    check(&["--device", "tpu"], "auto, cpu, cuda:0");
+    check(&["--device", "tpu"], "`auto`, `cpu`");
     check(&["--device", "cpu", "--network", "unheard-of"], "nyu-bcc");
     check(&["--device", "cpu", "--model", "unheard-of"], "no model package");
     check(&["--seconds", "0"], "--seconds");

@@ -1,0 +1,132 @@
+//! GPUs, on the simulated driver: several, that fail, and return.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::support::{Process, SOON, bytes, exam, study_of};
+
+/// CUDA_ERROR_ILLEGAL_ADDRESS: sticky.
+const ILLEGAL_ADDRESS: &str = "700";
+
+/// CUDA_ERROR_OUT_OF_MEMORY.
+const OUT_OF_MEMORY: &str = "2";
+
+fn server(data: &Path, gpus: &str, faults: &str, settings: &[&str]) -> Process {
+    let driver = uvid_cuda_simulator::directory().display().to_string();
+    let settings = [&["compute.device=cuda", "compute.reopen_seconds=0.1", "jobs.quiet_seconds=0"], settings].concat();
+    let environment =
+        [("LD_LIBRARY_PATH", driver.as_str()), ("CUDA_SIMULATOR_DEVICES", gpus), ("CUDA_SIMULATOR_FAULT", faults)];
+    Process::start_with(data, &settings, &environment)
+}
+
+fn device(server: &Process, number: usize) -> Value {
+    server.get("/api/v1/devices")["devices"][number].clone()
+}
+
+fn until(what: impl Fn() -> bool) {
+    let start = Instant::now();
+    while !what() {
+        assert!(start.elapsed() < SOON);
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+/// The scores of exams on so many GPUs with such faults, and how the devices stand in the end.
+fn scores(gpus: &str, faults: &str, exams: u64) -> (Vec<Value>, Vec<Value>) {
+    let folder = tempfile::tempdir().unwrap();
+    let server = server(&folder.path().join("data"), gpus, faults, &[]);
+    let exams: Vec<_> = (70..70 + exams).map(exam).collect();
+    for exam in &exams {
+        assert_eq!(server.stow(&bytes(exam)).unwrap(), 200);
+    }
+    let scored = |exam: &Vec<_>| {
+        let study = server.ended(&study_of(exam));
+        assert_eq!((study["state"].as_str(), study["runs"].as_array().unwrap().len()), (Some("scored"), 1), "{study}");
+        let report = &study["report"];
+        assert_eq!(report["backend"].as_str().unwrap(), "uvid-cuda-f32-sm90", "{report}");
+        serde_json::json!([report["exam"], report["breasts"], report["images"]])
+    };
+    let scores = exams.iter().map(scored).collect();
+    until(|| (0..gpus.parse().unwrap()).all(|gpu| device(&server, gpu)["state"] == "working"));
+    let devices = (0..gpus.parse().unwrap()).map(|gpu| device(&server, gpu)).collect();
+    let log = server.stop();
+    assert!(log.contains("computes device=\"cuda:0\""), "{log}");
+    (scores, devices)
+}
+
+#[test]
+fn a_gpu_that_fails_costs_no_study_and_no_bit() {
+    let (alone, _) = scores("1", "", 4);
+    let (faulty, devices) = scores("2", &format!("device=1,after=3,error={ILLEGAL_ADDRESS}"), 4);
+    assert_eq!(faulty, alone, "the same scores, whichever GPU computes them, and whatever failed meanwhile");
+    assert_eq!(devices[1]["faults"], 1, "{devices:?}");
+    assert_eq!(devices[1]["last_fault"]["kind"], "failed", "{devices:?}");
+    assert_eq!(devices[0]["studies"].as_u64().unwrap() + devices[1]["studies"].as_u64().unwrap(), 4, "{devices:?}");
+}
+
+#[test]
+fn the_only_gpu_fails_and_returns() {
+    let (_, devices) = scores("1", &format!("device=0,after=6,error={ILLEGAL_ADDRESS}"), 3);
+    assert_eq!(
+        (devices[0]["studies"].as_u64(), devices[0]["faults"].as_u64() >= Some(1)),
+        (Some(3), true),
+        "{devices:?}"
+    );
+}
+
+#[test]
+fn too_little_memory_once_takes_no_gpu_out() {
+    let (_, devices) = scores("1", &format!("device=0,after=0,error={OUT_OF_MEMORY}"), 2);
+    assert_eq!((devices[0]["studies"].as_u64(), devices[0]["card"].is_string()), (Some(2), true), "{devices:?}");
+}
+
+#[test]
+fn while_no_gpu_works_studies_wait_and_it_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = format!("device=0,after=1,error={ILLEGAL_ADDRESS},permanent");
+    let server = server(&folder.path().join("data"), "1", &fault, &["compute.reopen_seconds_max=1"]);
+    let files = exam(80);
+    assert_eq!(server.stow(&bytes(&files)).unwrap(), 200);
+    until(|| device(&server, 0)["faults"].as_u64() >= Some(2));
+    assert_ne!(device(&server, 0)["state"], "working");
+    let (status, body) = crate::support::request(&server.address, "GET /readyz", "", b"").unwrap();
+    let ready: Value = serde_json::from_slice(&body).unwrap();
+    assert_eq!((status, ready["ready"].as_bool(), ready["model"].as_str()), (503, Some(false), Some("ok")), "{ready}");
+    assert!(ready["devices"].as_str().unwrap().contains("none works: cuda:0: "), "{ready}");
+    let study = server.get(&format!("/api/v1/studies/{}", study_of(&files)));
+    assert!(["waiting", "running"].contains(&study["state"].as_str().unwrap()), "{study}");
+    server.stop();
+}
+
+#[test]
+fn the_processor_helps_out_where_that_is_wanted() {
+    let folder = tempfile::tempdir().unwrap();
+    let fault = format!("device=0,after=1,error={ILLEGAL_ADDRESS},permanent");
+    let server = server(&folder.path().join("data"), "1", &fault, &["compute.cpu_fallback=true"]);
+    let files = exam(81);
+    assert_eq!(server.stow(&bytes(&files)).unwrap(), 200);
+    let study = server.ended(&study_of(&files));
+    let backend = study["report"]["backend"].as_str().unwrap();
+    assert!(backend.starts_with("uvid-cpu-"), "{backend}");
+    assert_eq!(device(&server, 1)["studies"], 1);
+    assert_eq!(server.get("/readyz")["ready"], true);
+}
+
+#[test]
+fn a_gpu_that_is_demanded_and_is_not_there_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let driver = uvid_cuda_simulator::directory().display().to_string();
+    let check = |device: &str, part: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_uvid"));
+        command.env_clear().env("LD_LIBRARY_PATH", &driver).env("CUDA_SIMULATOR_DEVICES", "2");
+        let output = command.current_dir(folder.path()).args(["serve", "--device", device]).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(part), "{device}: {said}");
+        assert!(output.stdout.is_empty(), "nobody listens");
+    };
+    check("cuda:2", "there is no cuda:2; there are: cuda:0 ");
+    check("gpu", "\"gpu\" is no device");
+}
