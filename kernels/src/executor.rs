@@ -121,21 +121,31 @@ impl Executor {
     /// Runs a batch; a result, or what becomes a share of 1, that is no finite number is an error. Input `i` has the
     /// shape that the graph declares, with batch * `per_item` first.
     pub fn run(&self, inputs: &[Tensor]) -> candle_core::Result<Outputs> {
+        self.run_with_marks(inputs, &[])
+    }
+
+    /// Runs a batch and also returns intermediate values by the names they are marked with. A compiled network has them
+    /// if it was compiled [with marks](Backend::with_marks).
+    pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
         let images: Vec<Images> = inputs.iter().map(|tensor| tensor.clone().into()).collect();
-        self.look(&images.iter().collect::<Vec<_>>())
+        self.look(&images.iter().collect::<Vec<_>>(), marks)
     }
 
     /// The same of inputs that may be where the network runs.
-    pub fn look(&self, inputs: &[&Images]) -> candle_core::Result<Outputs> {
+    pub fn look(&self, inputs: &[&Images], marks: &[&str]) -> candle_core::Result<Outputs> {
         let tensor = |input: &&Images| match &input.0 {
             Where::Host(tensor) => Ok(tensor.clone()),
             Where::Device(_) => candle_core::bail!("the images are on a device, the network is not"),
         };
         let tensors = || inputs.iter().map(tensor).collect::<candle_core::Result<Vec<_>>>();
-        match &self.0 {
-            By::Reference(reference) => reference.run(&tensors()?),
-            By::Cpu(cpu) => cpu.run(&tensors()?),
-            By::Cuda(cuda) => cuda.run(inputs),
+        let outputs = match &self.0 {
+            By::Reference(reference) => return reference.run_with_marks(&tensors()?, marks),
+            By::Cpu(cpu) => cpu.run(&tensors()?)?,
+            By::Cuda(cuda) => cuda.run(inputs)?,
+        };
+        match marks.iter().find(|mark| !outputs.contains_key(**mark)) {
+            Some(mark) => candle_core::bail!("no value is marked {mark}, or marks were not kept"),
+            None => Ok(outputs),
         }
     }
 
@@ -147,21 +157,6 @@ impl Executor {
             return Ok(Images(Where::Device(images)));
         }
         Images::on_host(preparations)
-    }
-
-    /// Runs a batch and also returns intermediate values by the names they are marked with. A compiled network has them
-    /// if it was compiled [with marks](Backend::with_marks).
-    pub fn run_with_marks(&self, inputs: &[Tensor], marks: &[&str]) -> candle_core::Result<Outputs> {
-        match &self.0 {
-            By::Reference(reference) => reference.run_with_marks(inputs, marks),
-            By::Cpu(_) | By::Cuda(_) => {
-                let outputs = self.run(inputs)?;
-                match marks.iter().find(|mark| !outputs.contains_key(**mark)) {
-                    Some(mark) => candle_core::bail!("no value is marked {mark}, or marks were not kept"),
-                    None => Ok(outputs),
-                }
-            }
-        }
     }
 
     /// The steps of a compiled network, and what each took in the best of `rounds` runs of one item of made-up values;

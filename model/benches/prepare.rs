@@ -19,7 +19,7 @@ use uvid_model::mirai::aggregator::{AggregatorRecipe, Pool};
 use uvid_model::mirai::decode::{Route, decode};
 use uvid_model::mirai::resize::resize;
 use uvid_model::mirai::risk_factors::RiskFactorSource;
-use uvid_model::nyu_window::{Breast as Found, CropRecipe, best_centre, find, place};
+use uvid_model::nyu_window::{AboveAir, Breast as Found, CropRecipe, best_centre, deferred, find, locate, place};
 use uvid_model::timm::{Breast, Brightness, ChestWall, Fallback, Filter, Keep, Place, Preparation, Rounding};
 use uvid_model::{Package, density, mirai};
 
@@ -103,6 +103,12 @@ fn gmic(bench: &Bench<'_>) {
     bench.step("gmic", "crop", || find(bench.image, SLOT, &CROP));
     bench.step("gmic", "best centre", || centred(&breast));
     bench.step("gmic", "window, standardised", || cut(&breast, corner));
+    bench.whole("gmic, left to a GPU", |image| {
+        let breast = locate(image, SLOT, &CROP).expect("a breast");
+        let centre = best_centre(&breast, &breast.crop, SLOT.view(), window);
+        let corner = place(breast.size(), centre, SLOT.view(), window);
+        deferred(&breast.source().expect("in the image"), breast.air, corner, window).expect("sound")
+    });
     bench.whole("gmic", |image| {
         let breast = find(image, SLOT, &CROP).expect("a breast");
         cut(&breast, centred(&breast))
@@ -142,6 +148,7 @@ fn mirai(bench: &Bench<'_>) {
     let decoded = decode(bench.image, Route::Dcmtk);
     bench.step("mirai", "decode", || decode(bench.image, Route::Dcmtk));
     bench.step("mirai", "resize", || resize(&decoded, columns, (2048, 1664)));
+    bench.whole("mirai, left to a GPU", |image| mirai::prepare::deferred(image, &recipe).expect("a breast"));
     bench.whole("mirai", |image| mirai::prepare::prepare(image, &recipe).expect("a breast"));
 }
 

@@ -7,8 +7,9 @@ use uvid_exam::{
 
 use std::sync::OnceLock;
 
+use candle_core::{Device, Tensor};
 use uvid_kernels::prepare::{Air, Preparation, Source};
-use uvid_kernels::{Backend, DeviceFault, Executor};
+use uvid_kernels::{Backend, DeviceFault, Executor, Images};
 
 use crate::mirai::RiskFactors;
 use crate::nyu_window::Upright;
@@ -26,7 +27,7 @@ pub enum PreparedInput {
         centre: (i64, i64),
     },
     /// What the device makes the network's input of.
-    Deferred(Deferred),
+    Deferred(Box<Deferred>),
     /// The same breast as of [`PreparedInput::Crop`], as it is stored, for a device that cuts the windows.
     Stored {
         /// Its pixels.
@@ -57,9 +58,9 @@ impl Deferred {
     }
 }
 
-impl From<Preparation> for Deferred {
+impl From<Preparation> for PreparedInput {
     fn from(preparation: Preparation) -> Self {
-        Self { preparation, values: OnceLock::new() }
+        Self::Deferred(Box::new(Deferred { preparation, values: OnceLock::new() }))
     }
 }
 
@@ -113,6 +114,22 @@ impl PreparedImage {
             PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => Err(another_network()),
         }
     }
+}
+
+/// Inputs of one size where a network runs: prepared there if that was left to it, else as they are.
+pub(crate) fn images(network: &Executor, prepared: &[&PreparedImage]) -> Result<Images, Unscored> {
+    let left = prepared.iter().map(|image| match &image.input {
+        PreparedInput::Deferred(deferred) => Some(deferred.preparation()),
+        PreparedInput::Values(_) | PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => None,
+    });
+    if let Some(left) = left.collect::<Option<Vec<_>>>() {
+        return Ok(network.prepare(&left)?);
+    }
+    let values = prepared.iter().map(|image| image.values()).collect::<Result<Vec<_>, Reason>>()?;
+    let (rows, columns) = prepared.first().map_or((0, 0), |image| (image.rows, image.columns));
+    // Channels of one image lie one after the other.
+    let channels = values.first().map_or(0, |v| v.len()) / (rows * columns).max(1);
+    Ok(Tensor::from_vec(values.concat(), (values.len(), channels, rows, columns), &Device::Cpu)?.into())
 }
 
 /// The reason why an input does not serve.

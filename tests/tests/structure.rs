@@ -3,12 +3,14 @@
 use std::process::Command;
 
 /// Crates that a crate of ours must never reach, directly or not, in what it ships (not in its tests).
-const NEVER: [(&str, &[&str]); 5] = [
+const NEVER: [(&str, &[&str]); 6] = [
     ("uvid-exam", &["tokio", "axum", "candle-core", "dicom-core", "serde", "cudarc", "image", "rayon", "sqlx-core"]),
     ("uvid-codecs", &["uvid-exam", "dicom-core", "candle-core", "tokio", "axum", "sqlx-core"]),
     ("uvid-kernels", &["uvid-exam", "dicom-core", "tokio", "axum", "sqlx-core"]),
     ("uvid-datasets", &["candle-core", "dicom-pixeldata", "uvid-model", "uvid-kernels", "tokio", "axum", "sqlx-core"]),
     ("uvid-model", &["uvid-datasets", "dicom-core", "tokio", "axum", "sqlx-core"]),
+    // What is for tests is never shipped.
+    ("uvid-server", &["uvid-cuda-simulator", "uvid-tests"]),
 ];
 
 /// The only crates of ours that a crate may name.

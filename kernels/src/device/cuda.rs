@@ -145,10 +145,13 @@ impl Device {
         let of = |module: &sys::CUmodule| unsafe { result::module::get_function(*module, c_name.clone()) }.ok();
         let function = self.modules.iter().find_map(of).ok_or_else(|| missing(()))?;
         if shared > SHARED_WITHOUT_ASKING {
-            let bytes = i32::try_from(shared).unwrap_or(i32::MAX);
+            // As much as there is: a function has one bound, whoever launches it, and what a launch takes is its own.
+            let most =
+                self.context.attribute(sys::CUdevice_attribute::CU_DEVICE_ATTRIBUTE_MAX_SHARED_MEMORY_PER_BLOCK_OPTIN);
             let attribute = sys::CUfunction_attribute_enum::CU_FUNC_ATTRIBUTE_MAX_DYNAMIC_SHARED_SIZE_BYTES;
             // SAFETY: the function is there.
-            unsafe { result::function::set_function_attribute(function, attribute, bytes) }.map_err(&failed)?;
+            unsafe { result::function::set_function_attribute(function, attribute, most.map_err(&failed)?) }
+                .map_err(&failed)?;
         }
         Ok(Function(function))
     }

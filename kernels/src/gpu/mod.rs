@@ -30,7 +30,7 @@ mod launch;
 mod linear;
 mod pointwise;
 mod pool;
-#[allow(dead_code, reason = "the executor does not take preparations yet")]
+#[allow(dead_code, unused_imports, reason = "the executor does not take preparations yet")]
 pub mod prepare;
 mod reduce;
 mod run;

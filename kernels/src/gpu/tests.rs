@@ -80,3 +80,45 @@ fn what_is_no_number_is_no_result() {
         assert!(run(&cuda, &[tensor([1.0, 2.0])]).is_ok());
     }
 }
+
+#[test]
+fn what_is_prepared_on_the_device_is_what_the_host_prepares() {
+    use crate::prepare::{Air, Frame, Source as Pixels, Steps};
+    let graph = Graph::build(|b| {
+        let x = b.relu(b.pp("a").conv(b.input_maps(1, 1, 40, 36), 8, 3, 2, 1, true)?);
+        b.output("y", b.mean_over_map(x));
+        Ok(())
+    })
+    .expect("graph");
+    let patches = Graph::build(|b| {
+        let x = b.pp("a").conv(b.input_maps(3, 1, 9, 9), 8, 3, 1, 1, true)?;
+        b.output("y", b.max_over_item(b.max_over_map(x)));
+        Ok(())
+    })
+    .expect("graph");
+    let (whole, cut) = (network(&graph, Precision::F32, false), network(&patches, Precision::F32, false));
+    let preparation = |seed: usize| {
+        let stored: Vec<u16> = (0..60 * 50).map(|i| ((i * 7919 + seed * 131) % 4096) as u16).collect();
+        let source = Pixels::new(Arc::new(stored), 50, 3..58, 2..49, seed % 2 == 1).expect("inside");
+        let air = Air { value: 100, padding: (1, 0) };
+        Preparation::new(source, Steps::Window { air, frame: Frame { size: [40, 36], at: [2, 5] } })
+    };
+    let preparations: Vec<Preparation> = (0..3).filter_map(|seed| preparation(seed).ok()).collect();
+    assert!(!preparations.is_empty(), "no preparation is sound");
+    let preparations: Vec<&Preparation> = preparations.iter().collect();
+    let shape = preparations[0].shape();
+    let there = Images(Where::Device(whole.prepare(&preparations, shape).expect("prepares").expect("fits")));
+    let here = Images::on_host(&preparations).expect("prepares");
+    assert_eq!(there.dims(), here.dims());
+    let result = |network: &Cuda, images: &Images| doubles(&network.run(&[images]).expect("runs")["y"]);
+    assert_eq!(result(&whole, &there), result(&whole, &here));
+    let places: Vec<Vec<(usize, usize)>> =
+        (0..preparations.len()).map(|i| vec![(i, 2), (31, 27), (7 * i, 5 * i + 1)]).collect();
+    let (there, here) = (there.patches(&places, 9).expect("inside"), here.patches(&places, 9).expect("inside"));
+    assert_eq!(there.dims(), here.dims());
+    assert_eq!(result(&cut, &there), result(&cut, &here));
+    assert!(
+        Images::on_host(&preparations).expect("prepares").patches(&places, 33).is_err(),
+        "patches leave the images"
+    );
+}

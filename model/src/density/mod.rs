@@ -8,7 +8,6 @@ pub mod network;
 mod prepare;
 mod reading;
 
-use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{BreastScores, ImageScores, Laterality, Mammogram, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
@@ -16,7 +15,7 @@ use uvid_kernels::{Backend, Executor, Weights};
 pub use prepare::{Geometry, Input, NoBreast, prepare, prepare_pixels};
 pub use reading::{CELL, Map, Reader};
 
-use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, images};
 use crate::manifest::{Calibration, SiteCalibration};
 use crate::package::Package;
 use crate::predictor::LoadError;
@@ -145,14 +144,11 @@ impl Architecture for Density {
     }
 
     fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
+        let x = images(&self.network, &exam.images.values().collect::<Vec<_>>())?;
+        let found = self.network.look(&[&x], &[])?["map"].flatten_from(1)?.to_vec2::<f32>()?;
         let mut maps = Vec::new();
-        // One image at a time: the sums are then the same whatever else is in the batch.
-        for (slot, image) in &exam.images {
-            let input = image.values()?;
-            let x = Tensor::from_slice(input, (1, 1, image.rows, image.columns), &Device::Cpu)?;
-            let outputs = self.network.run(&[x])?;
-            let values = outputs["map"].flatten_all()?.to_vec1::<f32>()?;
-            let map = Map::new(input, (image.rows, image.columns), values);
+        for ((slot, image), values) in exam.images.iter().zip(found) {
+            let map = Map::new(image.values()?, (image.rows, image.columns), values);
             maps.push((*slot, image, map.ok_or_else(|| Reason::ModelFailed("the map is of another size".into()))?));
         }
         Ok(self.read(&maps)?)

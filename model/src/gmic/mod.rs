@@ -7,7 +7,6 @@
 pub mod network;
 pub mod patches;
 
-use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Mammogram, Output, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
@@ -101,7 +100,7 @@ impl Architecture for Gmic {
         let corner = place(breast.size(), centre, slot.view(), window);
         let input = if self.defers {
             let deferred = breast.source().and_then(|source| deferred(&source, breast.air, corner, window));
-            PreparedInput::Deferred(deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?.into())
+            deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?.into()
         } else {
             PreparedInput::Values(breast.cut().standardised(corner, window))
         };
@@ -119,8 +118,13 @@ impl Architecture for Gmic {
     fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, [f64; 2])> = Vec::new();
-        for (slot, image) in &exam.images {
-            let members = self.run(image, image.values()?)?;
+        let Some(first) = self.members.first() else {
+            return Err(Reason::ModelFailed("it has no member".into()).into());
+        };
+        let windows = first.images(&exam.images.values().collect::<Vec<_>>())?;
+        let read = self.members.iter().map(|member| member.read(&windows)).collect::<candle_core::Result<Vec<_>>>()?;
+        for (i, (slot, image)) in exam.images.iter().enumerate() {
+            let members: Vec<&Reading> = read.iter().map(|of_member| &of_member[i]).collect();
             let y: Vec<[f64; 2]> = members.iter().map(|r| r.y_fusion.map(f64::from)).collect();
             let y = Combination::Mean.of(&y);
             views.push((*slot, y));
@@ -144,19 +148,12 @@ impl Architecture for Gmic {
     }
 }
 
-impl Gmic {
-    fn run(&self, image: &PreparedImage, values: &[f32]) -> candle_core::Result<Vec<Reading>> {
-        let x = Tensor::from_slice(values, (1, 1, image.rows, image.columns), &Device::Cpu)?;
-        self.members.iter().map(|member| member.run(&x)).collect()
-    }
-}
-
 fn outputs([benign, malignant]: [f64; 2]) -> Result<Vec<Output>, Reason> {
     Ok(vec![raw("malignant", malignant)?, raw("benign", benign)?])
 }
 
 /// The members' saliency, averaged.
-fn heatmaps(members: &[Reading], image: &PreparedImage) -> Vec<Heatmap> {
+fn heatmaps(members: &[&Reading], image: &PreparedImage) -> Vec<Heatmap> {
     let Some(first) = members.first() else { return vec![] };
     let (rows, columns) = first.saliency_size;
     let cell_to_input =

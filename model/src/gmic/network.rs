@@ -4,10 +4,11 @@
 //! saliency map for each class. The local network is a ResNet-18 over six patches; gated attention weighs them. The
 //! score is one linear layer over the largest value of each global channel and the attention-weighted patch vector.
 
-use candle_core::{DType, Tensor};
-use uvid_kernels::{Backend, Executor, Graph, GraphError, Shape, Weights};
+use candle_core::Tensor;
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Images, Outputs, Shape, Weights};
 
 use super::{Recipe, patches};
+use crate::architecture::{self, PreparedImage, Unscored};
 use crate::predictor::LoadError;
 use crate::resnet18;
 use crate::resnet22::resnet22;
@@ -151,30 +152,58 @@ impl Member {
         x: &Tensor,
         global_marks: &[&str],
         local_marks: &[&str],
-    ) -> candle_core::Result<(Reading, uvid_kernels::Outputs)> {
-        let mut marked = self.global.run_with_marks(std::slice::from_ref(x), global_marks)?;
-        let maps = marked["saliency"].squeeze(0)?.flatten_from(1)?.to_vec2::<f32>()?;
-        let [benign, malignant]: [Vec<f32>; 2] =
-            maps.try_into().map_err(|_| candle_core::Error::msg("the saliency has not two classes"))?;
-        let saliency = [benign, malignant];
-        let places = patches::locate(&saliency, self.saliency_size, self.window, self.patch_size, self.patches);
-        let cut = places.iter().map(|place| patches::extract(x, *place, self.patch_size));
-        let pixels = Tensor::cat(&cut.collect::<candle_core::Result<Vec<_>>>()?, 0)?;
-        marked.extend(self.local.run_with_marks(&[pixels, marked["global"].clone()], local_marks)?);
-        let pair = |name: &str| -> candle_core::Result<[f32; 2]> {
-            let values = marked[name].to_dtype(DType::F32)?.flatten_all()?.to_vec1::<f32>()?;
-            values.try_into().map_err(|_| candle_core::Error::msg("the output has not two classes"))
-        };
-        let reading = Reading {
-            y_fusion: pair("fusion")?,
-            y_local: pair("local")?,
-            y_global: [top_mean(&saliency[0], self.top), top_mean(&saliency[1], self.top)],
-            attention: marked["attention"].flatten_all()?.to_vec1()?,
-            saliency,
-            saliency_size: self.saliency_size,
-            patches: places,
-        };
+    ) -> candle_core::Result<(Reading, Outputs)> {
+        let (readings, marked) = self.look(&x.clone().into(), global_marks, local_marks)?;
+        let [reading] = readings.try_into().map_err(|_| candle_core::Error::msg("these are several images"))?;
         Ok((reading, marked))
+    }
+
+    /// Images where this member's networks run.
+    pub(crate) fn images(&self, prepared: &[&PreparedImage]) -> Result<Images, Unscored> {
+        architecture::images(&self.global, prepared)
+    }
+
+    /// Runs several images at once: (N, 1, rows, columns).
+    pub(crate) fn read(&self, images: &Images) -> candle_core::Result<Vec<Reading>> {
+        Ok(self.look(images, &[], &[])?.0)
+    }
+
+    fn look(
+        &self,
+        images: &Images,
+        global_marks: &[&str],
+        local_marks: &[&str],
+    ) -> candle_core::Result<(Vec<Reading>, Outputs)> {
+        let mut marked = self.global.look(&[images], global_marks)?;
+        let rows = |marked: &Outputs, name: &str| marked[name].flatten_from(1)?.to_vec2::<f32>();
+        let cells = self.saliency_size.0 * self.saliency_size.1;
+        let saliency: Vec<[Vec<f32>; 2]> = rows(&marked, "saliency")?
+            .into_iter()
+            .map(|maps| [maps[..cells].to_vec(), maps[cells..].to_vec()])
+            .collect();
+        let locate = |saliency: &[Vec<f32>; 2]| {
+            patches::locate(saliency, self.saliency_size, self.window, self.patch_size, self.patches)
+        };
+        let places: Vec<Vec<(usize, usize)>> = saliency.iter().map(locate).collect();
+        let patches = images.patches(&places, self.patch_size)?;
+        let global: Images = marked["global"].clone().into();
+        marked.extend(self.local.look(&[&patches, &global], local_marks)?);
+        let (fusion, local) = (rows(&marked, "fusion")?, rows(&marked, "local")?);
+        let attention = marked["attention"].flatten_all()?.to_vec1::<f32>()?;
+        let pair = |values: &[f32]| <[f32; 2]>::try_from(values).map_err(candle_core::Error::wrap);
+        let reading = |(i, (saliency, places)): (usize, ([Vec<f32>; 2], Vec<(usize, usize)>))| {
+            candle_core::Result::Ok(Reading {
+                y_fusion: pair(&fusion[i])?,
+                y_local: pair(&local[i])?,
+                y_global: [top_mean(&saliency[0], self.top), top_mean(&saliency[1], self.top)],
+                attention: attention[i * self.patches..(i + 1) * self.patches].to_vec(),
+                saliency,
+                saliency_size: self.saliency_size,
+                patches: places,
+            })
+        };
+        let readings = saliency.into_iter().zip(places).enumerate().map(reading).collect::<Result<_, _>>()?;
+        Ok((readings, marked))
     }
 }
 

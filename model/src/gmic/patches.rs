@@ -1,7 +1,5 @@
 //! Which six patches the local network looks at: where the saliency is highest, greedily.
 
-use candle_core::Tensor;
-
 /// Where patches begin, (row, column) in the window, best first.
 ///
 /// Each class's map is stretched to 0..1 (a constant map counts as 0 everywhere) and the two are added. A patch covers
@@ -53,9 +51,4 @@ fn best(map: &[f32], columns: usize, places: (usize, usize), size: (usize, usize
         }
     }
     best.0
-}
-
-/// The pixels of a patch: (1, 1, size, size) of the window (1, 1, rows, columns).
-pub fn extract(window: &Tensor, (row, column): (usize, usize), size: usize) -> candle_core::Result<Tensor> {
-    window.narrow(2, row, size)?.narrow(3, column, size)
 }

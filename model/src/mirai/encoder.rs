@@ -6,6 +6,7 @@
 use candle_core::Tensor;
 use uvid_kernels::{Backend, Executor, Graph, GraphError, Outputs, Weights};
 
+use crate::architecture::{PreparedImage, Unscored, images};
 use crate::predictor::LoadError;
 use crate::resnet18::basic;
 
@@ -31,6 +32,11 @@ impl Encoder {
     /// The vector of each image: `x` is (N, 1, rows, columns), the result (N, 8 * width).
     pub fn run(&self, x: &Tensor) -> candle_core::Result<Tensor> {
         Ok(self.run_with_marks(x, &[])?["hidden"].clone())
+    }
+
+    /// The vectors of prepared views: (N, 8 * width).
+    pub(crate) fn read(&self, views: &[&PreparedImage]) -> Result<Tensor, Unscored> {
+        Ok(self.0.look(&[&images(&self.0, views)?], &[])?["hidden"].clone())
     }
 
     /// The same as `hidden`, with marked values.

@@ -18,7 +18,6 @@ pub mod prepare;
 pub mod resize;
 pub mod risk_factors;
 
-use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, ImageScores, Mammogram, Output, Probability, Reason, Slot, Value};
 use uvid_kernels::{Backend, Executor, Weights};
@@ -117,13 +116,7 @@ impl Mirai {
     }
 
     fn run(&self, exam: &Prepared, known: &Known) -> Result<Reading, Unscored> {
-        let encode = |image: &PreparedImage| {
-            let x = Tensor::from_slice(image.values()?, (1, 1, image.rows, image.columns), &Device::Cpu)?;
-            Ok(self.encoder.run(&x)?)
-        };
-        // One view after the other: a view's maps take half a gigabyte.
-        let vectors = exam.images.values().map(encode).collect::<Result<Vec<_>, Unscored>>()?;
-        let hidden = Tensor::cat(&vectors, 0)?;
+        let hidden = self.encoder.read(&exam.images.values().collect::<Vec<_>>())?;
         Ok(self.aggregator.run(&hidden, Slot::ALL, known)?)
     }
 }
@@ -142,7 +135,7 @@ impl Architecture for Mirai {
         let (input, to_image) = if self.defers {
             let deferred = prepare::deferred(image, &self.recipe).map_err(no_breast)?;
             let deferred = deferred.map_err(|e| Reason::ModelFailed(e.to_string()))?;
-            (PreparedInput::Deferred(deferred.into()), ONLY_THE_DEVICE_KNOWS)
+            (deferred.into(), ONLY_THE_DEVICE_KNOWS)
         } else {
             let input = prepare::prepare(image, &self.recipe).map_err(no_breast)?;
             (PreparedInput::Values(input.values), input.to_image)

@@ -11,25 +11,22 @@
 pub mod augment;
 pub mod heatmap;
 pub mod network;
+mod view;
 
-use candle_core::{Device, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_exam::{Affine, BreastScores, Heatmap, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
-use uvid_kernels::prepare::{Air, Preparation, Source, Unsound};
+use uvid_exam::{BreastScores, ImageScores, Laterality, Mammogram, Output, Reason, Slot};
 use uvid_kernels::{Backend, Executor, Weights};
 
-use crate::architecture::{
-    Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, another_network, defers, raw,
-};
+use crate::architecture::{Architecture, Prepared, PreparedImage, PreparedInput, Readings, Unscored, defers, raw};
 use crate::combine::Combine;
-use crate::nyu_window::{AboveAir, CropRecipe, Upright, best_centre, deferred, locate, place, standardise};
+use crate::nyu_window::{AboveAir, CropRecipe, best_centre, locate};
 use crate::package::Package;
 use crate::predictor::LoadError;
 use crate::random::PythonRandom;
-use crate::resample::area_average;
-use augment::{Augmentation, Draw, frame};
-use heatmap::{HeatMaps, HeatmapRecipe, PatchClassifier};
+use augment::{Augmentation, Draw};
+use heatmap::{HeatmapRecipe, PatchClassifier};
 use network::{Classifier, head};
+use view::View;
 
 /// The recipe. Pixels are used at their native resolution.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -86,9 +83,6 @@ impl Windows {
 
 /// The views in the order of the authors' lists: the order in which random numbers are drawn.
 pub const VIEWS: [Slot; 4] = [Slot::LeftCc, Slot::RightCc, Slot::LeftMlo, Slot::RightMlo];
-
-/// Pixels of the crop under one cell of a heat map that is reported, about.
-const CELL: usize = 32;
 
 impl Recipe {
     /// Refuses numbers with which the steps have no meaning.
@@ -164,21 +158,6 @@ impl Architecture for NyuBcc {
     }
 }
 
-/// An image with its heat maps.
-struct View<'a> {
-    slot: Slot,
-    image: &'a PreparedImage,
-    breast: Breast<'a>,
-    centre: (i64, i64),
-    maps: Option<HeatMaps>,
-}
-
-/// A view's pixels.
-enum Breast<'a> {
-    Cut(&'a Upright),
-    Stored(&'a Source, Air),
-}
-
 impl NyuBcc {
     fn view_wise(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let image = |slot: Slot| exam.images.get(&slot).map(|image| (slot, image)).ok_or(missing(slot));
@@ -194,7 +173,7 @@ impl NyuBcc {
             (Slot::RightCc, [rb_cc, rm_cc]),
             (Slot::RightMlo, [rb_mlo, rm_mlo]),
         ];
-        let images = views.iter().map(|view| image_scores(view, vec![])).collect();
+        let images = views.iter().map(|view| view.scores(vec![])).collect();
         Ok(self.readings(images, &heads)?)
     }
 
@@ -205,7 +184,7 @@ impl NyuBcc {
             let y = self.average(&views, |vectors| self.classifier.read(head(*slot), vectors))?;
             let y: [f64; 2] = fixed(&y)?;
             for view in &views {
-                images.push(image_scores(view, outputs(y)?));
+                images.push(view.scores(outputs(y)?));
             }
             scores.push((*slot, y));
         }
@@ -226,17 +205,11 @@ impl NyuBcc {
     fn views<'a>(&self, images: Vec<(Slot, &'a PreparedImage)>) -> Result<Vec<View<'a>>, Unscored> {
         let mut patches = self.patches.as_ref().map(|(patches, seed)| (patches, PythonRandom::new(*seed)));
         let view = |(slot, image): (Slot, &'a PreparedImage)| {
-            let (breast, centre) = match &image.input {
-                PreparedInput::Crop { upright, centre } => (Breast::Cut(upright), *centre),
-                PreparedInput::Stored { breast, air, centre } => (Breast::Stored(breast, *air), *centre),
-                PreparedInput::Values(_) | PreparedInput::Deferred(_) => return Err(another_network().into()),
-            };
-            let maps = match (&mut patches, &breast) {
-                (Some((patches, random)), Breast::Cut(upright)) => Some(patches.maps(upright, random)?),
-                (Some(_), Breast::Stored(..)) => return Err(another_network().into()),
-                (None, _) => None,
-            };
-            Ok(View { slot, image, breast, centre, maps })
+            let view = View::of(slot, image)?;
+            match &mut patches {
+                Some((patches, random)) => view.with_maps(patches, random),
+                None => Ok(view),
+            }
         };
         images.into_iter().map(view).collect()
     }
@@ -254,8 +227,9 @@ impl NyuBcc {
             let mut vectors = Vec::new();
             for view in views {
                 let noise = random.as_mut().map(|(a, random)| (&**a, Draw::next(random)));
-                let input = input(view, self.recipe.windows.of(view.slot), noise)?;
-                vectors.push(self.classifier.vector(view.slot, &input)?);
+                let network = self.classifier.column(view.slot)?;
+                let input = view.input(network, self.recipe.windows.of(view.slot), noise)?;
+                vectors.push(self.classifier.look(view.slot, &input)?);
             }
             let vectors: Vec<&[f32]> = vectors.iter().map(Vec::as_slice).collect();
             let y = read(&vectors)?;
@@ -263,78 +237,6 @@ impl NyuBcc {
             mean.iter_mut().zip(y).for_each(|(mean, y)| *mean += y / epochs as f64);
         }
         Ok(mean)
-    }
-}
-
-/// The network's input: the image's window, standardised, and those of the heat maps.
-fn input(view: &View<'_>, window: [usize; 2], noise: Option<(&Augmentation, Draw)>) -> candle_core::Result<Tensor> {
-    let upright = match view.breast {
-        Breast::Cut(upright) => upright,
-        Breast::Stored(breast, air) => {
-            let prepared = preparation(view, breast, air, window, noise).map_err(candle_core::Error::msg)?;
-            return Tensor::from_vec(prepared.on_host(), (1, 1, window[0], window[1]), &Device::Cpu);
-        }
-    };
-    let size = (upright.rows, upright.columns);
-    let maps = view.maps.iter().flat_map(|maps| [&maps.benign, &maps.malignant]);
-    let mut channels;
-    match noise {
-        None => {
-            let corner = place(size, view.centre, view.slot.view(), window);
-            channels = upright.standardised(corner, window);
-            maps.for_each(|map| channels.extend(map.window(corner, window)));
-        }
-        Some((noise, draw)) => {
-            let framed = frame(size, view.centre, view.slot.view(), window, noise, &draw);
-            channels = standardise(&framed.cut(upright, window));
-            maps.for_each(|map| channels.extend(framed.cut(map, window)));
-        }
-    }
-    let n = if view.maps.is_some() { 3 } else { 1 };
-    Tensor::from_vec(channels, (1, n, window[0], window[1]), &Device::Cpu)
-}
-
-/// The same of a view without heat maps, left to the device.
-fn preparation(
-    view: &View<'_>,
-    breast: &Source,
-    air: Air,
-    window: [usize; 2],
-    noise: Option<(&Augmentation, Draw)>,
-) -> Result<Preparation, Unsound> {
-    let size = (breast.rows(), breast.columns());
-    match noise {
-        None => deferred(breast, air, place(size, view.centre, view.slot.view(), window), window),
-        Some((noise, draw)) => {
-            frame(size, view.centre, view.slot.view(), window, noise, &draw).deferred(breast, air, window)
-        }
-    }
-}
-
-fn image_scores(view: &View<'_>, outputs: Vec<Output>) -> ImageScores {
-    let coarse = |name: &str, map: &Upright<f32>| {
-        let cells = (map.rows.div_ceil(CELL), map.columns.div_ceil(CELL));
-        let whole = ((0.0, map.rows as f64), (0.0, map.columns as f64));
-        let means = area_average(&map.pixels, map.columns, whole.0, whole.1, cells);
-        let (row, column) = (map.rows as f64 / cells.0 as f64, map.columns as f64 / cells.1 as f64);
-        Heatmap {
-            name: name.to_owned(),
-            rows: cells.0,
-            columns: cells.1,
-            values: means.values.iter().map(|v| *v as f32).collect(),
-            to_file: Affine::scale_then_move(row, column, 0.0, 0.0).then(&view.image.to_file),
-        }
-    };
-    let maps = view.maps.iter();
-    ImageScores {
-        slot: view.slot,
-        sop_instance: view.image.sop_instance.clone(),
-        file_size: view.image.file_size,
-        outputs,
-        heatmaps: maps
-            .flat_map(|maps| [coarse("malignant-patches", &maps.malignant), coarse("benign-patches", &maps.benign)])
-            .collect(),
-        regions: vec![],
     }
 }
 

@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use candle_core::{Device, Tensor};
 use uvid_exam::Slot;
-use uvid_kernels::{Backend, Executor, Graph, GraphError, Outputs, Weights};
+use uvid_kernels::{Backend, Executor, Graph, GraphError, Images, Outputs, Weights};
 
 use super::{Model, Windows};
 use crate::predictor::LoadError;
@@ -110,6 +110,16 @@ impl Classifier {
     /// A view's vector: the channels of its column, averaged. `input` is (1, channels, rows, columns) of the window.
     pub fn vector(&self, slot: Slot, input: &Tensor) -> candle_core::Result<Vec<f32>> {
         self.vector_with_marks(slot, input, &[])?["vector"].flatten_all()?.to_vec1()
+    }
+
+    /// The column that looks at a view.
+    pub(crate) fn column(&self, slot: Slot) -> candle_core::Result<&Executor> {
+        named(&self.columns, column(slot))
+    }
+
+    /// The same as `vector`, of an input that may be where the column runs.
+    pub(crate) fn look(&self, slot: Slot, input: &Images) -> candle_core::Result<Vec<f32>> {
+        self.column(slot)?.look(&[input], &[])?["vector"].flatten_all()?.to_vec1()
     }
 
     /// The same as `vector`, with marked values of the column.

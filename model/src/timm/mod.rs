@@ -7,6 +7,7 @@
 
 mod breast;
 pub(crate) mod convnext;
+mod deferred;
 pub(crate) mod efficientnet;
 mod network;
 mod prepare;
@@ -168,17 +169,16 @@ impl Architecture for Timm {
     fn predict(&self, exam: &Prepared) -> Result<Readings, Unscored> {
         let mut readings = Readings { images: vec![], breasts: vec![], exam: vec![] };
         let mut views: Vec<(Slot, Vec<f64>)> = Vec::new();
-        // One image at a time, one member after the other: what is held is the input and one network's maps.
-        for (slot, image) in &exam.images {
-            let input = image.values()?;
-            let members = self.run(image, input)?;
+        let read = self.read(&exam.images.values().collect::<Vec<_>>())?;
+        for (i, (slot, image)) in exam.images.iter().enumerate() {
+            let members: Vec<&Reading> = read.iter().map(|of_member| &of_member[i]).collect();
             let scores = self.recipe.scores(&members.iter().map(|m| m.logits.clone()).collect::<Vec<_>>());
             readings.images.push(ImageScores {
                 slot: *slot,
                 sop_instance: image.sop_instance.clone(),
                 file_size: image.file_size,
                 outputs: self.outputs(|class| scores[class])?,
-                heatmaps: self.heatmaps(&members, image, input),
+                heatmaps: self.heatmaps(&members, image),
                 regions: vec![],
             });
             views.push((*slot, scores));
@@ -196,16 +196,20 @@ impl Architecture for Timm {
 }
 
 impl Timm {
-    fn run(&self, image: &PreparedImage, input: &[f32]) -> candle_core::Result<Vec<Reading>> {
-        let values = match &image.input {
-            PreparedInput::Deferred(_) => input.to_vec(),
-            PreparedInput::Values(_) | PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => {
-                self.recipe.preparation.channels(input)
-            }
+    /// What each member says of each image.
+    fn read(&self, prepared: &[&PreparedImage]) -> Result<Vec<Vec<Reading>>, Unscored> {
+        let Some(first) = self.members.first() else { return Ok(vec![]) };
+        let deferred = prepared.iter().all(|image| matches!(image.input, PreparedInput::Deferred(_)));
+        let x = if deferred {
+            first.images(prepared)?
+        } else {
+            let each = |image: &&PreparedImage| Ok(self.recipe.preparation.channels(image.values()?));
+            let values = prepared.iter().map(each).collect::<Result<Vec<_>, Reason>>()?.concat();
+            let (rows, columns) = prepared.first().map_or((0, 0), |image| (image.rows, image.columns));
+            let channels = self.recipe.preparation.mean.len();
+            Tensor::from_vec(values, (prepared.len(), channels, rows, columns), &Device::Cpu)?.into()
         };
-        let channels = self.recipe.preparation.mean.len();
-        let x = Tensor::from_vec(values, (1, channels, image.rows, image.columns), &Device::Cpu)?;
-        self.members.iter().map(|member| member.run(&x)).collect()
+        Ok(self.members.iter().map(|member| member.read(&x)).collect::<candle_core::Result<_>>()?)
     }
 
     fn outputs(&self, score: impl Fn(usize) -> f64) -> Result<Vec<Output>, Reason> {
@@ -214,7 +218,7 @@ impl Timm {
 
     /// For networks whose logits are a mean over places: the scores that each place would give alone, NaN where all
     /// that is under it is 0.
-    fn heatmaps(&self, members: &[Reading], image: &PreparedImage, input: &[f32]) -> Vec<Heatmap> {
+    fn heatmaps(&self, members: &[&Reading], image: &PreparedImage) -> Vec<Heatmap> {
         let maps: Vec<_> = members.iter().filter_map(|m| m.activation.as_ref()).collect();
         let Some(first) = maps.first() else { return vec![] };
         let (rows, columns) = (first.rows, first.columns);
@@ -226,7 +230,8 @@ impl Timm {
             PreparedInput::Deferred(deferred) => deferred.preparation().shown([rows, columns]),
             PreparedInput::Values(_) | PreparedInput::Crop { .. } | PreparedInput::Stored { .. } => None,
         };
-        let shown = left.unwrap_or_else(|| shown(input, (image.rows, image.columns), rows, columns));
+        let input = || image.values().unwrap_or_default();
+        let shown = left.unwrap_or_else(|| shown(input(), (image.rows, image.columns), rows, columns));
         let cells: Vec<Option<Vec<f64>>> = (0..rows * columns).map(|cell| shown[cell].then(|| scores(cell))).collect();
         let cell_to_input =
             Affine::scale_then_move(image.rows as f64 / rows as f64, image.columns as f64 / columns as f64, 0.0, 0.0);

@@ -2,10 +2,11 @@
 
 use candle_core::{DType, Tensor};
 use serde::{Deserialize, Serialize};
-use uvid_kernels::{Backend, Builder, Executor, Features, GraphError, Map, Outputs, Weights, WeightsError};
+use uvid_kernels::{Backend, Builder, Executor, Features, GraphError, Images, Map, Outputs, Weights, WeightsError};
 
 use super::convnext;
 use super::efficientnet::{Origin, Plan};
+use crate::architecture::{PreparedImage, Unscored, images};
 use crate::predictor::LoadError;
 
 /// A network, as the recipe states it. The weights must have exactly these stages.
@@ -173,16 +174,34 @@ impl Member {
 
     /// Runs one image and also returns the values marked with these names.
     pub fn run_with_marks(&self, x: &Tensor, marks: &[&str]) -> candle_core::Result<(Reading, Outputs)> {
-        let outputs = self.network.run_with_marks(std::slice::from_ref(x), marks)?;
-        let doubles = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_all()?.to_vec1::<f64>();
-        let activation = match outputs.get("activation") {
-            Some(map) => {
-                let (_, _, rows, columns) = map.dims4()?;
-                let logits = doubles(map)?.chunks_exact(rows * columns).map(<[f64]>::to_vec).collect();
-                Some(Activation { rows, columns, logits })
+        let (readings, outputs) = self.look(&x.clone().into(), marks)?;
+        let [reading] = readings.try_into().map_err(|_| candle_core::Error::msg("these are several images"))?;
+        Ok((reading, outputs))
+    }
+
+    /// Images where this member's network runs.
+    pub(crate) fn images(&self, prepared: &[&PreparedImage]) -> Result<Images, Unscored> {
+        images(&self.network, prepared)
+    }
+
+    /// Runs several images at once: (N, channels, rows, columns).
+    pub(crate) fn read(&self, images: &Images) -> candle_core::Result<Vec<Reading>> {
+        Ok(self.look(images, &[])?.0)
+    }
+
+    fn look(&self, images: &Images, marks: &[&str]) -> candle_core::Result<(Vec<Reading>, Outputs)> {
+        let outputs = self.network.look(&[images], marks)?;
+        let doubles = |t: &Tensor| t.to_dtype(DType::F64)?.flatten_from(1)?.to_vec2::<f64>();
+        let mut activations = Vec::new();
+        if let Some(map) = outputs.get("activation") {
+            let (_, _, rows, columns) = map.dims4()?;
+            for logits in doubles(map)? {
+                let logits = logits.chunks_exact(rows * columns).map(<[f64]>::to_vec).collect();
+                activations.push(Activation { rows, columns, logits });
             }
-            None => None,
-        };
-        Ok((Reading { logits: doubles(&outputs["logits"])?, activation }, outputs))
+        }
+        let mut activations = activations.into_iter();
+        let reading = |logits| Reading { logits, activation: activations.next() };
+        Ok((doubles(&outputs["logits"])?.into_iter().map(reading).collect(), outputs))
     }
 }

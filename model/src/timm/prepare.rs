@@ -13,12 +13,10 @@
 
 use serde::{Deserialize, Serialize};
 use uvid_exam::{Affine, Mammogram, Reason, Slot, Window};
-use uvid_kernels::prepare::{self, Frame, Source, Steps, Unsound};
 
 use super::breast::{Breast, Found};
-use crate::architecture::PreparedInput;
 use crate::regions::Bounds;
-use crate::resample::{Picture, area_average_of, area_axis, bilinear_axis, bilinear_of};
+use crate::resample::{Picture, area_average_of, bilinear_of};
 
 /// The numbers of the steps.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -165,12 +163,12 @@ pub struct Input {
 }
 
 /// How the breast lies in the image and on the canvas; the fields are those of [`Input`].
-struct Lying {
-    to_image: Affine,
-    bounds: Bounds,
-    place: (usize, usize),
-    size: (usize, usize),
-    mirrored: bool,
+pub(super) struct Lying {
+    pub(super) to_image: Affine,
+    pub(super) bounds: Bounds,
+    pub(super) place: (usize, usize),
+    pub(super) size: (usize, usize),
+    pub(super) mirrored: bool,
 }
 
 impl Preparation {
@@ -193,44 +191,8 @@ impl Preparation {
         Ok(self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying))
     }
 
-    /// What is handed to the network, and where it lies in the image; steps 3 to 6 are left to the device where it
-    /// `defers`, and where nothing is in the way: a curve that is no number.
-    pub(super) fn input(&self, image: &Mammogram, defers: bool) -> Result<(PreparedInput, Affine), Refused> {
-        let (curve, lying) = self.locate(image)?;
-        let deferred = if defers { self.deferred(image, &curve, &lying).ok() } else { None };
-        let here = || self.on_canvas(image.pixels.values(), &curve, image.pixels.columns(), &lying).values;
-        let input = deferred.map_or_else(|| PreparedInput::Values(here()), |left| PreparedInput::Deferred(left.into()));
-        Ok((input, lying.to_image))
-    }
-
-    /// Steps 3 to 6, for a device.
-    fn deferred(&self, image: &Mammogram, curve: &[f64], lying: &Lying) -> Result<prepare::Preparation, Unsound> {
-        let (b, columns) = (lying.bounds, image.pixels.columns());
-        let pixels = image.pixels.shared();
-        let source = Source::new(pixels, columns, b.top..b.bottom, b.left..b.right, lying.mirrored)?;
-        let axis = match self.filter {
-            Filter::Area => area_axis,
-            Filter::Bilinear => bilinear_axis,
-        };
-        let steps = Steps::Canvas {
-            // Each is an f32.
-            curve: curve.iter().map(|y| *y as f32).collect(),
-            filter: match self.filter {
-                Filter::Area => prepare::Filter::RowsFirst,
-                Filter::Bilinear => prepare::Filter::ColumnsFirst,
-            },
-            rows: axis(source.rows(), lying.size.0)?,
-            columns: axis(source.columns(), lying.size.1)?,
-            frame: Frame { size: self.canvas, at: lying.place.into() },
-            white: self.white,
-            truncate: self.truncate,
-            channels: self.mean.iter().zip(&self.std).map(|(mean, std)| (*mean as f32, *std as f32)).collect(),
-        };
-        prepare::Preparation::new(source, steps)
-    }
-
     /// Steps 1 to 4: what becomes of each pixel value, and how the breast lies in the image and on the canvas.
-    fn locate(&self, image: &Mammogram) -> Result<(Vec<f64>, Lying), Refused> {
+    pub(super) fn locate(&self, image: &Mammogram) -> Result<(Vec<f64>, Lying), Refused> {
         let (pixels, columns) = (image.pixels.values(), image.pixels.columns());
         let curve = self.window.curve_of(image)?;
         let Found { bounds, on_the_right } = self.breast.find(pixels, columns, |v| curve[usize::from(v)])?;
@@ -253,7 +215,7 @@ impl Preparation {
     }
 
     /// Steps 3 to 5.
-    fn on_canvas(&self, pixels: &[u16], curve: &[f64], columns: usize, lying: &Lying) -> Input {
+    pub(super) fn on_canvas(&self, pixels: &[u16], curve: &[f64], columns: usize, lying: &Lying) -> Input {
         let Lying { to_image, bounds, place, size, mirrored } = *lying;
         let (height, width) = (bounds.bottom - bounds.top, bounds.right - bounds.left);
         let mut kept = Vec::with_capacity(height * width);

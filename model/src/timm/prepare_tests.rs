@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use uvid_exam::{Pixels, WindowFunction};
 
 use super::*;
+use crate::architecture::PreparedInput;
 use crate::combine::{Combination, Combine};
 use crate::timm::breast::Keep;
 use crate::timm::{Average, Class, Family, Network, Pool, Recipe, ScoreFunction};

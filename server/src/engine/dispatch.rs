@@ -132,6 +132,12 @@ impl<W> Dispatch<W> {
         self.devices.iter().any(|device| device.state == State::Working && !device.reserve)
     }
 
+    /// Whether another device that would take a study now is at fewer: studies spread before they share a device.
+    fn is_another_freer(&self, on: usize) -> bool {
+        let running = self.devices.get(on).map_or(0, |device| device.running);
+        self.devices.iter().any(|d| d.state == State::Working && !d.reserve && !d.alone && d.running < running)
+    }
+
     /// Puts a study at the end of the queue.
     pub(super) fn push(&mut self, work: W) {
         self.queue.push_back(Task { work, faults: 0, alone_on: None });
@@ -140,6 +146,7 @@ impl<W> Dispatch<W> {
     /// What an idle slot of a device does now.
     pub(super) fn next(&mut self, on: usize, now: Instant) -> Next<W> {
         let others_work = self.works_without_reserve();
+        let freer = self.is_another_freer(on);
         let Some(device) = self.devices.get_mut(on) else { return Next::Wait(None) };
         match device.state {
             State::New => {
@@ -157,7 +164,7 @@ impl<W> Dispatch<W> {
         }
         let first = self.queue.iter().position(|task| task.alone_on == Some(on));
         let alone = first.is_some();
-        let blocked = if alone { device.running > 0 } else { device.alone || device.reserve && others_work };
+        let blocked = if alone { device.running > 0 } else { device.alone || freer || device.reserve && others_work };
         if blocked || device.running >= device.slots {
             return Next::Wait(None);
         }

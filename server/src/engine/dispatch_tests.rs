@@ -35,15 +35,27 @@ fn working(devices: usize, now: Instant) -> Dispatch<u32> {
 fn study(dispatch: &mut Dispatch<u32>, on: usize, now: Instant) -> Task<u32> {
     match dispatch.next(on, now) {
         Next::Study(task) => task,
-        next => panic!("{next:?}"),
+        next @ (Next::Open { .. } | Next::Wait(_)) => panic!("{next:?}"),
     }
 }
 
 fn waits(dispatch: &mut Dispatch<u32>, on: usize, now: Instant) -> Option<Instant> {
     match dispatch.next(on, now) {
         Next::Wait(until) => until,
-        next => panic!("{next:?}"),
+        next @ (Next::Open { .. } | Next::Study(_)) => panic!("{next:?}"),
     }
+}
+
+#[test]
+fn studies_spread_before_they_share_a_device() {
+    let now = Instant::now();
+    let mut dispatch = working(2, now);
+    (0..5).for_each(|study| dispatch.push(study));
+    assert_eq!(study(&mut dispatch, 0, now).work, 0);
+    assert_eq!(waits(&mut dispatch, 0, now), None, "the other device is idle");
+    assert_eq!(study(&mut dispatch, 1, now).work, 1);
+    assert_eq!((study(&mut dispatch, 1, now).work, study(&mut dispatch, 0, now).work), (2, 3));
+    assert_eq!((waits(&mut dispatch, 0, now), waits(&mut dispatch, 1, now)), (None, None), "all slots are taken");
 }
 
 #[test]
@@ -51,18 +63,21 @@ fn the_study_of_a_device_that_fails_is_the_next_of_another() {
     let now = Instant::now();
     let mut dispatch = working(2, now);
     (0..4).for_each(|study| dispatch.push(study));
-    let (zero, one) = (study(&mut dispatch, 0, now), study(&mut dispatch, 0, now));
+    let zero = study(&mut dispatch, 0, now);
+    let one = study(&mut dispatch, 1, now);
+    let two = study(&mut dispatch, 0, now);
     assert!(matches!(dispatch.end(0, zero, failed(0), now), End::Again));
     assert_eq!(dispatch.capacity(), 2);
     // It is not opened anew, and gives no answer, while the other study is on it.
     assert_eq!(waits(&mut dispatch, 0, now + Duration::from_secs(60)), None);
     assert_eq!(study(&mut dispatch, 1, now).work, 0);
-    assert!(matches!(dispatch.end(0, one, Ok(()), now), End::Again));
-    assert_eq!(study(&mut dispatch, 1, now).work, 1);
+    assert!(matches!(dispatch.end(0, two, Ok(()), now), End::Again));
+    assert!(matches!(dispatch.end(1, one, Ok(()), now), End::Answered(1)));
+    assert_eq!(study(&mut dispatch, 1, now).work, 2);
     assert_eq!(waits(&mut dispatch, 0, now), Some(now + RULES.pause));
     assert!(matches!(dispatch.next(0, now + RULES.pause), Next::Open { again: true }));
     dispatch.opened(0, Ok(()), now);
-    assert_eq!((dispatch.capacity(), study(&mut dispatch, 0, now).work), (4, 2));
+    assert_eq!((dispatch.capacity(), study(&mut dispatch, 0, now).work), (4, 3));
 }
 
 #[test]
@@ -95,19 +110,21 @@ fn pauses_grow_until_a_study_is_answered() {
 fn a_study_without_memory_has_the_device_alone_and_then_goes_elsewhere() {
     let now = Instant::now();
     let mut dispatch = working(2, now);
-    (0..3).for_each(|study| dispatch.push(study));
-    let (zero, one) = (study(&mut dispatch, 0, now), study(&mut dispatch, 0, now));
+    (0..4).for_each(|study| dispatch.push(study));
+    let zero = study(&mut dispatch, 0, now);
+    let one = study(&mut dispatch, 1, now);
+    let two = study(&mut dispatch, 0, now);
     assert!(matches!(dispatch.end(0, zero, full(0), now), End::Again));
     assert_eq!(waits(&mut dispatch, 0, now), None, "the other study ends first");
-    let two = study(&mut dispatch, 1, now);
-    assert_eq!(two.work, 2, "the other device does not wait");
-    assert!(matches!(dispatch.end(0, one, Ok(()), now), End::Answered(1)));
-    dispatch.push(3);
+    assert_eq!(study(&mut dispatch, 1, now).work, 3, "the other device does not wait");
+    assert!(matches!(dispatch.end(0, two, Ok(()), now), End::Answered(2)));
+    dispatch.push(4);
     let alone = study(&mut dispatch, 0, now);
     assert_eq!(alone.work, 0);
     assert_eq!(waits(&mut dispatch, 0, now), None, "nothing beside it");
     assert!(matches!(dispatch.end(0, alone, full(0), now), End::Again));
     assert!(matches!(dispatch.devices()[0].state, State::TakenOut { .. }));
+    assert!(matches!(dispatch.end(1, one, Ok(()), now), End::Answered(1)));
     assert_eq!(study(&mut dispatch, 1, now).work, 0);
 }
 
@@ -173,7 +190,7 @@ struct World {
     /// By device.
     computing: [Vec<Task<u32>>; 3],
     opening: [bool; 3],
-    /// Devices that were taken out since a study came onto them, by study.
+    /// Whether it was answered, by study that came to its end.
     ended: BTreeMap<u32, bool>,
     runs: BTreeMap<u32, u32>,
 }
@@ -240,7 +257,6 @@ impl World {
         }
     }
 
-    /// A device that is alone with a study has no other.
     fn check(&self) {
         let capacity: usize = (0..2).filter(|on| self.dispatch.devices()[*on].state == State::Working).count() * 2;
         let reserve = usize::from(self.dispatch.devices()[2].state == State::Working && capacity == 0);

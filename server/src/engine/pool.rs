@@ -32,6 +32,9 @@ struct Shared<D: Device> {
 
 type Asked<D> = (<D as Device>::Work, oneshot::Sender<Result<<D as Device>::Answer, DeviceFault>>);
 
+/// What a slot does next, with what its device has loaded.
+type Turn<D> = (Next<Asked<D>>, Option<Arc<<D as Device>::Models>>);
+
 struct Inner<D: Device> {
     dispatch: Dispatch<Asked<D>>,
     units: Vec<Unit<D>>,
@@ -200,7 +203,7 @@ impl<D: Device> Shared<D> {
     }
 
     /// Waits for something to do, with the models to do it with; `None` at the end.
-    fn next(&self, on: usize) -> Option<(Next<Asked<D>>, Option<Arc<D::Models>>)> {
+    fn next(&self, on: usize) -> Option<Turn<D>> {
         let mut inner = self.lock();
         loop {
             if inner.closed {
@@ -218,7 +221,11 @@ impl<D: Device> Shared<D> {
                     let old = inner.units.get_mut(on)?.models.take();
                     return Some((open, old));
                 }
-                study @ Next::Study(_) => return Some((study, inner.units.get(on)?.models.clone())),
+                study @ Next::Study(_) => {
+                    // Another device may be the freest now.
+                    self.changed.notify_all();
+                    return Some((study, inner.units.get(on)?.models.clone()));
+                }
             }
         }
     }
@@ -265,27 +272,23 @@ impl<D: Device> Shared<D> {
 
     fn end(&self, on: usize, name: &str, task: Task<Asked<D>>, said: Result<D::Answer, DeviceFault>, took: Duration) {
         metrics::gauge!(names::DEVICE_BUSY, "device" => name.to_owned()).increment(took.as_secs_f64());
-        let (how, answer) = match said {
-            Ok(answer) => (Ok(()), Ok(answer)),
-            Err(fault) => {
-                let (kind, said) = (kind(fault.kind), &fault.said);
-                error!(device = name, kind, said, "a device failed under a study, which is computed again");
-                count_fault(name, fault.kind);
-                (Err(fault.clone()), Err(fault))
-            }
-        };
         let mut inner = self.lock();
-        let faulty = u64::from(how.is_err());
-        let end = inner.dispatch.end(on, task, how, Instant::now());
-        let answered = u64::from(matches!(end, End::Answered(_)));
+        // What it says after it was taken out is the same fault.
+        let works = inner.dispatch.devices().get(on).is_some_and(|device| device.state == State::Working);
+        let fault = said.as_ref().err().filter(|_| works).cloned();
+        let end = inner.dispatch.end(on, task, said.as_ref().map(drop).map_err(Clone::clone), Instant::now());
         if let Some(unit) = inner.units.get_mut(on) {
-            unit.studies += answered;
-            unit.faults += faulty;
+            unit.studies += u64::from(matches!(end, End::Answered(_)));
+            unit.faults += u64::from(fault.is_some());
         }
         inner.show();
         drop(inner);
         self.tell();
-        match (end, answer) {
+        if let Some(DeviceFault { kind: of, said, .. }) = fault {
+            count_fault(name, of);
+            error!(device = name, kind = kind(of), said, "a device failed under a study, which is computed again");
+        }
+        match (end, said) {
             (End::Answered((_, waiting)), Ok(answer)) => {
                 metrics::counter!(names::DEVICE_STUDIES, "device" => name.to_owned()).increment(1);
                 // Whoever asked may have gone because the server stops.

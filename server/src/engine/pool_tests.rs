@@ -112,8 +112,8 @@ fn pool_with(slots: &[usize], set: impl Fn(&[Arc<Says>])) -> (Vec<Arc<Says>>, Re
 
 /// Has so many studies computed, and gives what was said of each, by study.
 async fn compute(pool: &Arc<Pool<Fake>>, studies: u32) -> Vec<Result<usize, DeviceFault>> {
-    let said: Arc<Mutex<Vec<Option<Result<usize, DeviceFault>>>>> =
-        Arc::new(Mutex::new((0..studies).map(|_| None).collect()));
+    let none: Vec<Option<Result<usize, DeviceFault>>> = (0..studies).map(|_| None).collect();
+    let said = Arc::new(Mutex::new(none));
     let mut tasks = tokio::task::JoinSet::new();
     for study in 0..studies {
         let (pool, said) = (Arc::clone(pool), Arc::clone(&said));

@@ -30,6 +30,7 @@ struct CanvasParams {
     float deviation[4];
     int unused;
 };
+static_assert(sizeof(CanvasParams) == 184, "as in the host's source");
 
 // One output: `outer`'s samples in order, each the sum over `inner`'s.
 template <bool ROWS_FIRST> DEVICE double resampled(const CanvasParams& p, int row, int column) {

@@ -25,6 +25,7 @@ struct CubicParams {
     Air air;
     int unused;
 };
+static_assert(sizeof(CubicParams) == 152, "as in the host's source");
 
 struct PlaneParams {
     float* plane;
@@ -32,6 +33,7 @@ struct PlaneParams {
     double* partial;
     const Standard* settled;
 };
+static_assert(sizeof(PlaneParams) == 32, "as in the host's source");
 
 DEVICE float framed(const CubicParams& p, int row, int column) {
     const int y = row - p.frame.row, x = column - p.frame.column;

@@ -3,9 +3,10 @@
 //! Invariant: what a kernel reads was uploaded or written before it in the same stream, and lies within the scratch
 //! that [`Layout`] counts.
 
+use super::params::{CanvasParams, Placed, PlaneParams, SettleParams, TriangleParams, WindowParams};
 use super::stage::{Layout, stage};
-use super::{Air, CHANNELS_MAX, Filter, Frame, Preparation, Steps};
-use crate::device::{Device, DeviceFault, FaultKind, Function, Grid, Params, Pinned, Stream};
+use super::{CHANNELS_MAX, Filter, Preparation, Steps};
+use crate::device::{Device, DeviceFault, FaultKind, Function, Grid, Pinned, Stream};
 
 /// The most blocks that share a sum; each leaves what it has found.
 pub(super) const BLOCKS_MAX: usize = 528;
@@ -52,143 +53,6 @@ impl Kernels {
         })
     }
 }
-
-/// The source: rows of so many pixels, each with `lead` of them before its first.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub(super) struct Rectangle {
-    pub(super) pixels: u64,
-    pub(super) pitch: i32,
-    pub(super) lead: i32,
-    pub(super) rows: i32,
-    pub(super) columns: i32,
-    pub(super) mirrored: i32,
-    pub(super) unused: i32,
-}
-
-/// An axis on the device.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-pub(super) struct Placed {
-    pub(super) firsts: u64,
-    pub(super) starts: u64,
-    pub(super) weights: u64,
-    pub(super) samples: i32,
-    pub(super) outputs: i32,
-}
-
-/// [`Air`].
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct AirParams {
-    value: i32,
-    least: i32,
-    most: i32,
-}
-
-impl From<Air> for AirParams {
-    fn from(air: Air) -> Self {
-        Self { value: air.value.into(), least: air.padding.0.into(), most: air.padding.1.into() }
-    }
-}
-
-/// [`Frame`].
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct FrameParams {
-    rows: i32,
-    columns: i32,
-    row: i32,
-    column: i32,
-}
-
-impl From<Frame> for FrameParams {
-    fn from(frame: Frame) -> Self {
-        let [rows, columns, row, column] = [frame.size[0], frame.size[1], frame.at[0], frame.at[1]].map(|n| n as i32);
-        Self { rows, columns, row, column }
-    }
-}
-
-/// Of `prepare_moments`, `prepare_window` and `prepare_cubic`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct WindowParams {
-    source: Rectangle,
-    rows: Placed,
-    columns: Placed,
-    to: u64,
-    partial: u64,
-    settled: u64,
-    frame: FrameParams,
-    air: AirParams,
-    unused: i32,
-}
-
-/// Of `prepare_standard`, `prepare_mean`, `prepare_deviation` and `prepare_sides`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct SettleParams {
-    partial: u64,
-    settled: u64,
-    count: u64,
-    blocks: u64,
-}
-
-/// Of `prepare_spread` and `prepare_scale`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct PlaneParams {
-    plane: u64,
-    count: u64,
-    partial: u64,
-    settled: u64,
-}
-
-/// Of `prepare_triangle` and `prepare_align`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct TriangleParams {
-    source: Rectangle,
-    rows: Placed,
-    columns: Placed,
-    curve: u64,
-    plane: u64,
-    partial: u64,
-    settled: u64,
-    to: u64,
-    mean: f32,
-    deviation: f32,
-}
-
-/// Of `prepare_canvas`.
-#[derive(Debug, Clone, Copy)]
-#[repr(C)]
-struct CanvasParams {
-    source: Rectangle,
-    rows: Placed,
-    columns: Placed,
-    curve: u64,
-    to: u64,
-    white: f64,
-    frame: FrameParams,
-    rows_first: i32,
-    truncate: i32,
-    channels: i32,
-    mean: [f32; CHANNELS_MAX],
-    deviation: [f32; CHANNELS_MAX],
-    unused: i32,
-}
-
-// SAFETY: `repr(C)`, without padding, as in the kernels' sources; so are those below.
-unsafe impl Params for WindowParams {}
-// SAFETY: the same.
-unsafe impl Params for SettleParams {}
-// SAFETY: the same.
-unsafe impl Params for PlaneParams {}
-// SAFETY: the same.
-unsafe impl Params for TriangleParams {}
-// SAFETY: the same.
-unsafe impl Params for CanvasParams {}
 
 /// So many threads, one for each piece of work.
 pub(super) fn grid(pieces: usize) -> Grid {

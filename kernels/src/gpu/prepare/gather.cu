@@ -19,6 +19,7 @@ struct GatherParams {
     int unused;
     int2 places[64];
 };
+static_assert(sizeof(GatherParams) == 544, "as in the host's source");
 
 }  // namespace prepare
 

@@ -30,6 +30,8 @@ struct GatherParams {
     places: [[i32; 2]; PATCHES_MAX],
 }
 
+const _: () = assert!(size_of::<GatherParams>() == 544);
+
 // SAFETY: `repr(C)`, without padding, as in the kernel's source.
 unsafe impl Params for GatherParams {}
 

@@ -21,6 +21,7 @@ mod checks;
 mod device;
 mod gather;
 mod host;
+mod params;
 mod stage;
 #[cfg(test)]
 mod tests;
@@ -100,13 +101,10 @@ impl Source {
         Self::new(pixels, self.stride, top..top + rows.len(), left..left + columns.len(), self.mirrored)
     }
 
-    /// Its rows, as they are stored.
-    fn lines(&self) -> impl Iterator<Item = &[u16]> {
-        let line = |row: usize| {
-            let start = (self.top + row) * self.stride + self.left;
-            &self.pixels[start..start + self.columns]
-        };
-        (0..self.rows).map(line)
+    /// A row, as it is stored.
+    fn line(&self, row: usize) -> &[u16] {
+        let start = (self.top + row) * self.stride + self.left;
+        &self.pixels[start..start + self.columns]
     }
 
     /// The stored integer that is shown there.

@@ -89,6 +89,7 @@ struct SettleParams {
     u64 count;
     u64 blocks;
 };
+static_assert(sizeof(SettleParams) == 32, "as in the host's source");
 
 // Mean and deviation, as they are applied.
 struct Standard {

@@ -3,7 +3,8 @@
 //! Invariant: staging and scratch begin alike: what is written at a place in staging is read at the same place in
 //! scratch. All places are multiples of 256 bytes.
 
-use super::device::{BLOCKS_MAX, Placed, Rectangle};
+use super::device::BLOCKS_MAX;
+use super::params::{Placed, Rectangle};
 use super::{Air, Axis, Frame, Preparation, Source, Steps};
 
 /// Where things lie, in bytes from the beginning.
@@ -135,7 +136,7 @@ fn bytes_of<T: Plain>(values: &[T]) -> &[u8] {
     unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) }
 }
 
-/// Writes what goes up; `staging` has as many bytes.
+/// Writes what goes up, on the thread that calls: one that runs a network waits for no other; `staging` has as many bytes.
 pub(super) fn stage(preparation: &Preparation, layout: &Layout, staging: &mut [u8]) {
     let (source, steps) = (&preparation.source, &preparation.steps);
     let air = match steps {
@@ -145,15 +146,12 @@ pub(super) fn stage(preparation: &Preparation, layout: &Layout, staging: &mut [u
     let Lines { pitch, lead } = layout.rectangle;
     let (before, after) = (2 * lead, 2 * (lead + source.columns));
     let rows = staging[layout.pixels..][..2 * source.rows * pitch].chunks_exact_mut((2 * pitch).max(1));
-    for (line, row) in source.lines().zip(rows) {
-        row[before..after].copy_from_slice(bytes_of(line));
-        for air_at in row[..before].chunks_exact_mut(2) {
-            air_at.copy_from_slice(&air.to_ne_bytes());
+    rows.enumerate().for_each(|(row, to)| {
+        to[before..after].copy_from_slice(bytes_of(source.line(row)));
+        for beside in [0..before, after..2 * pitch] {
+            to[beside].chunks_exact_mut(2).for_each(|pixel| pixel.copy_from_slice(&air.to_ne_bytes()));
         }
-        for air_at in row[after..].chunks_exact_mut(2) {
-            air_at.copy_from_slice(&air.to_ne_bytes());
-        }
-    }
+    });
     let mut put = |at: usize, bytes: &[u8]| staging[at..at + bytes.len()].copy_from_slice(bytes);
     match steps {
         Steps::Window { .. } | Steps::Cubic { .. } => (),

@@ -1,7 +1,10 @@
 //! Every kernel against the host's loops, on a device.
 
+mod made;
+
 use proptest::prelude::*;
 
+use self::made::{air, around, axis, four, margins, noise, source};
 use super::gather::Gather;
 use super::*;
 use crate::device::{Buffer, Device, Stream};
@@ -85,71 +88,9 @@ fn check(bench: &Bench, preparation: &Preparation) {
 /// `(y - mean) / deviation`, where each of these may be off by a unit in its last place: what that, and rounding, can do.
 fn check_within_a_place(found: &[f32], expected: &[f32], (mean, deviation): (f32, f32)) {
     let allowed = |v: f32| (mean.abs() / deviation + 4.0 * v.abs()) * f32::EPSILON;
-    let off = found.iter().zip(expected).position(|(f, e)| !((f - e).abs() <= allowed(*e)));
+    let within = |(f, e): (&f32, &f32)| (f - e).abs() <= allowed(*e);
+    let off = found.iter().zip(expected).position(|pair| !within(pair));
     assert_eq!(off.map(|at| (at, found[at], expected[at])), None, "place, found, expected");
-}
-
-/// A part of an image of made-up pixels of up to `bits`.
-fn source() -> impl Strategy<Value = Source> {
-    let sides = (1usize..70, 1usize..70);
-    (sides, any::<[prop::sample::Index; 4]>(), any::<bool>(), 1u32..=16, any::<u64>()).prop_map(
-        |((rows, columns), edges, mirrored, bits, seed)| {
-            let pixels = noise(rows * columns, seed).map(|v| v >> (16 - bits)).collect();
-            let range = |a: prop::sample::Index, b: prop::sample::Index, n: usize| {
-                let (a, b) = (a.index(n), b.index(n));
-                a.min(b)..a.max(b) + 1
-            };
-            let (down, across) = (range(edges[0], edges[1], rows), range(edges[2], edges[3], columns));
-            Source::new(Arc::new(pixels), columns, down, across, mirrored).expect("in the image")
-        },
-    )
-}
-
-fn noise(n: usize, seed: u64) -> impl Iterator<Item = u16> {
-    let mut state = seed;
-    std::iter::repeat_with(move || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        (state >> 48) as u16
-    })
-    .take(n)
-}
-
-fn air() -> impl Strategy<Value = Air> {
-    (0u16..300, any::<(u16, u16)>()).prop_map(|(value, padding)| Air { value, padding })
-}
-
-/// Outputs of one to five samples, some outside.
-fn axis(samples: usize, outputs: usize, seed: u64, kept: bool) -> Axis {
-    let mut random = noise(usize::MAX, seed).map(usize::from);
-    let mut next = move || random.next().unwrap_or(0);
-    let output = |_| {
-        let first = (next() % (samples + 2)) as i64 - 1;
-        let n = 1 + next() % 5;
-        let weights: Vec<f64> = (0..n).map(|_| (next() + 1) as f64 / 65536.0).collect();
-        let sum: f64 = weights.iter().sum();
-        (first, weights.iter().map(|w| if kept { w / sum } else { w / sum - 0.1 }).collect())
-    };
-    Axis::new(samples, (0..outputs).map(output)).expect("near")
-}
-
-/// The same of four samples each, of weights that are f32.
-fn four(samples: usize, outputs: usize, seed: u64) -> Axis {
-    let mut random = noise(usize::MAX, seed);
-    let mut next = move || random.next().unwrap_or(0);
-    let output = |_| {
-        let first = i64::from(next()) % (samples as i64 + 2) - 2;
-        (first, (0..4).map(|_| f64::from(f32::from(next()) / 65536.0 - 0.25)).collect())
-    };
-    Axis::new(samples, (0..outputs).map(output)).expect("near")
-}
-
-/// A frame around a picture.
-fn around([rows, columns]: [usize; 2], [top, left, bottom, right]: [usize; 4]) -> Frame {
-    Frame { size: [rows + top + bottom, columns + left + right], at: [top, left] }
-}
-
-fn margins() -> impl Strategy<Value = [usize; 4]> {
-    [0usize..9, 0usize..9, 0usize..9, 0usize..9]
 }
 
 proptest! {
@@ -236,6 +177,43 @@ fn a_large_window_is_the_hosts() {
         let (air, frame) = (Air { value: 0, padding: (1, 0) }, around([rows, columns - 1], [3, 2, 0, 1]));
         check(&bench, &Preparation::new(source, Steps::Window { air, frame }).expect("sound"));
     }
+}
+
+/// One order of sums keeps what the other loses.
+#[test]
+fn a_canvas_is_summed_in_the_order_that_is_asked_for() {
+    let Some(bench) = Bench::open() else { return };
+    for (filter, expected) in [(Filter::RowsFirst, 2.0), (Filter::ColumnsFirst, 0.0)] {
+        let source = Source::new(Arc::new(vec![1, 0, 2, 0]), 2, 0..2, 0..2, false).expect("all of it");
+        let mut curve = vec![0.0; 1 << 16];
+        curve[..3].copy_from_slice(&[1.0, 1e17, -1e17]);
+        let both = || Axis::new(2, [(0, vec![1.0, 1.0])]).expect("both");
+        let (frame, channels) = (Frame { size: [1, 1], at: [0, 0] }, vec![(0.0, 1.0)]);
+        let (rows, columns, white, truncate) = (both(), both(), 1.0, false);
+        let curve = curve.into();
+        let steps = Steps::Canvas { curve, filter, rows, columns, frame, white, truncate, channels };
+        let preparation = Preparation::new(source, steps).expect("sound");
+        assert_eq!(preparation.on_host(), [expected]);
+        check(&bench, &preparation);
+    }
+}
+
+/// The brighter three quarters come to the right; a tie stays.
+#[test]
+fn a_tie_is_not_mirrored() {
+    let Some(bench) = Bench::open() else { return };
+    let check_line = |pixels: [u16; 4], expected: [f32; 4]| {
+        let source = Source::new(Arc::new(pixels.to_vec()), 4, 0..1, 0..4, false).expect("all of it");
+        let same = |n: usize| Axis::new(n, (0..n).map(|i| (i as i64, vec![1.0]))).expect("one for one");
+        let curve = (0..=u16::MAX).collect();
+        let steps = Steps::Triangle { curve, rows: same(1), columns: same(4), mean: 0.0, deviation: 1.0 };
+        let preparation = Preparation::new(source, steps).expect("sound");
+        assert_eq!(preparation.on_host(), expected);
+        check(&bench, &preparation);
+    };
+    check_line([9, 0, 0, 1], [1.0, 0.0, 0.0, 9.0]);
+    check_line([1, 0, 0, 9], [1.0, 0.0, 0.0, 9.0]);
+    check_line([3, 9, 0, 3], [3.0, 9.0, 0.0, 3.0]);
 }
 
 /// A window beside its picture is one value, which its deviation, at least 1e-5, does not make infinite.

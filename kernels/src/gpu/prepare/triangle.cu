@@ -28,6 +28,7 @@ struct TriangleParams {
     float mean;
     float deviation;
 };
+static_assert(sizeof(TriangleParams) == 144, "as in the host's source");
 
 // Halves upwards; a cast cuts off, and nothing is negative.
 DEVICE unsigned rounded(double sum) {

@@ -27,6 +27,7 @@ struct WindowParams {
     Air air;
     int unused;
 };
+static_assert(sizeof(WindowParams) == 152, "as in the host's source");
 
 // To f64, to nearest, ties to even: 64 bits with the lost ones in the last, and then a power of two.
 DEVICE double rounded(unsigned __int128 x) {
