@@ -119,7 +119,7 @@ fn describe(network: &Network, units: usize) -> Result<Value, String> {
         (format!("{}.{output}", part.name), json!(places[part.name][part.graph.outputs()[output].index()]))
     };
     let outputs: serde_json::Map<_, _> = network.outputs().map(name).collect();
-    Ok(json!({"name": network.name, "nodes": nodes, "outputs": outputs}))
+    Ok(json!({"name": network.name, "images": network.images, "nodes": nodes, "outputs": outputs}))
 }
 
 /// An operation's name for the peers, and its numbers.

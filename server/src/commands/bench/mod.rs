@@ -74,6 +74,9 @@ pub struct Args {
     /// How results are printed.
     #[arg(long, value_enum, default_value = "table")]
     pub format: Format,
+    /// Write the same, for programs, into this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub json: Option<PathBuf>,
     /// Print each network's steps as well, for one image or exam.
     #[arg(long)]
     pub layers: bool,
@@ -88,6 +91,8 @@ pub struct Args {
 pub enum Format {
     /// For people.
     Table,
+    /// A table for a document.
+    Markdown,
     /// One object, for programs.
     Json,
 }
@@ -123,7 +128,12 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let mut out = std::io::stdout().lock();
     match args.format {
         Format::Table => print::table(&mut out, &results)?,
+        Format::Markdown => print::markdown(&mut out, &results)?,
         Format::Json => writeln!(out, "{:#}", print::json(&results))?,
+    }
+    if let Some(file) = &args.json {
+        let text = format!("{:#}\n", print::json(&results));
+        std::fs::write(file, text).with_context(|| format!("writing {}", file.display()))?;
     }
     for skipped in &results.skipped {
         eprintln!("skipped: {skipped}");

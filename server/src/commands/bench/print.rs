@@ -118,6 +118,58 @@ fn steps(out: &mut impl Write, layers: &Layers) -> std::io::Result<()> {
     Ok(())
 }
 
+/// For a document: docs/performance.md.
+pub(super) fn markdown(out: &mut impl Write, results: &Results) -> std::io::Result<()> {
+    writeln!(out, "{}", results.device.name())?;
+    if let Some(ceilings) = &results.ceilings {
+        writeln!(out, "\n{}", measured_now(ceilings))?;
+    }
+    let names = [
+        "network",
+        "precision",
+        "images",
+        "images/s",
+        "exams/s",
+        "ms",
+        "p5",
+        "p95",
+        "up ms",
+        "network ms",
+        "down ms",
+        "GFLOP/s",
+        "of ceiling",
+        "GB/s",
+        "of ceiling",
+        "of roofline",
+        "J/image",
+    ];
+    writeln!(out, "\n| {} |\n|---|---|{}", names.join(" | "), "--:|".repeat(names.len() - 2))?;
+    let percent = |share: Option<f64>| share.map_or_else(|| "-".into(), |share| format!("{:.0} %", 100.0 * share));
+    for row in &results.rows {
+        let cells = [
+            row.network.clone(),
+            row.precision.clone(),
+            row.images.to_string(),
+            format!("{:.1}", row.images_per_second),
+            format!("{:.1}", row.exams_per_second),
+            format!("{:.3}", row.ms.median),
+            format!("{:.3}", row.ms.p5),
+            format!("{:.3}", row.ms.p95),
+            dash(row.device.map(|d| d.up), 3),
+            dash(row.device.map(|d| d.network), 3),
+            dash(row.device.map(|d| d.down), 3),
+            format!("{:.0}", row.gflops_per_second),
+            percent(row.share_of_flops),
+            format!("{:.1}", row.gb_per_second),
+            percent(row.share_of_copy),
+            percent(row.share_of_roofline),
+            dash(row.joules_per_image, 3),
+        ];
+        writeln!(out, "| {} |", cells.join(" | "))?;
+    }
+    results.exams.iter().try_for_each(|exams| of_exams(out, exams))
+}
+
 /// For programs.
 pub(super) fn json(results: &Results) -> Value {
     let ceilings = results.ceilings.as_ref().map(|c| {

@@ -16,9 +16,12 @@ fn measured_by(words: &[&str]) -> Value {
     let line = Line::try_parse_from(quick.iter().chain(words)).expect("arguments");
     let results = measured(&line.args).expect("measured");
     assert_eq!(measure::differing(&results.rows), None);
-    let mut text = Vec::new();
-    print::table(&mut text, &results).expect("printed");
-    assert!(String::from_utf8(text).expect("UTF-8").contains("density"));
+    let (mut table, mut markdown) = (Vec::new(), Vec::new());
+    print::table(&mut table, &results).expect("printed");
+    print::markdown(&mut markdown, &results).expect("printed");
+    for text in [table, markdown] {
+        assert!(String::from_utf8(text).expect("UTF-8").contains("density"));
+    }
     print::json(&results)
 }
 
