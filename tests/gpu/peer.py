@@ -117,7 +117,8 @@ def measure(folder, variant, units, seconds, device):
     torch.backends.cuda.matmul.allow_tf32 = torch.backends.cudnn.allow_tf32 = tf32
     torch.backends.cudnn.benchmark = True
     clock = Clock(device)
-    module = fuse(peers.pytorch_module(folder)).to(device=device, dtype=dtype, memory_format=torch.channels_last)
+    module = fuse(peers.pytorch_module(folder, in_place=how != "compiled"), inplace=True, no_trace=True)
+    module = module.to(device=device, dtype=dtype).to(memory_format=torch.channels_last)
     tiled = [x.repeat(units, *[1] * (x.dim() - 1)) for x in peers.inputs_of(folder, load_file)]
     host = [x.pin_memory() if clock.cuda else x for x in tiled]
     there = [placed(x, device, dtype) for x in host]
