@@ -1,7 +1,7 @@
 //! Whole exams, phantoms, through a model: from decoded pixels in memory to scores.
 
 use std::io::Cursor;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde::Serialize;
 use uvid_datasets::dicom;
@@ -9,11 +9,8 @@ use uvid_datasets::phantom::{self, PhantomFile};
 use uvid_kernels::Precision;
 use uvid_model::Predictor;
 
-use super::measure::Spread;
+use super::measure::{RUNS_MIN, Spread, is_enough};
 use crate::pipeline::{self, Limits, NoBytes, Source};
-
-/// Exams of a measurement at least.
-const EXAMS_MIN: usize = 3;
 
 /// What an exam takes, one after the other.
 #[derive(Debug, Clone, Serialize)]
@@ -56,10 +53,9 @@ pub(super) fn exams(predictor: &Predictor, precision: Precision, seconds: f64) -
         anyhow::bail!("{name} gives the phantom no score: {reasons:?}");
     }
     let exam = exam.ok_or_else(|| anyhow::anyhow!("{name} took no exam"))?;
-    let limit = Duration::from_secs_f64(seconds);
     let (mut prepare, mut predict) = (Vec::new(), Vec::new());
     let start = Instant::now();
-    while prepare.len() < EXAMS_MIN || start.elapsed() < limit {
+    while !is_enough(prepare.len(), RUNS_MIN, start, seconds) {
         let begun = Instant::now();
         let prepared = predictor.prepare(&exam).map_err(|reasons| anyhow::anyhow!("{name}: {reasons:?}"))?;
         prepare.push(begun.elapsed());

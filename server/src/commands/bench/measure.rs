@@ -13,8 +13,9 @@ use super::subject::Subject;
 
 /// Images of an exam: CC and MLO of both sides.
 pub(super) const EXAM_IMAGES: f64 = 4.0;
-/// Runs of a measurement at least.
-const RUNS_MIN: usize = 3;
+/// Runs of a measurement at least, unless they take so many times as long as was asked for.
+pub(super) const RUNS_MIN: usize = 3;
+pub(super) const OVERTIME_MAX: f64 = 10.0;
 /// Runs by which a device's own stages are measured at most.
 const STAGE_ROUNDS_MAX: f64 = 20.0;
 
@@ -167,11 +168,11 @@ fn row(
 
 /// What each run took, as many at once as are asked for.
 fn timed(subject: &Subject<'_>, inputs: &[Tensor], asked: &Asked<'_>) -> anyhow::Result<Vec<Duration>> {
-    let (limit, least) = (Duration::from_secs_f64(asked.seconds), RUNS_MIN.div_ceil(asked.in_flight));
+    let least = RUNS_MIN.div_ceil(asked.in_flight);
     let start = Instant::now();
     let runs = || -> candle_core::Result<Vec<Duration>> {
         let mut times = Vec::new();
-        while times.len() < least || start.elapsed() < limit {
+        while !is_enough(times.len(), least, start, asked.seconds) {
             let begun = Instant::now();
             subject.run(inputs)?;
             times.push(begun.elapsed());
@@ -186,6 +187,12 @@ fn timed(subject: &Subject<'_>, inputs: &[Tensor], asked: &Asked<'_>) -> anyhow:
         }
         Ok(all)
     })
+}
+
+/// Whether so many runs will do.
+pub(super) fn is_enough(runs: usize, least: usize, start: Instant, seconds: f64) -> bool {
+    let elapsed = start.elapsed().as_secs_f64();
+    runs > 0 && elapsed >= seconds && (runs >= least || elapsed >= OVERTIME_MAX * seconds)
 }
 
 /// Of the first of so many units.

@@ -65,7 +65,7 @@ pub struct Args {
     /// Images a run; several with commas. A network that takes an exam at a time runs whole exams.
     #[arg(long, value_delimiter = ',', default_value = "1,2,4,8,16,32", value_name = "IMAGES")]
     pub batch: Vec<usize>,
-    /// Seconds of each measurement, three runs at least.
+    /// Seconds of each measurement; three runs at least, unless they take ten times as long.
     #[arg(long, default_value_t = 2.0)]
     pub seconds: f64,
     /// Runs under way at once, as the server has them: one's copies pass while another computes.

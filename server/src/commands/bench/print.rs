@@ -22,7 +22,7 @@ pub(super) fn table(out: &mut impl Write, results: &Results) -> std::io::Result<
             out,
             "{:<22} {:>5} {:>6} {:>9} {:>9} {:>9} {:>9} {:>8} {:>8} {:>8} {:>8} {:>9} {:>5} {:>8} {:>5} {:>8} {:>8}",
             "network",
-            "",
+            "in",
             "images",
             "images/s",
             "exams/s",

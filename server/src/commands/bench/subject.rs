@@ -85,7 +85,8 @@ impl<'a> Subject<'a> {
             Of::Published(loaded) => loaded,
         };
         let mut all: Option<Vec<Stages>> = None;
-        loaded.run_by(inputs, &mut |_, executor, inputs| {
+        let read = |name: &str| loaded.network.parts.iter().flat_map(|part| &part.reads).any(|read| read.part == name);
+        loaded.run_by(inputs, &mut |part, executor, inputs| {
             if let Some(stages) = executor.stages(inputs, rounds)? {
                 let all = all.get_or_insert_with(|| vec![Stages::default(); rounds]);
                 for (sum, stages) in all.iter_mut().zip(stages) {
@@ -94,7 +95,8 @@ impl<'a> Subject<'a> {
                     sum.down += stages.down;
                 }
             }
-            executor.run(inputs)
+            // What nobody reads need not be computed once more.
+            if read(part.name) { executor.run(inputs) } else { Ok(Outputs::new()) }
         })?;
         Ok(all)
     }
