@@ -128,7 +128,7 @@ deterministic() {
         --json "$OUT/again.json" >/dev/null || return 1
     digests "$OUT"/bench-*.json "$OUT/again.json" | sort -u >"$OUT/digests.txt"
     cat "$OUT/digests.txt"
-    [ -s "$OUT/digests.txt" ] && [ -z "$(cut -d' ' -f1,2 "$OUT/digests.txt" | sort | uniq -d)" ]
+    [ -s "$OUT/digests.txt" ] && [ -z "$(sed 's/ [^ ]*$//' "$OUT/digests.txt" | sort | uniq -d)" ]
 }
 export -f digests deterministic
 export networks precisions quick
