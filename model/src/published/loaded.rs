@@ -15,6 +15,9 @@ pub struct Loaded {
     pub executors: Vec<Executor>,
 }
 
+/// How a caller runs a part.
+pub type RunPart<'a> = dyn FnMut(&Part, &Executor, &[Tensor]) -> candle_core::Result<Outputs> + 'a;
+
 impl Loaded {
     /// Prepares all parts.
     ///
@@ -40,11 +43,7 @@ impl Loaded {
     /// # Errors
     ///
     /// The caller's.
-    pub fn run_by(
-        &self,
-        inputs: &[Tensor],
-        run: &mut dyn FnMut(&Part, &Executor, &[Tensor]) -> candle_core::Result<Outputs>,
-    ) -> candle_core::Result<Outputs> {
+    pub fn run_by(&self, inputs: &[Tensor], run: &mut RunPart<'_>) -> candle_core::Result<Outputs> {
         let mut given = inputs.iter();
         let mut found: BTreeMap<&str, Outputs> = BTreeMap::new();
         for (part, executor) in self.network.parts.iter().zip(&self.executors) {

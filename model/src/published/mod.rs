@@ -15,7 +15,7 @@ use crate::nyu_window::CropRecipe;
 use crate::timm::{self, convnext, efficientnet};
 use crate::{Combination, Combine, density, gmic, mirai, nyu_bcc, resnet18};
 
-pub use loaded::Loaded;
+pub use loaded::{Loaded, RunPart};
 
 /// What runs for a unit: parts, each a graph, of which later ones read what earlier ones give.
 pub struct Network {
