@@ -31,10 +31,6 @@ impl Device {
         match *self {}
     }
 
-    pub(crate) fn free_memory(&self) -> Result<usize> {
-        match *self {}
-    }
-
     pub(crate) fn function(&self, _: &str, _: usize) -> Result<Function> {
         match *self {}
     }

@@ -129,11 +129,6 @@ impl Device {
         self.ordinal
     }
 
-    /// Bytes that are free.
-    pub(crate) fn free_memory(&self) -> Result<usize> {
-        self.context.mem_get_info().map(|(free, _)| free).map_err(fault(self.ordinal))
-    }
-
     /// A kernel by its name, which may use so much dynamic shared memory.
     pub(crate) fn function(&self, name: &str, shared: usize) -> Result<Function> {
         let failed = fault(self.ordinal);

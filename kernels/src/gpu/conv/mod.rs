@@ -96,11 +96,13 @@ impl Conv {
         wide: bool,
     ) -> Result<Self, DeviceFault> {
         let flat = shape.kernel == 1 && shape.stride == 1 && shape.padding.uniform() == Some(0);
-        let tiling = if flat { Tiling { shift: 7, halo: [1, TILE], step: 1 } } else { Tiling::of(&shape) };
         let precision = if wide { Precision::F32 } else { target.precision };
         let narrow = target.precision != Precision::F32;
         let widest = if wide && narrow { 16 } else { usize::MAX };
-        let Some(blocking) = Blocking::of(&shape, tiling, precision, widest) else {
+        let mut tilings = if flat { vec![Tiling { shift: 7, halo: [1, TILE], step: 1 }] } else { Tiling::all(&shape) };
+        tilings.sort_by_key(|tiling| tiling.cost(&shape));
+        let fitting = |tiling: Tiling| Some((tiling, Blocking::of(&shape, tiling, precision, widest)?));
+        let Some((tiling, blocking)) = tilings.into_iter().find_map(fitting) else {
             let said = format!("a convolution of {0} x {0} does not fit into shared memory", shape.kernel);
             return Err(DeviceFault { ordinal: target.device.ordinal(), kind: crate::FaultKind::Failed, said });
         };
@@ -124,16 +126,17 @@ fn width(precision: Precision) -> usize {
 }
 
 impl Tiling {
-    /// The tile for which least is read and least is computed outside the map.
-    fn of(shape: &ConvShape) -> Self {
+    /// Tiles of 4 to 128 columns.
+    fn all(shape: &ConvShape) -> Vec<Self> {
         let step = if shape.kernel == 1 { shape.stride } else { 1 };
         let halo = |places: usize| (places - 1) * (shape.stride / step) + shape.kernel;
-        let tiling = |shift: usize| Self { shift, halo: [halo(TILE >> shift), halo(1 << shift)], step };
-        let cost = |t: &Self| {
-            let tiles = shape.output.rows.div_ceil(TILE >> t.shift) * shape.output.columns.div_ceil(1 << t.shift);
-            tiles * (TILE + t.halo[0] * t.halo[1])
-        };
-        (2..=7).map(tiling).min_by_key(cost).unwrap_or(Self { shift: 4, halo: [halo(8), halo(16)], step })
+        (2..=7).map(|shift| Self { shift, halo: [halo(TILE >> shift), halo(1 << shift)], step }).collect()
+    }
+
+    /// What is read and what is computed, outside the map too.
+    fn cost(&self, shape: &ConvShape) -> usize {
+        let tiles = shape.output.rows.div_ceil(TILE >> self.shift) * shape.output.columns.div_ceil(1 << self.shift);
+        tiles * (TILE + self.halo[0] * self.halo[1])
     }
 }
 
