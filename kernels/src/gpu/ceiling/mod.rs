@@ -62,7 +62,8 @@ pub fn ceilings(ordinal: usize) -> Result<Ceilings, DeviceFault> {
     let said = |said: String| DeviceFault { ordinal, kind: FaultKind::Failed, said };
     let gpus = gpus().map_err(|why| said(why.to_string()))?;
     let gpu = gpus.get(ordinal).ok_or_else(|| said("there is no such GPU".into()))?;
-    let meter = Meter { stream: device.stream()?, device, blocks: gpu.processors.max(1) * BLOCKS_PER_PROCESSOR };
+    let blocks = gpu.processors.max(1) * BLOCKS_PER_PROCESSOR;
+    let meter = Meter { stream: device.stream()?, device, blocks, memory: gpu.memory };
     // As the kernel says: 8 sums, 16 times, and 8 products of 16x8x16, 4 times.
     let (fma, mma) = ((2 * 8 * 16 * 256) as f64, (2 * 16 * 8 * 16 * 8 * 4 * WARPS) as f64);
     let (up, down) = meter.link()?;
@@ -80,6 +81,8 @@ struct Meter {
     device: Arc<Device>,
     stream: Stream,
     blocks: usize,
+    /// Bytes that the device has.
+    memory: usize,
 }
 
 impl Meter {
@@ -117,7 +120,7 @@ impl Meter {
     /// Bytes read and written a second.
     fn copy(&self) -> Result<f64, DeviceFault> {
         let function = self.device.function("ceiling_copy", 0)?;
-        let bytes = COPY_BYTES_MAX.min(self.device.free_memory()? / 4).next_multiple_of(16);
+        let bytes = COPY_BYTES_MAX.min(self.memory / 8).next_multiple_of(16);
         let (from, to) = (self.device.allocate(bytes)?, self.device.allocate(bytes)?);
         // SAFETY: it is there, and all that comes later in the stream is waited for.
         unsafe { self.stream.fill(from.address(), 1, bytes) }?;
@@ -143,7 +146,7 @@ impl Meter {
 
     /// Bytes a second up and down, from and to pinned memory.
     fn link(&self) -> Result<(f64, f64), DeviceFault> {
-        let bytes = LINK_BYTES_MAX.min(self.device.free_memory()? / 4);
+        let bytes = LINK_BYTES_MAX.min(self.memory / 8);
         let there = self.device.allocate(bytes)?;
         let mut here = self.device.pinned(bytes)?;
         let least = COPY_BYTES_MIN.min(bytes);
@@ -184,7 +187,7 @@ mod tests {
     fn the_timed_copy_copies() {
         uvid_cuda_simulator::load_unless_real();
         let device = Device::open(0).expect("a device");
-        let meter = Meter { stream: device.stream().expect("stream"), device, blocks: 1 };
+        let meter = Meter { stream: device.stream().expect("stream"), device, blocks: 1, memory: 0 };
         // Not a whole number of blocks.
         let count = 2500usize;
         let bytes: Vec<u8> = (0..count * 16).map(|i| (i * 7 % 251) as u8).collect();
