@@ -7,6 +7,7 @@ use crate::device::gpus;
 use crate::gpu::Cuda;
 use crate::gpu::prepare::Preparation;
 use crate::images::{Images, Where, one_shape};
+use crate::report::Stages;
 use crate::{Graph, Outputs, Reference, StepReport, Weights, trial};
 
 /// Which executor runs networks, and how.
@@ -179,6 +180,14 @@ impl Executor {
             }
         }
         Ok(best)
+    }
+
+    /// Where the time of a run of these inputs goes, so many times; `None` where no device is involved.
+    pub fn stages(&self, inputs: &[Tensor], rounds: usize) -> candle_core::Result<Option<Vec<Stages>>> {
+        match &self.0 {
+            By::Reference(_) | By::Cpu(_) => Ok(None),
+            By::Cuda(cuda) => cuda.stages(inputs, rounds).map(Some),
+        }
     }
 
     /// Bytes of values that a run of one item holds; `None` for the reference.

@@ -8,6 +8,7 @@
 //! reference by tests. An [`Executor`] is any of them, on a [`Backend`].
 
 mod builder;
+mod ceilings;
 mod compile;
 mod cpu;
 mod device;
@@ -24,15 +25,17 @@ pub mod trial;
 mod weights;
 
 pub use builder::Builder;
+pub use ceilings::Ceilings;
 pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet};
 pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus, reopen};
 pub use executor::{Backend, CudaOptions, Executor};
+pub use gpu::ceiling::ceilings;
 pub use gpu::prepare;
 pub use graph::{Features, Graph, GraphError, Map, Node, NodeId, Shape, Value};
 pub use images::Images;
 pub use op::{Op, Padding, Parameter};
 pub use reference::Reference;
-pub use report::StepReport;
+pub use report::{Stages, StepReport};
 pub use weights::{Misfit, Missing, Weights, WeightsError, WrongShape};
 
 /// The values that a network gives, by output name.

@@ -31,6 +31,17 @@ pub struct StepReport {
     pub time: Duration,
 }
 
+/// Where the time of a run on a device goes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Stages {
+    /// Inputs to the device, from memory that it reads by itself.
+    pub up: Duration,
+    /// The steps.
+    pub network: Duration,
+    /// Results from the device.
+    pub down: Duration,
+}
+
 impl Plan {
     /// What the plan knows of a step; values are of so many bytes.
     pub(crate) fn report(&self, graph: &Graph, step: &Step, bytes: usize) -> StepReport {

@@ -26,6 +26,7 @@ pub mod nyu_window;
 pub mod outline;
 mod package;
 mod predictor;
+pub mod published;
 pub mod random;
 pub mod regions;
 pub mod resample;

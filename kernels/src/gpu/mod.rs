@@ -9,6 +9,7 @@
 //! | `conv` | convolutions, as matrix products on tensor cores; in f32 on plain cores |
 //! | `stem` | the first convolution, of planes as they came, with the pool behind it |
 //! | `linear` | linear layers of vectors |
+//! | `ceiling` | nothing for a network: what a card could do at most |
 //! | `depthwise`, `pool`, `pointwise`, `copy`, `reduce` | what they are called |
 //!
 //! Invariants:
@@ -18,6 +19,7 @@
 //! - A run allocates nothing and waits once, at its end.
 #![allow(unsafe_code)]
 
+pub(crate) mod ceiling;
 mod constants;
 mod conv;
 mod copy;
@@ -33,6 +35,7 @@ pub mod prepare;
 mod reduce;
 mod run;
 mod slot;
+mod stages;
 mod stem;
 
 use std::sync::Arc;
@@ -145,6 +148,11 @@ impl Cuda {
         Ok((outputs, steps.map(report).collect()))
     }
 
+    /// Items of a batch that run together.
+    fn group(&self, batch: usize) -> usize {
+        (ARENA_BYTES_MAX / self.arena_bytes().max(1)).clamp(1, batch.max(1))
+    }
+
     fn execute(&self, inputs: &[&Images], mut times: Option<&mut Vec<Duration>>) -> candle_core::Result<Outputs> {
         let batch = self.graph.batch(inputs.iter().map(|input| input.dims()))?;
         let host = |input: &&Images| if let Where::Host(tensor) = &input.0 { Some(tensor.contiguous()) } else { None };
@@ -163,7 +171,7 @@ impl Cuda {
             });
         }
         let mut outputs: Vec<Vec<f32>> = vec![Vec::new(); self.plan.wanted.len()];
-        let mut group = (ARENA_BYTES_MAX / self.arena_bytes().max(1)).clamp(1, batch);
+        let mut group = self.group(batch);
         let mut from = 0;
         while from < batch {
             let count = group.min(batch - from);

@@ -72,18 +72,18 @@ impl From<Failed> for candle_core::Error {
 pub(super) struct Recordings(Mutex<BTreeMap<(u64, usize), Recorded>>);
 
 /// Where the parts of an arena lie in a run.
-struct Layout {
+pub(super) struct Layout {
     /// Of each input.
     inputs: Vec<usize>,
     /// The status, and behind it the results.
-    status: usize,
+    pub(super) status: usize,
     /// Of each result, from the status on.
     outputs: Vec<usize>,
-    needs: Needs,
+    pub(super) needs: Needs,
 }
 
 impl Cuda {
-    fn layout(&self, items: usize) -> Layout {
+    pub(super) fn layout(&self, items: usize) -> Layout {
         let mut end = (self.places.length * items).next_multiple_of(ALIGNMENT);
         let first = end;
         let mut take = |bytes: usize| {
@@ -130,7 +130,7 @@ impl Cuda {
     }
 
     /// Brings the inputs to their places in the arena.
-    fn bring(&self, slot: &mut Slot, layout: &Layout, inputs: &[Source<'_>]) -> Result<(), DeviceFault> {
+    pub(super) fn bring(&self, slot: &mut Slot, layout: &Layout, inputs: &[Source<'_>]) -> Result<(), DeviceFault> {
         let first = layout.status - layout.needs.up;
         for (input, at) in inputs.iter().zip(&layout.inputs) {
             let to = slot.arena.address() + *at as u64;
@@ -218,7 +218,7 @@ impl Cuda {
     }
 
     /// What is launched, step by step; the last is what hands out the results.
-    fn launches(&self, slot: &Slot, layout: &Layout, items: usize) -> Vec<Vec<Launch>> {
+    pub(super) fn launches(&self, slot: &Slot, layout: &Layout, items: usize) -> Vec<Vec<Launch>> {
         let arena = slot.arena.address();
         let status = arena + layout.status as u64;
         let value = |value: usize| match self.places.of[value] {

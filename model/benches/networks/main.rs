@@ -5,7 +5,7 @@
 //!     cargo bench -p uvid-model --bench networks -- GMIC PyTorch    networks and contestants with these words in a name
 //!     cargo bench -p uvid-model --bench networks -- --rounds 3 --threads 2 --batch 8
 //!
-//! [`networks`] are described by the crates' own functions, [`folder`] writes each with random weights and inputs for all
+//! The networks are [`published`] ones, described by the crates' own functions, [`folder`] writes each with random weights and inputs for all
 //! [`contestants`], [`ours`] and `peers.py` run it, [`measure`] takes turns, [`report`] prints Markdown and writes JSON.
 //! All of it lies in `target/bench-networks`. The peers' Python is that of `target/peers-networks`, or of the virtual
 //! environment that `NETWORK_PEERS` names; without it ours run alone.
@@ -19,10 +19,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a benchmark that cannot go on stops")]
 
 mod contestants;
-mod folder;
 mod machine;
 mod measure;
-mod networks;
 mod ours;
 mod report;
 
@@ -30,6 +28,7 @@ use std::path::{Path, absolute};
 
 use machine::{Machine, cores};
 use report::Row;
+use uvid_model::published::{self, folder};
 
 fn main() {
     let mut words: Vec<String> = std::env::args().skip(1).collect();
@@ -49,7 +48,8 @@ fn main() {
         std::env::var("CARGO_TARGET_DIR").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../target").into());
     let place = absolute(Path::new(&target).join("bench-networks")).expect("a path");
     let python = contestants::python();
-    let all = networks::all().expect("networks");
+    let mut all = published::all().expect("networks");
+    all.retain(folder::is_for_peers);
     let chosen = |name: &str, among: &[&str]| {
         let here = || words.iter().filter(|w| among.iter().any(|n| n.contains(w.as_str())));
         here().next().is_none() || here().any(|w| name.contains(w.as_str()))

@@ -7,28 +7,25 @@ use std::time::Instant;
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
-use uvid_kernels::{Backend, Executor, Graph, InstructionSet, Options, Outputs, Precision, Weights};
-
-use crate::networks::{self, Network};
+use uvid_kernels::{Backend, InstructionSet, Options, Precision, Weights};
+use uvid_model::published;
 
 /// Ours, by the names that `--contestant` takes.
 pub(crate) const NAMES: &[&str] = &["Uvid f32", "Uvid bf16", "Uvid f32 avx2", "Uvid reference"];
 
-/// The executor of this name: the one place that knows which there are. Rayon's threads are those of the environment.
-fn executor(name: &str, graph: Graph, weights: &Weights) -> Result<Executor, String> {
+/// The backend of this name: the one place that knows which there are. Rayon's threads are those of the environment.
+fn backend(name: &str) -> Backend {
     let options = Options::default();
-    let backend = match name {
+    match name {
         "Uvid reference" => Backend::Reference,
         "Uvid bf16" => Backend::Cpu(Options { precision: Precision::Bf16, ..options }),
         "Uvid f32 avx2" => Backend::Cpu(Options { set: InstructionSet::Avx2, ..options }),
         _ => Backend::Cpu(options),
-    };
-    Executor::new(graph, weights, backend).map_err(|e| e.to_string())
+    }
 }
 
 struct Loaded {
-    network: Network,
-    executors: Vec<Executor>,
+    network: published::Loaded,
     /// Those from outside, in order.
     inputs: Vec<Tensor>,
 }
@@ -60,7 +57,7 @@ fn obey(
         "run" => {
             let loaded = loaded.as_ref().ok_or("nothing is loaded")?;
             let start = Instant::now();
-            *outputs = loaded.run().map_err(|e| e.to_string())?;
+            *outputs = loaded.network.run(&loaded.inputs).map_err(|e| e.to_string())?.into_iter().collect();
             Ok(json!({"ms": start.elapsed().as_secs_f64() * 1e3}))
         }
         _ => {
@@ -73,32 +70,12 @@ fn obey(
 fn load(name: &str, folder: &Path) -> Result<Loaded, String> {
     let read = |file: &str| std::fs::read(folder.join(file)).map_err(|e| e.to_string());
     let described: Value = serde_json::from_slice(&read("network.json")?).map_err(|e| e.to_string())?;
-    let all = networks::all().map_err(|e| e.to_string())?;
+    let all = published::all().map_err(|e| e.to_string())?;
     let network = all.into_iter().find(|n| described["name"] == n.name).ok_or("no such network")?;
     let weights = Weights::from_safetensors(&read("weights.safetensors")?).map_err(|e| e.to_string())?;
-    let load = |part: &networks::Part| executor(name, part.graph.clone(), &weights);
-    let executors = network.parts.iter().map(load).collect::<Result<_, _>>()?;
+    let network = published::Loaded::new(network, &weights, backend(name)).map_err(|e| e.to_string())?;
     let mut named =
         candle_core::safetensors::load(folder.join("inputs.safetensors"), &Device::Cpu).map_err(|e| e.to_string())?;
     let inputs = (0..named.len()).filter_map(|i| named.remove(&i.to_string())).collect();
-    Ok(Loaded { network, executors, inputs })
-}
-
-impl Loaded {
-    /// Every part after those that it reads; the outputs that none reads.
-    fn run(&self) -> candle_core::Result<HashMap<String, Tensor>> {
-        let mut given = self.inputs.iter();
-        let mut found: HashMap<&str, Outputs> = HashMap::new();
-        for (part, executor) in self.network.parts.iter().zip(&self.executors) {
-            let read = |i: usize| part.reads.iter().find(|r| r.input == i).map(|r| &found[r.part][r.output]);
-            let inputs = (0..part.graph.inputs().len()).filter_map(|i| read(i).or_else(|| given.next()).cloned());
-            let inputs: Vec<Tensor> = inputs.collect();
-            let outputs = executor.run(&inputs)?;
-            found.insert(part.name, outputs);
-        }
-        let named = |(part, output): (&networks::Part, &str)| {
-            (format!("{}.{output}", part.name), found[part.name][output].clone())
-        };
-        Ok(self.network.outputs().map(named).collect())
-    }
+    Ok(Loaded { network, inputs })
 }

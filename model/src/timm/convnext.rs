@@ -19,7 +19,7 @@ use super::Network;
 const EPS: f64 = 1e-6;
 
 /// The network for an input of these channels, rows and columns; its output is `logits`.
-pub(super) fn describe(
+pub(crate) fn describe(
     network: &Network,
     classes: usize,
     channels: usize,

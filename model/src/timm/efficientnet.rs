@@ -196,6 +196,34 @@ impl Block {
     }
 }
 
+/// EfficientNetV2-S (arXiv 2104.00298, table 4) as timm builds it, for one class of a grey image in three channels.
+pub(crate) fn v2_s(input: [usize; 2]) -> Result<Graph, GraphError> {
+    let depths = [2, 4, 4, 6, 9, 15];
+    let widths = [24, 48, 64, 128, 160, 256];
+    // The first block of a stage widens what the stage before it gives.
+    let stage = |s: usize| {
+        let block = |i: usize| {
+            let from = if i > 0 { widths[s] } else { widths[s.saturating_sub(1)] };
+            let (kind, middle) = match s {
+                0 => (Kind::Plain, widths[0]),
+                1 | 2 => (Kind::Fused, 4 * from),
+                3 => (Kind::Inverted, 4 * from),
+                _ => (Kind::Inverted, 6 * from),
+            };
+            Block { kind, kernel: 3, middle, squeeze: (kind == Kind::Inverted).then_some(from / 4) }
+        };
+        (0..depths[s]).map(block).collect()
+    };
+    let plan = Plan { stem: 24, stages: (0..depths.len()).map(stage).collect(), head: 1280 };
+    let network = Network {
+        family: super::Family::Efficientnet,
+        depths: depths.to_vec(),
+        widths: widths.to_vec(),
+        pool: Pool::Mean,
+    };
+    plan.describe(Origin::Torch, &network, 1, 3, input)
+}
+
 /// Small networks, of odd sizes, for the test that runs every architecture on every backend.
 #[cfg(test)]
 pub(crate) fn examples() -> Vec<Graph> {

@@ -49,14 +49,20 @@ pub enum Precision {
     F16,
 }
 
+impl From<Precision> for uvid_model::PrecisionName {
+    fn from(precision: Precision) -> Self {
+        match precision {
+            Precision::F32 => Self::F32,
+            Precision::Bf16 => Self::Bf16,
+            Precision::F16 => Self::F16,
+        }
+    }
+}
+
 impl ComputeArgs {
     /// What the configuration says, with what is given here in its place.
     pub fn over(&self, configured: &Computing) -> Computing {
-        let precision = self.precision.map(|precision| match precision {
-            Precision::F32 => uvid_model::PrecisionName::F32,
-            Precision::Bf16 => uvid_model::PrecisionName::Bf16,
-            Precision::F16 => uvid_model::PrecisionName::F16,
-        });
+        let precision = self.precision.map(uvid_model::PrecisionName::from);
         Computing {
             instructions: self.instructions.unwrap_or(configured.instructions),
             precision: precision.unwrap_or(configured.precision),

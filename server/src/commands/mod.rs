@@ -1,5 +1,6 @@
 //! The subcommands of `uvid`, one file each.
 
+pub mod bench;
 pub mod compare;
 pub(crate) mod compute;
 pub mod config;

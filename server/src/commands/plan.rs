@@ -25,19 +25,23 @@ pub(super) fn print(out: &mut impl Write, predictor: &Predictor) -> anyhow::Resu
         writeln!(out, "one thread could do {:.0} GFLOP/s in f32, as just measured", peak / 1e9)?;
     }
     for (name, network) in predictor.networks() {
-        let steps = network.profile(ROUNDS)?;
-        writeln!(out, "\n{name}")?;
-        writeln!(
-            out,
-            "  {:>3} {:<30} {:<22} {:>15} {:>15} {:>9} {:>8} {:>9} {:>8} {:>8}",
-            "", "layer", "kernel", "input", "output", "MFLOP", "MB", "weights", "ms", "GFLOP/s"
-        )?;
-        for (i, step) in steps.iter().enumerate() {
-            line(out, i + 1, step)?;
-        }
-        total(out, &steps, network.arena_bytes().unwrap_or(0))?;
+        steps(out, &name, &network.profile(ROUNDS)?, network.arena_bytes().unwrap_or(0))?;
     }
     Ok(())
+}
+
+/// The steps of one network, whose values take so many bytes.
+pub(super) fn steps(out: &mut impl Write, name: &str, steps: &[StepReport], arena: usize) -> std::io::Result<()> {
+    writeln!(out, "\n{name}")?;
+    writeln!(
+        out,
+        "  {:>3} {:<30} {:<22} {:>15} {:>15} {:>9} {:>8} {:>9} {:>8} {:>8}",
+        "", "layer", "kernel", "input", "output", "MFLOP", "MB", "weights", "ms", "GFLOP/s"
+    )?;
+    for (i, step) in steps.iter().enumerate() {
+        line(out, i + 1, step)?;
+    }
+    total(out, steps, arena)
 }
 
 fn line(out: &mut impl Write, number: usize, step: &StepReport) -> std::io::Result<()> {

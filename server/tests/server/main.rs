@@ -1,7 +1,7 @@
 //! The server, asked over HTTP as its clients do, and killed.
 //!
-//! `support`: an in-process server, a real one, and requests to both. `stow`: what STOW-RS takes and refuses. `rest`:
-//! what the API answers. `store`: the durable queue. `completion`: when a study is due, and which goes next. `outbox`:
+//! `bench`: what `uvid bench` prints, on a simulated GPU. `support`: an in-process server, a real one, and requests to
+//! both. `stow`: what STOW-RS takes and refuses. `rest`: what the API answers. `store`: the durable queue. `completion`: when a study is due, and which goes next. `outbox`:
 //! deliveries of results. `roles`: production and shadows. `crash`: `kill -9`. `devices`: GPUs that fail. `sockets`: slow and oversized requests.
 //! `dimse`: the DICOM node and clients that do wrong. `pictures`: results as pictures, before validators. `qido`, `wado`,
 //! `bulkdata`: searches and retrieval. `privacy`: no identity where none belongs. `config`: layers and sources. `openapi`: the
@@ -9,6 +9,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod bench;
 mod bulkdata;
 mod completion;
 mod config;

@@ -1,38 +1,58 @@
-//! The networks that are measured, at the sizes at which they are used.
+//! The networks of the literature, at the widths that were published and the sizes at which they are used, without their
+//! weights: for measuring.
+//!
+//! Invariant: the graphs are those that packages run, described by the same functions.
+
+pub mod folder;
+mod loaded;
 
 use uvid_kernels::{Graph, GraphError, Shape, Weights};
-use uvid_model::mirai::aggregator::{AggregatorRecipe, Pool};
-use uvid_model::mirai::risk_factors::RiskFactor;
-use uvid_model::nyu_bcc::{Model, Windows};
-use uvid_model::nyu_window::CropRecipe;
-use uvid_model::{Combination, Combine, density, gmic, mirai, nyu_bcc, resnet18};
+
+use crate::mirai::aggregator::{AggregatorRecipe, Pool};
+use crate::mirai::risk_factors::RiskFactor;
+use crate::nyu_bcc::{Model, Windows};
+use crate::nyu_window::CropRecipe;
+use crate::timm::{self, convnext, efficientnet};
+use crate::{Combination, Combine, density, gmic, mirai, nyu_bcc, resnet18};
+
+pub use loaded::{Loaded, RunPart};
 
 /// What runs for a unit: parts, each a graph, of which later ones read what earlier ones give.
-pub(crate) struct Network {
-    pub(crate) name: &'static str,
-    /// What a batch is counted in, and how many in the larger of the two batches.
-    pub(crate) unit: &'static str,
-    pub(crate) many: usize,
+pub struct Network {
+    /// As it is called in print.
+    pub name: &'static str,
+    /// As it is called on a command line.
+    pub key: &'static str,
+    /// What a batch is counted in: an image or an exam.
+    pub unit: &'static str,
+    /// How many units a large batch has, for a processor.
+    pub many: usize,
     /// Images a unit.
-    pub(crate) images: usize,
-    pub(crate) parts: Vec<Part>,
+    pub images: usize,
+    /// In the order in which they run.
+    pub parts: Vec<Part>,
 }
 
 /// A graph and where its inputs come from.
-pub(crate) struct Part {
-    pub(crate) name: &'static str,
-    pub(crate) graph: Graph,
+pub struct Part {
+    /// Its own, within the network.
+    pub name: &'static str,
+    /// What it computes.
+    pub graph: Graph,
     /// Items of the graph's batch in a unit.
-    pub(crate) items: usize,
+    pub items: usize,
     /// Its inputs that are outputs of earlier parts.
-    pub(crate) reads: Vec<Read>,
+    pub reads: Vec<Read>,
 }
 
 /// The input of this index is this output of this part.
-pub(crate) struct Read {
-    pub(crate) input: usize,
-    pub(crate) part: &'static str,
-    pub(crate) output: &'static str,
+pub struct Read {
+    /// Among the part's inputs.
+    pub input: usize,
+    /// An earlier one.
+    pub part: &'static str,
+    /// Its name there.
+    pub output: &'static str,
 }
 
 impl Part {
@@ -48,7 +68,7 @@ impl Part {
 
 impl Network {
     /// The outputs that no part reads, as (part, output).
-    pub(crate) fn outputs(&self) -> impl Iterator<Item = (&Part, &str)> {
+    pub fn outputs(&self) -> impl Iterator<Item = (&Part, &str)> {
         let read = |part: &Part, output: &str| {
             self.parts.iter().flat_map(|p| &p.reads).any(|r| r.part == part.name && r.output == output)
         };
@@ -58,7 +78,7 @@ impl Network {
     }
 
     /// The shapes of the inputs from outside for a batch of so many units, with the batch.
-    pub(crate) fn inputs(&self, units: usize) -> Vec<Vec<usize>> {
+    pub fn inputs(&self, units: usize) -> Vec<Vec<usize>> {
         let given = |part: &Part| {
             let shapes: Vec<_> = part.graph.inputs().map(|shape| dims(shape, part.items * units)).collect();
             let from_outside = |i: &usize| part.reads.iter().all(|r| r.input != *i);
@@ -68,12 +88,12 @@ impl Network {
     }
 
     /// Multiply-adds of a unit.
-    pub(crate) fn multiply_adds(&self) -> u64 {
+    pub fn multiply_adds(&self) -> u64 {
         self.parts.iter().map(|p| p.graph.multiply_adds() * p.items as u64).sum()
     }
 
     /// Bytes of its parameters in f32.
-    pub(crate) fn weight_bytes(&self) -> usize {
+    pub fn weight_bytes(&self) -> usize {
         let bytes =
             |graph: &Graph| graph.parameters().iter().map(|p| 4 * p.shape.iter().product::<usize>()).sum::<usize>();
         self.parts.iter().map(|p| bytes(&p.graph)).sum()
@@ -81,16 +101,20 @@ impl Network {
 }
 
 /// A shape with the batch: N C H W, or N C.
-pub(crate) fn dims(shape: Shape, items: usize) -> Vec<usize> {
+pub fn dims(shape: Shape, items: usize) -> Vec<usize> {
     match shape {
         Shape::Map { per_item, channels, rows, columns } => vec![items * per_item, channels, rows, columns],
         Shape::Features { per_item, channels } => vec![items * per_item, channels],
     }
 }
 
-/// All, with the widths that were published.
-pub(crate) fn all() -> Result<Vec<Network>, GraphError> {
-    Ok(vec![gmic()?, nyu_bcc()?, mirai()?, density_v0()?, resnet_18()?])
+/// All of them.
+///
+/// # Errors
+///
+/// None: the sizes fit.
+pub fn all() -> Result<Vec<Network>, GraphError> {
+    Ok(vec![gmic()?, nyu_bcc()?, mirai()?, density_v0()?, resnet_18()?, convnext_small()?, efficientnetv2_s()?])
 }
 
 const COMBINE: Combine = Combine { breast: Combination::Mean, exam: Combination::Max };
@@ -109,7 +133,7 @@ fn gmic() -> Result<Network, GraphError> {
     };
     let [global, local] = gmic::network::graphs(&Weights::default(), &recipe)?;
     let parts = vec![Part::new("global", global, 1), Part::new("local", local, 1).reading(1, "global", "global")];
-    Ok(Network { name: "GMIC", unit: "image", many: 8, images: 1, parts })
+    Ok(Network { name: "GMIC", key: "gmic", unit: "image", many: 8, images: 1, parts })
 }
 
 /// The view-wise model on the images alone: each column sees the left and the right view, then each head both.
@@ -124,7 +148,7 @@ fn nyu_bcc() -> Result<Network, GraphError> {
         let (head, column) = if view == "cc" { ("head-cc", "column-cc") } else { ("head-mlo", "column-mlo") };
         parts.push(Part::new(head, graph, 1).reading(0, column, "vector"));
     }
-    Ok(Network { name: "NYU-BCC", unit: "exam", many: 2, images: 4, parts })
+    Ok(Network { name: "NYU-BCC", key: "nyu-bcc", unit: "exam", many: 2, images: 4, parts })
 }
 
 /// Four views through the encoder, then the aggregator.
@@ -146,13 +170,13 @@ fn mirai() -> Result<Network, GraphError> {
     let encoder = Part::new("encoder", mirai::encoder::graph(&none, [2048, 1664])?, 4);
     let aggregator = Part::new("aggregator", mirai::aggregator::graph(&none, &recipe)?, 1);
     let parts = vec![encoder, aggregator.reading(0, "encoder", "hidden")];
-    Ok(Network { name: "Mirai", unit: "exam", many: 2, images: 4, parts })
+    Ok(Network { name: "Mirai", key: "mirai", unit: "exam", many: 2, images: 4, parts })
 }
 
 /// The network of the bundled package.
 fn density_v0() -> Result<Network, GraphError> {
     let parts = vec![Part::new("density", density::network::graph([256, 160])?, 4)];
-    Ok(Network { name: "density-v0", unit: "exam", many: 8, images: 4, parts })
+    Ok(Network { name: "density-v0", key: "density", unit: "exam", many: 8, images: 4, parts })
 }
 
 fn resnet_18() -> Result<Network, GraphError> {
@@ -161,5 +185,31 @@ fn resnet_18() -> Result<Network, GraphError> {
         b.output("logits", b.pp("fc").linear(b.mean_over_map(x), 1000, true));
         Ok(())
     })?;
-    Ok(Network { name: "ResNet-18", unit: "image", many: 8, images: 1, parts: vec![Part::new("resnet18", graph, 1)] })
+    Ok(Network {
+        name: "ResNet-18",
+        key: "resnet18",
+        unit: "image",
+        many: 8,
+        images: 1,
+        parts: vec![Part::new("resnet18", graph, 1)],
+    })
+}
+
+/// As in the first place of RSNA 2022: a grey image as three channels, one class.
+const TIMM_INPUT: [usize; 2] = [2048, 1024];
+
+fn convnext_small() -> Result<Network, GraphError> {
+    let network = timm::Network {
+        family: timm::Family::Convnext,
+        depths: vec![3, 3, 27, 3],
+        widths: vec![96, 192, 384, 768],
+        pool: timm::Pool::Max,
+    };
+    let parts = vec![Part::new("convnext", convnext::describe(&network, 1, 3, TIMM_INPUT)?, 1)];
+    Ok(Network { name: "ConvNeXt-Small", key: "convnext-small", unit: "image", many: 2, images: 1, parts })
+}
+
+fn efficientnetv2_s() -> Result<Network, GraphError> {
+    let parts = vec![Part::new("efficientnet", efficientnet::v2_s(TIMM_INPUT)?, 1)];
+    Ok(Network { name: "EfficientNetV2-S", key: "efficientnetv2-s", unit: "image", many: 2, images: 1, parts })
 }

@@ -1,6 +1,6 @@
 //! A folder with a network for the contestants: `network.json`, `weights.safetensors`, `inputs.safetensors`.
 //!
-//! Weights and inputs are random numbers of fixed seeds. Weights are scaled so that what passes through keeps its size:
+//! Invariant: what is made is the same on every machine. Weights and inputs are random numbers of fixed seeds. Weights are scaled so that what passes through keeps its size:
 //! uniform, of variance 2 / inputs before an activation (He et al. 2015); a block's second convolution is a quarter of
 //! that, as trained ones are about. Batch norms have variances and scales around 1.
 
@@ -9,23 +9,52 @@ use std::path::{Path, PathBuf};
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
-use uvid_kernels::{Node, Op, Padding, Parameter};
+use uvid_kernels::{Node, Op, Padding, Parameter, Weights, WeightsError};
 
-use crate::networks::{Network, Part, dims};
+use super::{Network, Part, dims};
 
-/// Writes all three, for a batch of so many units.
-pub(crate) fn write(network: &Network, units: usize, folder: &Path) -> Result<PathBuf, String> {
+/// Writes all three, for a batch of so many units, into a folder of its own within this one, which is returned.
+///
+/// # Errors
+///
+/// The folder cannot be written, or the network has an operation that the peers are not told of: in words.
+pub fn write(network: &Network, units: usize, folder: &Path) -> Result<PathBuf, String> {
     let folder = folder.join(format!("{}-{units}", network.name));
     std::fs::create_dir_all(&folder).map_err(|e| e.to_string())?;
     std::fs::write(folder.join("network.json"), describe(network, units)?.to_string()).map_err(|e| e.to_string())?;
-    let parameters = network.parts.iter().flat_map(|part| part.graph.parameters());
-    let weights = parameters.map(|p| Ok((p.name.clone(), weight(p)?))).collect::<candle_core::Result<_>>();
-    save(weights, &folder.join("weights.safetensors"))?;
-    let input =
-        |(i, shape): (usize, Vec<usize>)| Ok((i.to_string(), uniform(&format!("input {i}"), &shape, 0.0, 1.7)?));
-    let inputs = network.inputs(units).into_iter().enumerate().map(input).collect::<candle_core::Result<_>>();
-    save(inputs, &folder.join("inputs.safetensors"))?;
+    save(drawn(network), &folder.join("weights.safetensors"))?;
+    let numbered = |inputs: Vec<Tensor>| inputs.into_iter().enumerate().map(|(i, t)| (i.to_string(), t)).collect();
+    save(inputs(network, units).map(numbered), &folder.join("inputs.safetensors"))?;
     Ok(folder)
+}
+
+/// Whether the peers can be told of all its operations.
+pub fn is_for_peers(network: &Network) -> bool {
+    describe(network, 1).is_ok()
+}
+
+/// The network's weights.
+///
+/// # Errors
+///
+/// None but of memory.
+pub fn weights(network: &Network) -> Result<Weights, WeightsError> {
+    Weights::from_tensors(drawn(network)?)
+}
+
+/// The inputs from outside for a batch of so many units; the first are the same in every batch.
+///
+/// # Errors
+///
+/// None but of memory.
+pub fn inputs(network: &Network, units: usize) -> candle_core::Result<Vec<Tensor>> {
+    let input = |(i, shape): (usize, Vec<usize>)| uniform(&format!("input {i}"), &shape, 0.0, 1.7);
+    network.inputs(units).into_iter().enumerate().map(input).collect()
+}
+
+fn drawn(network: &Network) -> candle_core::Result<HashMap<String, Tensor>> {
+    let parameters = network.parts.iter().flat_map(|part| part.graph.parameters());
+    parameters.map(|p| Ok((p.name.clone(), weight(p)?))).collect()
 }
 
 fn save(tensors: candle_core::Result<HashMap<String, Tensor>>, file: &Path) -> Result<(), String> {
@@ -90,7 +119,7 @@ fn describe(network: &Network, units: usize) -> Result<Value, String> {
         (format!("{}.{output}", part.name), json!(places[part.name][part.graph.outputs()[output].index()]))
     };
     let outputs: serde_json::Map<_, _> = network.outputs().map(name).collect();
-    Ok(json!({"name": network.name, "nodes": nodes, "outputs": outputs}))
+    Ok(json!({"name": network.name, "images": network.images, "nodes": nodes, "outputs": outputs}))
 }
 
 /// An operation's name for the peers, and its numbers.
