@@ -7,8 +7,8 @@
 //! - An accelerator decodes nothing that is used before it has given every sample of the probes of that format: the one way
 //!   to use it is [`Proven`].
 //! - It is asked only for frames that every right decoder gives alike, and whose form the probes have: unsigned, of one
-//!   component, whole, at full resolution, coded without loss, with nothing unusual in the headers
-//!   ([`crate::jpeg2000::plain`]).
+//!   component, of [`SIDE_MIN`] or more a side, whole, at full resolution, coded without loss, with nothing unusual in the
+//!   headers ([`crate::jpeg2000::plain`]).
 //! - Where it gives nothing, or what cannot be the frame, the caller decodes with [`crate::Codec`].
 //!
 //! That a stream is coded without loss is more than its wavelet says: one of the 5-3 transform may be cut short, and how
@@ -30,6 +30,9 @@ pub trait Accelerator: Send + Sync {
         let _ = here;
     }
 }
+
+/// Rows and columns below which a frame is not worth asking for; the probes have no less.
+const SIDE_MIN: usize = 32;
 
 /// An accelerator that decodes as the codecs here do.
 pub struct Proven {
@@ -94,6 +97,9 @@ impl Proven {
     }
 
     fn samples(&self, stream: &[u8], header: &Header) -> Option<Vec<u16>> {
+        if header.shape.rows.min(header.shape.columns) < SIDE_MIN {
+            return None;
+        }
         let codestream = jpeg2000::plain(stream, header)?;
         let samples = self.accelerator.decode(header.format, codestream, &header.shape)?;
         fits(&samples, &header.shape).then_some(samples)
@@ -131,17 +137,23 @@ fn prove(accelerator: &dyn Accelerator, format: Format) -> Result<(), Unproven> 
 
 type Probe = (Shape, Result<Vec<u8>, CodecError>);
 
-/// Frames in the forms that mammographs send, with sides that are even, odd and less than a code-block. There is no encoder
-/// of HTJ2K: those are streams of OpenJPH.
+/// Frames with sides that are even, odd and less than a code-block, and streams of other encoders with what ours does not
+/// write: tiles, layers, HTJ2K.
 fn probes(format: Format) -> Vec<Probe> {
     /// Rows, columns, precision.
-    const FRAMES: [(usize, usize, u16); 6] =
-        [(1, 1, 12), (37, 53, 8), (64, 64, 10), (131, 70, 12), (300, 217, 14), (257, 129, 16)];
-    const STREAMS: [(Shape, &[u8]); 3] = [
+    const FRAMES: [(usize, usize, u16); 5] = [(37, 53, 8), (64, 64, 10), (131, 70, 12), (300, 217, 14), (257, 129, 16)];
+    const JPEG2000: [(Shape, &[u8]); 2] = [
+        (grey(70, 90, 12), include_bytes!("jpeg2000/tests/streams/pcrl_tiles.j2k")),
+        (grey(70, 90, 12), include_bytes!("jpeg2000/tests/streams/rlcp_layers.j2k")),
+    ];
+    const HTJ2K: [(Shape, &[u8]); 3] = [
         (grey(40, 50, 12), include_bytes!("jpeg2000/tests/streams/ht_lrcp.j2c")),
         (grey(40, 50, 16), include_bytes!("jpeg2000/tests/streams/ht_16_bits.j2c")),
-        (grey(1, 300, 16), include_bytes!("jpeg2000/tests/streams/ht_1_row.j2c")),
+        (grey(70, 90, 16), include_bytes!("jpeg2000/tests/streams/ht_tile_parts.j2c")),
     ];
+    let given = |streams: &[(Shape, &[u8])]| -> Vec<Probe> {
+        streams.iter().map(|(shape, stream)| (*shape, Ok(stream.to_vec()))).collect()
+    };
     match format {
         Format::Jpeg2000 => {
             let shapes = FRAMES.iter().map(|&(rows, columns, precision)| grey(rows, columns, precision));
@@ -153,9 +165,9 @@ fn probes(format: Format) -> Vec<Probe> {
                     (*state >> 48) as u16
                 })
             });
-            smooth.chain(noise).collect()
+            smooth.chain(noise).chain(given(&JPEG2000)).collect()
         }
-        Format::Htj2k => STREAMS.iter().map(|(shape, stream)| (*shape, Ok(stream.to_vec()))).collect(),
+        Format::Htj2k => given(&HTJ2K),
         Format::JpegLossless
         | Format::JpegDct
         | Format::JpegLs
@@ -223,46 +235,47 @@ mod tests {
             (other, expected) => panic!("{other:?}, expected {expected:?}"),
         };
         check(|_, _, samples| Some(samples), Ok(&[Format::Jpeg2000, Format::Htj2k]));
-        check(|_, _, _| None, Err("it does not decode a probe of JPEG 2000 of 1 x 1 samples with 12 bits"));
+        check(|_, _, _| None, Err("it does not decode a probe of JPEG 2000 of 37 x 53 samples with 8 bits"));
         check(|format, _, samples| (format == Format::Jpeg2000).then_some(samples), Ok(&[Format::Jpeg2000]));
         check(|format, _, samples| (format == Format::Htj2k).then_some(samples), Ok(&[Format::Htj2k]));
         let last: Change = |_, shape, mut samples| {
-            if (shape.precision, shape.rows) != (12, 1) {
-                *samples.last_mut()? ^= 1;
-            }
+            *samples.last_mut()? ^= u16::from(shape.rows != 37);
             Some(samples)
         };
-        check(last, Err("it decodes other samples from a probe of JPEG 2000 of 37 x 53 samples with 8 bits"));
+        check(last, Err("it decodes other samples from a probe of JPEG 2000 of 64 x 64 samples with 10 bits"));
         let wide: Change = |_, shape, mut samples| {
-            samples[0] ^= u16::from(shape.precision == 16);
+            samples[0] ^= u16::from(shape.rows == 257);
             Some(samples)
         };
-        check(wide, Err("of 257 x 129 samples with 16 bits"));
+        check(wide, Ok(&[Format::Htj2k]));
         let short: Change = |_, shape, samples| Some(samples[..samples.len() - usize::from(shape.rows > 100)].to_vec());
         check(short, Ok(&[Format::Htj2k]));
     }
 
     #[test]
     fn what_it_gives_is_used_if_it_can_be_the_frame() {
-        // The probes have no frame of 2 x 2.
-        fn of_four(shape: &Shape) -> bool {
-            shape.samples() == Some(4)
+        // No probe has so many.
+        fn is_ours(shape: &Shape) -> bool {
+            shape.samples() == Some(32 * 33)
         }
-        let check = |change: Change, shape: Shape, expected: Option<&[u16]>| {
+        let check = |change: Change, shape: Shape, expected: bool| {
             let (proven, counts) = proven(change);
-            let frame = Frame { shape, samples: &[1, 2, 3, 0] };
-            let stream = Format::Jpeg2000.codec().encode(&frame, &Encoding::Lossless).expect("encoded");
+            let samples = vec![3; shape.samples().expect("small")];
+            let stream = Format::Jpeg2000.codec().encode(&Frame { shape, samples: &samples }, &Encoding::Lossless);
+            let stream = stream.expect("encoded");
             let header = Format::Jpeg2000.codec().inspect(&stream, &shape).expect("a header");
-            let proven = proven.expect("proven");
-            assert_eq!(proven.decode(&stream, &header).as_deref(), expected);
+            let decoded = proven.expect("proven").decode(&stream, &header);
+            assert_eq!(decoded, expected.then_some(samples), "{shape:?}");
             let counted = [0, 1].map(|i| counts[i].load(Ordering::Relaxed));
-            assert_eq!(counted, if expected.is_some() { [0, 1] } else { [1, 0] });
+            assert_eq!(counted, if expected { [0, 1] } else { [1, 0] }, "{shape:?}");
         };
-        let four = grey(2, 2, 12);
-        check(|_, _, samples| Some(samples), four, Some(&[1, 2, 3, 0]));
-        check(|_, shape, samples| (!of_four(shape)).then_some(samples), four, None);
-        check(|_, shape, samples| Some(if of_four(shape) { vec![1; 3] } else { samples }), four, None);
-        check(|_, shape, samples| Some(if of_four(shape) { vec![1 << 12; 4] } else { samples }), four, None);
-        check(|_, _, samples| Some(samples), Shape { signed: true, ..four }, None);
+        let ours = grey(33, 32, 12);
+        check(|_, _, samples| Some(samples), ours, true);
+        check(|_, shape, samples| (!is_ours(shape)).then_some(samples), ours, false);
+        check(|_, shape, samples| Some(if is_ours(shape) { vec![3; 32 * 33 - 1] } else { samples }), ours, false);
+        check(|_, shape, samples| Some(if is_ours(shape) { vec![1 << 12; 32 * 33] } else { samples }), ours, false);
+        check(|_, _, samples| Some(samples), Shape { signed: true, ..ours }, false);
+        check(|_, _, samples| Some(samples), Shape { components: 3, ..ours }, false);
+        check(|_, _, samples| Some(samples), grey(31, 500, 12), false);
     }
 }
