@@ -1,4 +1,5 @@
-//! Compiles the simulated driver and all kernels into `$OUT_DIR/simulated/libcuda.so`.
+//! Compiles the simulated driver and all kernels into `$OUT_DIR/simulated/libcuda.so`, and beside it the simulated
+//! `libnvjpeg2k.so.0`.
 //!
 //! Each `.cu` is C++ to g++ (or `$CXX`), in a namespace of its own. What is compiled is compiled again when a header
 //! has changed, or itself.
@@ -20,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let here = PathBuf::from(env::var("CARGO_MANIFEST_DIR")?);
     let out = PathBuf::from(env::var("OUT_DIR")?).join("simulated");
     let (driver, kernels) = (here.join("driver"), here.join("../src/gpu"));
-    // The folder that holds the library holds nothing else.
+    // The folder that holds the libraries holds nothing else.
     let objects = out.with_file_name("objects");
     fs::create_dir_all(&out)?;
     fs::create_dir_all(&objects)?;
@@ -34,7 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         fs::write(&wrapper, text)?;
         sources.push(wrapper);
     }
-    for folder in [&driver, &kernels, &here.join("tests")] {
+    let nvjpeg2k = here.join("nvjpeg2k");
+    for folder in [&driver, &kernels, &nvjpeg2k, &here.join("tests")] {
         println!("cargo:rerun-if-changed={}", folder.display());
     }
     println!("cargo:rerun-if-changed=build.rs");
@@ -65,6 +67,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     link.args(sources.iter().map(|source| object(&objects, source)));
     if !spawn(&mut link)?.wait()?.success() {
         return Err(format!("{compiler} could not link the simulated libcuda.so").into());
+    }
+    let mut decoder = Command::new(&compiler);
+    decoder.args(FLAGS).args(["-shared", "-Wl,-soname,libnvjpeg2k.so.0", "-Wl,-z,defs", "-o"]);
+    decoder.arg(out.join("libnvjpeg2k.so.0")).args(with_extension(&nvjpeg2k, "cpp")?).arg(out.join("libcuda.so"));
+    if !spawn(&mut decoder)?.wait()?.success() {
+        return Err(format!("{compiler} could not build the simulated libnvjpeg2k.so.0").into());
     }
     Ok(())
 }

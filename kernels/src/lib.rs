@@ -5,12 +5,13 @@
 //! is described, before any weight is loaded. [`Weights`] are the tensors of a checkpoint by name. An executor is made
 //! from both: [`Reference`] is the readable one, candle's operations one by one; [`Cpu`] is the fast one for plain
 //! processors, and there is one for GPUs: a compiler for both, and kernels of each. Every other executor is held to the
-//! reference by tests. An [`Executor`] is any of them, on a [`Backend`].
+//! reference by tests. An [`Executor`] is any of them, on a [`Backend`]. [`Jpeg2000`] decodes images where GPUs are.
 
 mod builder;
 mod ceilings;
 mod compile;
 mod cpu;
+mod decode;
 mod device;
 #[cfg(test)]
 mod examples;
@@ -27,6 +28,7 @@ mod weights;
 pub use builder::Builder;
 pub use ceilings::Ceilings;
 pub use cpu::{CompileError, Cpu, InstructionSet, Options, Precision, UnknownSet};
+pub use decode::{DecodeFault, Jpeg2000, NoDecoder, Plane};
 pub use device::{DeviceFault, FaultKind, Gpu, NoGpu, gpus, reopen};
 pub use executor::{Backend, CudaOptions, Executor};
 pub use gpu::ceiling::ceilings;

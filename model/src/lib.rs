@@ -43,4 +43,7 @@ pub use manifest::{
 };
 pub use package::{Package, PackageError};
 pub use predictor::{BACKEND, LoadError, Predictor};
-pub use uvid_kernels::{Backend, DeviceFault, FaultKind, Gpu, InstructionSet, NoGpu, StepReport, gpus, reopen};
+pub use uvid_kernels::{
+    Backend, DecodeFault, DeviceFault, FaultKind, Gpu, InstructionSet, Jpeg2000, NoDecoder, NoGpu, Plane, StepReport,
+    gpus, reopen,
+};

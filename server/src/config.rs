@@ -55,7 +55,7 @@ macro_rules! settings {
 mod compute;
 mod hospital;
 
-pub use compute::{Computing, DeviceChoice, Instructions, UnknownDevice};
+pub use compute::{Computing, DeviceChoice, GpuDecoding, Instructions, UnknownDevice};
 pub use hospital::{
     Charset, Destination, Dimse, DimseTls, Language, Network, Node, ObjectKind, Outbox, Priors, Results, Retrieve,
     Sender, TruncatedPixels, Urgent, When,

@@ -58,6 +58,8 @@ pub const DEVICE_STATE: &str = "uvid_device_state";
 pub const DEVICE_STUDIES: &str = "uvid_device_studies_total";
 /// Seconds that a device's slots were at studies, reading and decoding included; several slots count several times.
 pub const DEVICE_BUSY: &str = "uvid_device_busy_seconds";
+/// Compressed frames of mammograms that were decoded on a machine where a GPU decodes, by which it was: `gpu`, `cpu`.
+pub const FRAMES_DECODED: &str = "uvid_frames_decoded_total";
 /// Always 1; its labels say which program and model this is.
 pub const INFO: &str = "uvid_info";
 
@@ -113,5 +115,6 @@ fn describe() {
     describe_gauge!(DEVICE_STATE, "1 for a device that takes studies, 0 for one that is taken out or being opened.");
     describe_counter!(DEVICE_STUDIES, "Studies that a device has answered.");
     describe_gauge!(DEVICE_BUSY, Unit::Seconds, "Time that a device's slots were at studies, summed over slots.");
+    describe_counter!(FRAMES_DECODED, "Compressed frames decoded, by gpu or cpu, where a GPU decodes.");
     describe_gauge!(INFO, "Always 1; the labels name the program's version and the model package.");
 }

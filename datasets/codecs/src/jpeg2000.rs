@@ -30,10 +30,13 @@ mod ending;
 mod grid;
 mod header;
 mod openjpeg;
+mod plain;
 #[cfg(test)]
 pub(crate) mod tests;
 
 use std::num::NonZeroUsize;
+
+pub(crate) use plain::plain;
 
 use crate::agreement::{decodes, encodes};
 use crate::{Codec, CodecError, Decoding, Encoding, Extent, Format, Frame, Header, Missing, Shape};

@@ -2,6 +2,7 @@
 //!
 //! One trait, [`Codec`]; one file or folder for each way a frame is coded; [`Format`] lists them. Nothing here knows
 //! DICOM: what a data set declares comes as a [`Shape`], what the code stream says of itself goes back as a [`Header`].
+//! What decodes faster than a codec, elsewhere, is an [`Accelerator`], of use once it is [`Proven`].
 //!
 //! Invariants:
 //! - [`Codec::inspect`] allocates nothing by what a stream claims, so that the caller can hold the claim to its limits
@@ -11,6 +12,7 @@
 //! - A lossless code stream gives the samples that were encoded, bit for bit; nothing is stretched, scaled or windowed.
 //! - The same bytes give the same samples for any number of threads.
 
+mod accelerator;
 mod agreement;
 mod error;
 mod frame;
@@ -25,6 +27,7 @@ pub mod jpeg_ls;
 pub mod jpeg_xl;
 pub mod rle;
 
+pub use accelerator::{Accelerator, Proven, Unproven};
 pub use error::CodecError;
 pub use frame::{Decoding, Encoding, Extent, Frame, Header, Missing, Shape};
 

@@ -12,9 +12,10 @@ use std::num::NonZeroUsize;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::OnceLock;
 
-use uvid_codecs::{Codec, CodecError, Decoding, Extent, Format, Header, Missing, Shape};
+use uvid_codecs::{Codec, CodecError, Decoding, Extent, Format, Header, Missing, Proven, Shape};
 
 use super::pixels::Layout;
+use super::syntax::Loss;
 
 /// The process that is mistaken for this one in transfer syntaxes.
 fn sister(format: Format) -> Option<Format> {
@@ -141,6 +142,23 @@ pub(super) fn samples(
     };
     // Nothing that outlives the panic is shared with the decoder.
     catch_unwind(AssertUnwindSafe(decode)).unwrap_or(Err(CodecError::Invalid("the decoder panicked")))
+}
+
+/// The same by an accelerator, if it is one for such a frame. A stream of the reversible wavelet may have been cut short,
+/// and what is left be rounded by each decoder in its own way, unless the transfer syntax allows no loss.
+pub(super) fn elsewhere(
+    accelerator: &Proven,
+    stream: &[u8],
+    header: &Header,
+    reduce: u8,
+    loss: Loss,
+) -> Option<Vec<u16>> {
+    if reduce > 0 || loss != Loss::Never {
+        accelerator.pass_over();
+        return None;
+    }
+    // As below; what panics there is decoded here.
+    catch_unwind(AssertUnwindSafe(|| accelerator.decode(stream, header))).unwrap_or_default()
 }
 
 /// A quarter of the cores: the four views of an exam are decoded side by side.

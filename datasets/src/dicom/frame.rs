@@ -173,7 +173,7 @@ fn shown(
     }
     let frame = Frame::new(stored, data, &file.syntax, &Layout::new(data, limits)?)?;
     let layout = frame.layout;
-    let Decoded { values, extent, .. } = frame.values(0, missing)?;
+    let Decoded { values, extent, .. } = frame.values(0, missing, None)?;
     let picture = grey(data, &layout, &values, window)?;
     Ok(Picture { whole: extent == Extent::Whole, ..picture })
 }

@@ -67,7 +67,7 @@ pub(super) fn mammogram(
         record.note(format!("decoded at 1/{times} of its resolution, as the model's package allows"));
     }
     // A mammogram is whole, or none.
-    let Decoded { values, note, .. } = frame.values(halvings, Missing::Refuse)?;
+    let Decoded { values, note, .. } = frame.values(halvings, Missing::Refuse, place.accelerator())?;
     note.into_iter().for_each(|note| record.note(note));
     let values = bright(values, &layout, inverted);
     if padding.as_ref().is_some_and(|range| nearly_all(&values, range)) {

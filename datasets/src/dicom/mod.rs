@@ -67,6 +67,11 @@ pub use source::{Code, Repair, Source, SourcePatient, SourceStudy, SourceTable};
 pub use syntax::decoded_syntaxes;
 pub use uvid_codecs::{Extent, Missing};
 
+/// What decodes pixels elsewhere than on this processor, and what that has to do with.
+pub mod accelerator {
+    pub use uvid_codecs::{Accelerator, Format, Proven, Shape, Unproven};
+}
+
 /// What one file may cost. A file or a frame beyond is refused; of nesting, items, elements and text, what is beyond
 /// is not looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

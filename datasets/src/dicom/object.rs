@@ -12,10 +12,12 @@
 //! | the codec, until then | what its module says |
 
 use std::io::{Cursor, SeekFrom};
+use std::sync::Arc;
 
 use dicom_core::Tag;
 use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
+use uvid_codecs::Proven;
 use uvid_exam::{Content, Fate, Listed, Mammogram, Received, Reduced};
 
 use super::bytes::{ReadSeek, Window, read_at};
@@ -35,12 +37,13 @@ pub struct Object<'a> {
     pub(super) limits: Limits,
 }
 
-/// Where an object's bytes are.
+/// Where an object's bytes are, and what helps to decode them.
 pub(super) struct Place<'a> {
     whole: Box<dyn ReadSeek + 'a>,
     /// The data set, where the file has it deflated.
     inflated: Option<Cursor<Vec<u8>>>,
     digest: Option<[u8; 32]>,
+    accelerator: Option<Arc<Proven>>,
 }
 
 impl Place<'_> {
@@ -53,6 +56,11 @@ impl Place<'_> {
     fn bytes(&mut self, place: Offset, from: usize, len: usize) -> Result<Vec<u8>, ReadError> {
         let (Offset::File(at) | Offset::Inflated(at)) = place;
         read_at(self.data(), at.saturating_add(from) as u64, len).map_err(|error| ReadError::Io(error.kind()))
+    }
+
+    /// What may decode a mammogram's pixels.
+    pub(super) fn accelerator(&self) -> Option<&Proven> {
+        self.accelerator.as_deref()
     }
 
     /// A window over an element's value.
@@ -82,7 +90,7 @@ impl<'a> Object<'a> {
     pub fn open(source: impl ReadSeek + 'a, limits: &Limits) -> Result<Self, ReadError> {
         let mut whole: Box<dyn ReadSeek + 'a> = Box::new(source);
         let (file, inflated) = part10::open(&mut *whole, limits)?;
-        Ok(Self { file, place: Place { whole, inflated, digest: None }, limits: *limits })
+        Ok(Self { file, place: Place { whole, inflated, digest: None, accelerator: None }, limits: *limits })
     }
 
     /// Opens an object that somebody holds.
@@ -97,6 +105,13 @@ impl<'a> Object<'a> {
     /// The SHA-256 of its bytes is known already.
     pub fn with_digest(mut self, digest: [u8; 32]) -> Self {
         self.place.digest = Some(digest);
+        self
+    }
+
+    /// Lets a mammogram's pixels be decoded elsewhere, where that gives the same samples: in a transfer syntax that allows no
+    /// loss, at full resolution.
+    pub fn with_accelerator(mut self, accelerator: Option<Arc<Proven>>) -> Self {
+        self.place.accelerator = accelerator;
         self
     }
 

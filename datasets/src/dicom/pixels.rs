@@ -9,7 +9,7 @@
 use std::ops::RangeInclusive;
 
 use dicom_dictionary_std::tags;
-use uvid_codecs::{CodecError, Extent, Header, Missing};
+use uvid_codecs::{CodecError, Extent, Header, Missing, Proven};
 use uvid_exam::Reduced;
 
 use super::bits::{self, Bits};
@@ -207,7 +207,12 @@ impl Frame {
 
     /// Decodes it to `stored - lo`, each side halved `reduce` times, no more than [`Frame::halvings`]. What is missing
     /// is an error, or the value 0 as it would be stored.
-    pub(super) fn values(self, reduce: u8, missing: Missing) -> Result<Decoded, ReadError> {
+    pub(super) fn values(
+        self,
+        reduce: u8,
+        missing: Missing,
+        accelerator: Option<&Proven>,
+    ) -> Result<Decoded, ReadError> {
         let Self { layout, stored, form, syntax, overlay, .. } = self;
         let header = match form {
             Form::Native { big, swapped } => return native(&stored, big, swapped, &layout, overlay, missing),
@@ -218,7 +223,11 @@ impl Frame {
         if overlay && header.lossy {
             return Err(failed(&syntax, "an overlay lies in the bits of pixels that were compressed with loss"));
         }
-        let samples = coded::samples(&stored, &header, reduce, missing);
+        let elsewhere = accelerator.and_then(|by| coded::elsewhere(by, &stored, &header, reduce, syntax.loss));
+        let samples = match elsewhere {
+            Some(samples) => Ok((samples, Extent::Whole)),
+            None => coded::samples(&stored, &header, reduce, missing),
+        };
         let (mut samples, extent) = samples.map_err(|error| undecoded(&syntax, &error))?;
         // What was lost overshoots beside edges, and so does a small image of a wavelet.
         let clamp = lossy && !overlay;

@@ -14,6 +14,8 @@
 //! [`load`] comes before anything that opens `libcuda.so`; for a program that a test starts, [`directory`] goes into
 //! its `LD_LIBRARY_PATH`.
 //!
+//! [`nvjpeg2k`] is a second library, of NVIDIA's decoder of JPEG 2000.
+//!
 //! What it is not: a measure of speed, or of the last places of `expf`, `rsqrtf` and tensor cores. Threads that spin until
 //! others write, warp groups and clusters are beyond it. It does not notice that a kernel touches another device's memory.
 //! A host function holds up every other call while it runs.
@@ -36,12 +38,14 @@
 //! | `CUDA_SIMULATOR_FAULT` | none | `device=1,after=20,error=700;...`, each as in [`fail`], `permanent` if so |
 #![allow(unsafe_code)]
 
+pub mod nvjpeg2k;
+
 use std::path::Path;
 use std::sync::OnceLock;
 
 use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
 
-/// The folder that holds the simulated `libcuda.so`, and nothing else.
+/// The folder that holds the simulated `libcuda.so` and `libnvjpeg2k.so.0`, and nothing else.
 pub fn directory() -> &'static Path {
     Path::new(concat!(env!("OUT_DIR"), "/simulated"))
 }

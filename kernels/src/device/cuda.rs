@@ -278,6 +278,16 @@ impl Stream {
         &self.device
     }
 
+    /// Makes the device's context current on this thread, for a library that works in whichever is.
+    pub(crate) fn bind(&self) -> Result<()> {
+        self.bound().map(drop)
+    }
+
+    /// The driver's handle, which is the CUDA runtime's too.
+    pub(crate) fn raw(&self) -> *mut c_void {
+        self.stream.cu_stream().cast()
+    }
+
     fn bound(&self) -> Result<impl Fn(DriverError) -> DeviceFault + use<>> {
         let failed = fault(self.device.ordinal);
         self.device.context.bind_to_thread().map_err(&failed)?;

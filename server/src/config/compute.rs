@@ -22,6 +22,9 @@ settings! {
         precision: PrecisionName = PrecisionName::F32;
         /// Studies that each GPU is at together, so that one is read and decoded while another is computed.
         slots_per_gpu: usize = 2;
+        /// `auto` to decode JPEG 2000 and HTJ2K without loss on the GPUs that compute, where nvJPEG2000 is installed and gives
+        /// the samples that the processor gives; `off` for the processor alone. Results do not depend on it.
+        gpu_decoding: GpuDecoding = GpuDecoding::Auto;
         /// Let the processor compute while no GPU works. Its results differ from theirs by roundings, as `backend` in them
         /// says. Otherwise studies wait until a GPU works again.
         cpu_fallback: bool = false;
@@ -97,6 +100,16 @@ impl From<DeviceChoice> for String {
     fn from(choice: DeviceChoice) -> Self {
         choice.to_string()
     }
+}
+
+/// Whether GPUs decode pixels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GpuDecoding {
+    /// Where they can.
+    Auto,
+    /// Never.
+    Off,
 }
 
 /// The instructions that networks are computed with.

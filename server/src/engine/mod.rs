@@ -15,6 +15,7 @@
 //! failed is no part of any result.
 
 mod affinity;
+mod decoding;
 mod device;
 mod dispatch;
 #[cfg(test)]
@@ -184,7 +185,8 @@ impl Place {
 impl Running {
     fn start(packages: Packages, config: &Config, devices: &Devices, store: &ObjectStore) -> anyhow::Result<Self> {
         let packages = Arc::new(packages);
-        let common = Common { site: config.site(), store: store.clone(), limits: config.limits() };
+        let decoding = config.compute.gpu_decoding;
+        let common = Common { site: config.site(), store: store.clone(), limits: config.limits(), decoding };
         let compute = &config.compute;
         let unit = |gpu: Option<&Gpu>, reserve: bool| {
             let slots = if gpu.is_some() { compute.slots_per_gpu } else { 1 };
@@ -213,7 +215,7 @@ impl Running {
             NotOpened::Models(error) => error,
             NotOpened::Device(fault) => anyhow::Error::new(fault).context("no device of compute.device can be used"),
         })?;
-        let models = pool.models().iter().map(|loaded| loaded.cards(config.site())).reduce(Models::on_both);
+        let models = pool.models().iter().map(|loaded| loaded.predictors.cards(config.site())).reduce(Models::on_both);
         let models = models.context("nothing is loaded")?;
         Ok(Self { pool, models: Arc::new(models), gpus: gpus.to_vec() })
     }

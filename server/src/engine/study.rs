@@ -3,8 +3,10 @@
 //! Invariant: a panic ends the study it happened in, nothing else.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 
 use tracing::{Span, error};
+use uvid_datasets::dicom::accelerator::Proven;
 use uvid_datasets::dicom::{Limits as FileLimits, Object, ReadError};
 use uvid_exam::SopInstanceUid;
 use uvid_model::{DeviceFault, Manifest, Predictor};
@@ -25,7 +27,7 @@ pub(super) struct Study {
 }
 
 impl Study {
-    /// Scores it.
+    /// Scores it, its pixels decoded by `decoder` where there is one and it can.
     ///
     /// # Errors
     ///
@@ -35,10 +37,11 @@ impl Study {
         model: &Predictor,
         store: &ObjectStore,
         limits: &Limits,
+        decoder: Option<&Arc<Proven>>,
     ) -> Result<Answer, DeviceFault> {
         let _in_span = self.span.enter();
         let making = self.making.as_ref();
-        match guarded(|| score_describing(&self.objects, model, store, limits, making))? {
+        match guarded(|| score_describing(&stored(&self.objects, store, decoder), model, limits, making))? {
             Ok(scored) => {
                 let made = making.map(|making| made(|| pipeline::objects(&scored, model, making)));
                 Ok(Answer::Report(Box::new(scored.report), made.unwrap_or_default()))
@@ -79,7 +82,7 @@ pub(super) fn objects_of(
     limits: &Limits,
 ) -> Vec<ResultObject> {
     made(|| {
-        let described = pipeline::describe(&stored(objects, store), limits, making);
+        let described = pipeline::describe(&stored(objects, store, None), limits, making);
         dicom::objects(making, &described, report, None, manifest)
     })
 }
@@ -95,21 +98,24 @@ pub(crate) fn score(
     store: &ObjectStore,
     limits: &Limits,
 ) -> Result<Report, Uncomputed> {
-    Ok(score_describing(objects, model, store, limits, None)?.report)
+    Ok(score_describing(&stored(objects, store, None), model, limits, None)?.report)
 }
 
 fn score_describing(
-    objects: &[(SopInstanceUid, Digest)],
+    objects: &[Stored<'_>],
     model: &Predictor,
-    store: &ObjectStore,
     limits: &Limits,
     making: Option<&Making>,
 ) -> Result<Scored, Uncomputed> {
-    pipeline::score_describing(&stored(objects, store), model, limits, None, making)
+    pipeline::score_describing(objects, model, limits, None, making)
 }
 
-fn stored<'a>(objects: &'a [(SopInstanceUid, Digest)], store: &'a ObjectStore) -> Vec<Stored<'a>> {
-    objects.iter().map(|(uid, digest)| Stored { uid, digest, store }).collect()
+fn stored<'a>(
+    objects: &'a [(SopInstanceUid, Digest)],
+    store: &'a ObjectStore,
+    decoder: Option<&'a Arc<Proven>>,
+) -> Vec<Stored<'a>> {
+    objects.iter().map(|(uid, digest)| Stored { uid, digest, store, decoder }).collect()
 }
 
 /// An object of the store, named by its UID.
@@ -117,6 +123,7 @@ struct Stored<'a> {
     uid: &'a SopInstanceUid,
     digest: &'a Digest,
     store: &'a ObjectStore,
+    decoder: Option<&'a Arc<Proven>>,
 }
 
 impl Source for Stored<'_> {
@@ -127,7 +134,7 @@ impl Source for Stored<'_> {
     fn open(&self, limits: &FileLimits) -> Result<Object<'_>, NoBytes> {
         let file = self.store.open_whole(self.digest).map_err(|error| NoBytes::Lost(Lost(error.to_string())))?;
         let object = Object::open(file, limits).map_err(|error| self.unread(&error))?;
-        Ok(object.with_digest(*self.digest.as_bytes()))
+        Ok(object.with_digest(*self.digest.as_bytes()).with_accelerator(self.decoder.cloned()))
     }
 
     fn unread(&self, error: &ReadError) -> NoBytes {

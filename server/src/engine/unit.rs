@@ -3,13 +3,16 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tracing::error;
+use uvid_datasets::dicom::accelerator::Proven;
 use uvid_model::{Compute, DeviceFault, Gpu, Site, reopen};
 
 use super::Answer;
 use super::affinity;
+use super::decoding;
 use super::device::{Device, NotOpened};
 use super::models::{Packages, Predictors};
 use super::study::Study;
+use crate::config::GpuDecoding;
 use crate::pipeline::Limits;
 use crate::store::ObjectStore;
 
@@ -19,6 +22,14 @@ pub(super) struct Common {
     pub(super) site: Site,
     pub(super) store: ObjectStore,
     pub(super) limits: Limits,
+    pub(super) decoding: GpuDecoding,
+}
+
+/// What a unit computes with.
+pub(super) struct Loaded {
+    pub(super) predictors: Predictors,
+    /// What decodes on this GPU; it goes with the models before the GPU is opened anew.
+    decoder: Option<Arc<Proven>>,
 }
 
 /// A device of this machine.
@@ -42,7 +53,7 @@ impl Unit {
 }
 
 impl Device for Unit {
-    type Models = Predictors;
+    type Models = Loaded;
     type Work = Study;
     type Answer = Answer;
 
@@ -58,7 +69,7 @@ impl Device for Unit {
         affinity::bind_near(self.gpu.as_ref().and_then(|gpu| affinity::address(&gpu.uuid)).as_deref());
     }
 
-    fn open(&self, again: bool) -> Result<Predictors, NotOpened> {
+    fn open(&self, again: bool) -> Result<Loaded, NotOpened> {
         let mut packages = self.packages.lock().unwrap_or_else(PoisonError::into_inner);
         let held = if self.gpu.is_some() { packages.clone() } else { packages.take() };
         drop(packages);
@@ -70,12 +81,14 @@ impl Device for Unit {
         if again {
             packages.verify(&predictors)?;
         }
-        Ok(predictors)
+        let decoder = self.gpu.as_ref().and_then(|gpu| decoding::open(gpu, self.common.decoding));
+        Ok(Loaded { predictors, decoder })
     }
 
-    fn compute(&self, models: &Predictors, study: &Study) -> Result<Answer, DeviceFault> {
-        match models.of(&study.role) {
-            Some(model) => study.compute(model, &self.common.store, &self.common.limits),
+    fn compute(&self, models: &Loaded, study: &Study) -> Result<Answer, DeviceFault> {
+        let Common { store, limits, .. } = &self.common;
+        match models.predictors.of(&study.role) {
+            Some(model) => study.compute(model, store, limits, models.decoder.as_ref()),
             // A shadow that this device had before it was opened anew.
             None => {
                 error!(role = %study.role, device = self.name(), "the model is not loaded there any more");

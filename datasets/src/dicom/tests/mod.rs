@@ -15,6 +15,7 @@ use uvid_exam::{Content, Fate, Listed, Mammogram, Received};
 
 use super::{Limits, Object, ReadError, read, read_header};
 
+mod accelerated;
 mod bits;
 mod container;
 mod cut;

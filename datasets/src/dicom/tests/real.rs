@@ -39,7 +39,7 @@ pub(super) fn stored(bytes: &[u8], limits: &Limits) -> Result<Vec<i32>, ReadErro
     let mut record = Record::new("1.2".parse().expect("a UID"));
     let frame = Frame::only(&data, &mut place, &file.syntax, &layout, limits, &mut record)?;
     let lo = *frame.layout.range().start();
-    let values = frame.values(0, Missing::Refuse)?.values;
+    let values = frame.values(0, Missing::Refuse, None)?.values;
     Ok(values.into_iter().map(|v| i32::from(v) + lo).collect())
 }
 
