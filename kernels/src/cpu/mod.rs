@@ -172,8 +172,8 @@ impl Cpu {
     pub fn run_timed(&self, inputs: &[Tensor]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
         let (outputs, times) = self.execute(inputs)?;
         let Compiled { plan, kernels, .. } = &self.compiled;
-        let steps = plan.steps.iter().zip(kernels).zip(times);
-        let report = |((step, kernel), time): ((_, &Box<dyn kernel::Kernel>), _)| {
+        let steps = plan.steps.iter().zip(kernels.iter().map(|kernel| &**kernel)).zip(times);
+        let report = |((step, kernel), time): ((_, &dyn kernel::Kernel), _)| {
             let mut report = plan.report(&self.graph, step, size_of::<f32>());
             report.flops = kernel.flops() * step.per_item as u64;
             StepReport { kernel: kernel.name(), weight_bytes: kernel.weight_bytes(), time, ..report }

@@ -17,7 +17,8 @@ mod library;
 #[cfg(feature = "cuda")]
 #[path = "nvjpeg2k.rs"]
 mod library;
-#[cfg(all(test, feature = "cuda"))]
+#[cfg(test)]
+#[cfg(feature = "cuda")]
 mod tests;
 
 use crate::{DeviceFault, FaultKind};

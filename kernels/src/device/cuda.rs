@@ -27,9 +27,8 @@ fn find() -> std::result::Result<Vec<Gpu>, NoGpu> {
     if !unsafe { sys::is_culib_present() } {
         return Err(NoGpu::NoDriver);
     }
-    let said = |error: DriverError| match error.0 {
-        sys::CUresult::CUDA_ERROR_NO_DEVICE => NoGpu::None,
-        _ => NoGpu::Driver(name(error)),
+    let said = |error: DriverError| {
+        if error.0 == sys::CUresult::CUDA_ERROR_NO_DEVICE { NoGpu::None } else { NoGpu::Driver(name(error)) }
     };
     result::init().map_err(said)?;
     let count = result::device::get_count().map_err(said)?;

@@ -104,6 +104,7 @@ pub struct DeviceFault {
 
 impl DeviceFault {
     /// The fault in an error of an executor, if it is one.
+    #[allow(clippy::wildcard_enum_match_arm)] // all others are none, those of later versions too
     pub fn of(error: &candle_core::Error) -> Option<&Self> {
         match error {
             candle_core::Error::Cuda(inner) => inner.downcast_ref(),

@@ -139,8 +139,8 @@ impl Cuda {
         let mut times = vec![Duration::ZERO; self.plan.steps.len()];
         let outputs = self.execute(inputs, Some(&mut times))?;
         let width = if self.options.precision == Precision::F32 { 4 } else { 2 };
-        let steps = self.plan.steps.iter().zip(&self.kernels).zip(times);
-        let report = |((step, kernel), time): ((_, &Box<dyn Kernel>), _)| {
+        let steps = self.plan.steps.iter().zip(self.kernels.iter().map(|kernel| &**kernel)).zip(times);
+        let report = |((step, kernel), time): ((_, &dyn Kernel), _)| {
             let report = self.plan.report(&self.graph, step, width);
             let flops = kernel.flops() * step.per_item as u64;
             StepReport { kernel: kernel.name(), weight_bytes: kernel.weight_bytes(), flops, time, ..report }

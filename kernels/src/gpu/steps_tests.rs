@@ -190,7 +190,7 @@ fn epilogue(size: Size, kind: usize) -> Epilogue {
         values.resize(size.padded(), 0.0);
         values
     };
-    let second = (kind / 2 % 3 > 0).then(|| Second {
+    let second = (!(kind / 2).is_multiple_of(3)).then(|| Second {
         scale: padded(91, 0.7),
         shift: padded(92, 0.3),
         activation: activations[kind % 3],

@@ -191,18 +191,18 @@ impl Member {
         let (fusion, local) = (rows(&marked, "fusion")?, rows(&marked, "local")?);
         let attention = marked["attention"].flatten_all()?.to_vec1::<f32>()?;
         let pair = |values: &[f32]| <[f32; 2]>::try_from(values).map_err(candle_core::Error::wrap);
-        let reading = |(i, (saliency, places)): (usize, ([Vec<f32>; 2], Vec<(usize, usize)>))| {
-            candle_core::Result::Ok(Reading {
+        let mut readings = Vec::with_capacity(places.len());
+        for (i, (saliency, patches)) in saliency.into_iter().zip(places).enumerate() {
+            readings.push(Reading {
                 y_fusion: pair(&fusion[i])?,
                 y_local: pair(&local[i])?,
                 y_global: [top_mean(&saliency[0], self.top), top_mean(&saliency[1], self.top)],
                 attention: attention[i * self.patches..(i + 1) * self.patches].to_vec(),
                 saliency,
                 saliency_size: self.saliency_size,
-                patches: places,
-            })
-        };
-        let readings = saliency.into_iter().zip(places).enumerate().map(reading).collect::<Result<_, _>>()?;
+                patches,
+            });
+        }
         Ok((readings, marked))
     }
 }

@@ -23,8 +23,9 @@ settings! {
         /// Studies that each GPU is at together, so that one is read and decoded while another is computed.
         slots_per_gpu: usize = 2;
         /// `auto` to decode JPEG 2000 and HTJ2K without loss on the GPUs that compute, where nvJPEG2000 is installed and gives
-        /// the samples that the processor gives; `off` for the processor alone. Results do not depend on it.
-        gpu_decoding: GpuDecoding = GpuDecoding::Auto;
+        /// the samples that the processor gives; `off` for the processor alone, until this was seen on a card. Results do
+        /// not depend on it.
+        gpu_decoding: GpuDecoding = GpuDecoding::Off;
         /// Let the processor compute while no GPU works. Its results differ from theirs by roundings, as `backend` in them
         /// says. Otherwise studies wait until a GPU works again.
         cpu_fallback: bool = false;
