@@ -1,7 +1,7 @@
 //! Where runs take place on a device: a stream, an arena and memory to come and go by, a few of them side by side, so that
 //! one run's copies pass while another computes.
 //!
-//! Invariant: a slot is one run's at a time. All networks of a device share its slots; an arena only grows, and what was
+//! Invariant: a slot is one run's at a time, and nothing is under way in one that is free. All networks of a device share its slots; an arena only grows, and what was
 //! recorded for it before is then not used again.
 
 use std::collections::BTreeMap;
@@ -165,6 +165,10 @@ impl Lease<'_> {
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
+        // A run that failed half-way may have copies under way. Of a device that failed, nothing is.
+        if let Some(slot) = &self.slot {
+            let _ = slot.stream.wait();
+        }
         let mut state = lock(&self.slots.state);
         state.idle.extend(self.slot.take());
         drop(state);
