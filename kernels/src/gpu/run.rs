@@ -115,7 +115,6 @@ impl Cuda {
             Some(times) => self.run_step_by_step(slot, &layout, items, times)?,
             None => self.replay(slot, &layout, items)?,
         }
-        slot.stream.wait()?;
         let down = slot.down.bytes();
         if down[..size_of::<u32>()] != [0; size_of::<u32>()] {
             return Err(Failed::NotFinite);
@@ -162,6 +161,8 @@ impl Cuda {
         };
         // SAFETY: the recording is of this slot's memory as it is, which the lease holds until the stream was waited for.
         let replayed = unsafe { slot.stream.replay(&recorded) };
+        // Before another may drop the recording.
+        let replayed = replayed.and_then(|()| slot.stream.wait());
         let mut recordings = lock();
         if recordings.len() >= RECORDINGS_MAX {
             // The oldest slot's: it may be gone.
