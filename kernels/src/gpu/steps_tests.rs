@@ -154,8 +154,8 @@ fn check(step: &Step, images: usize, x: &[(Size, usize)], y: &[Size], seed: u64)
             assert_eq!(found.len(), expected.len());
             for (at, (f, e)) in found.iter().zip(expected).enumerate() {
                 let off = (f64::from(*f) - f64::from(*e)).abs();
-                let what = format!("{:?} {precision} wide {wide}", step.work);
-                assert!(off <= allowed(precision) * size, "{what}: value {at} is {f}, expected {e}");
+                let allowed = allowed(precision) * size;
+                assert!(off <= allowed, "{precision} wide {wide}: value {at} is {f}, expected {e}: {:?}", step.work);
             }
         }
         let last: Vec<(Vec<f32>, Size)> = values
