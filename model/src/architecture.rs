@@ -197,9 +197,14 @@ impl From<candle_core::Error> for Unscored {
     fn from(error: candle_core::Error) -> Self {
         match DeviceFault::of(&error) {
             Some(fault) => Self::Device(fault.clone()),
-            None => Self::Because(Reason::ModelFailed(error.to_string())),
+            None => Self::Because(Reason::ModelFailed(said(&error))),
         }
     }
+}
+
+/// What an error says, without where in the program it arose: it goes into reports.
+fn said(error: &candle_core::Error) -> String {
+    if let candle_core::Error::WithBacktrace { inner, .. } = error { said(inner) } else { error.to_string() }
 }
 
 /// A network's own number, named. What is no number stops the study.

@@ -5,6 +5,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use uvid_datasets::phantom::PhantomFile;
 
 use crate::support::{Process, SOON, bytes, exam, study_of};
 
@@ -34,14 +35,11 @@ fn until(what: impl Fn() -> bool) {
     }
 }
 
-/// The scores of exams on so many GPUs with such faults, how the devices stand in the end, and the log.
-fn scores(gpus: &str, faults: &str, exams: u64) -> (Vec<Value>, Vec<Value>, String) {
+/// The scores of exams on so many GPUs with such faults, how the devices stand in the end, and the log. Those of a batch
+/// are sent together, and one batch after the other is scored.
+fn scores(gpus: &str, faults: &str, batches: &[Vec<Vec<PhantomFile>>]) -> (Vec<Value>, Vec<Value>, String) {
     let folder = tempfile::tempdir().unwrap();
     let server = server(&folder.path().join("data"), gpus, faults, &[]);
-    let exams: Vec<_> = (70..70 + exams).map(exam).collect();
-    for exam in &exams {
-        assert_eq!(server.stow(&bytes(exam)).unwrap(), 200);
-    }
     let scored = |exam: &Vec<_>| {
         let study = server.ended(&study_of(exam));
         assert_eq!((study["state"].as_str(), study["runs"].as_array().unwrap().len()), (Some("scored"), 1), "{study}");
@@ -49,7 +47,13 @@ fn scores(gpus: &str, faults: &str, exams: u64) -> (Vec<Value>, Vec<Value>, Stri
         assert_eq!(report["backend"].as_str().unwrap(), "uvid-cuda-f32-sm90", "{report}");
         serde_json::json!([report["exam"], report["breasts"], report["images"]])
     };
-    let scores = exams.iter().map(scored).collect();
+    let mut scores = Vec::new();
+    for batch in batches {
+        for exam in batch {
+            assert_eq!(server.stow(&bytes(exam)).unwrap(), 200);
+        }
+        scores.extend(batch.iter().map(scored));
+    }
     until(|| (0..gpus.parse().unwrap()).all(|gpu| device(&server, gpu)["state"] == "working"));
     let devices = (0..gpus.parse().unwrap()).map(|gpu| device(&server, gpu)).collect();
     let log = server.stop();
@@ -59,8 +63,10 @@ fn scores(gpus: &str, faults: &str, exams: u64) -> (Vec<Value>, Vec<Value>, Stri
 
 #[test]
 fn a_gpu_that_fails_costs_no_study_and_no_bit() {
-    let (alone, ..) = scores("1", "", 2);
-    let (faulty, devices, _) = scores("2", &format!("device=1,after=1,error={ILLEGAL_ADDRESS}"), 2);
+    let two = [vec![exam(70), exam(71)]];
+    let (alone, ..) = scores("1", "", &two);
+    // An exam is one launch of what was recorded.
+    let (faulty, devices, _) = scores("2", &format!("device=1,after=0,error={ILLEGAL_ADDRESS}"), &two);
     assert_eq!(faulty, alone, "the same scores, whichever GPU computes them, and whatever failed meanwhile");
     assert_eq!(devices[1]["faults"], 1, "{devices:?}");
     assert_eq!(devices[1]["last_fault"]["kind"], "failed", "{devices:?}");
@@ -69,15 +75,16 @@ fn a_gpu_that_fails_costs_no_study_and_no_bit() {
 
 #[test]
 fn the_only_gpu_fails_and_returns() {
-    let (_, devices, log) = scores("1", &format!("device=0,after=1,error={ILLEGAL_ADDRESS}"), 1);
+    let (_, devices, log) = scores("1", &format!("device=0,after=0,error={ILLEGAL_ADDRESS}"), &[vec![exam(70)]]);
     assert_eq!((&devices[0]["studies"], &devices[0]["faults"]), (&1.into(), &1.into()), "{devices:?}");
     assert!(log.contains("a device takes studies device=\"cuda:0\" again=true"), "{log}");
 }
 
 #[test]
 fn too_little_memory_once_takes_no_gpu_out() {
-    // The second study at once wants memory of its own.
-    let (_, devices, log) = scores("1", &format!("device=0,after=1,error={OUT_OF_MEMORY}"), 2);
+    // The second study has more images than the first, and wants more memory.
+    let batches = [vec![exam(70).into_iter().take(1).collect()], vec![exam(71)]];
+    let (_, devices, log) = scores("1", &format!("device=0,after=1,error={OUT_OF_MEMORY}"), &batches);
     assert_eq!((&devices[0]["studies"], &devices[0]["faults"]), (&2.into(), &1.into()), "{devices:?}");
     assert_eq!(devices[0]["last_fault"]["kind"], "out-of-memory", "{devices:?}");
     assert!(!log.contains("again=true"), "{log}");
@@ -86,7 +93,7 @@ fn too_little_memory_once_takes_no_gpu_out() {
 #[test]
 fn while_no_gpu_works_studies_wait_and_it_is_said() {
     let folder = tempfile::tempdir().unwrap();
-    let fault = format!("device=0,after=1,error={ILLEGAL_ADDRESS},permanent");
+    let fault = format!("device=0,after=0,error={ILLEGAL_ADDRESS},permanent");
     let server = server(&folder.path().join("data"), "1", &fault, &["compute.reopen_seconds_max=1"]);
     let files = exam(80);
     assert_eq!(server.stow(&bytes(&files)).unwrap(), 200);
@@ -104,7 +111,7 @@ fn while_no_gpu_works_studies_wait_and_it_is_said() {
 #[test]
 fn the_processor_helps_out_where_that_is_wanted() {
     let folder = tempfile::tempdir().unwrap();
-    let fault = format!("device=0,after=1,error={ILLEGAL_ADDRESS},permanent");
+    let fault = format!("device=0,after=0,error={ILLEGAL_ADDRESS},permanent");
     let server = server(&folder.path().join("data"), "1", &fault, &["compute.cpu_fallback=true"]);
     let files = exam(81);
     assert_eq!(server.stow(&bytes(&files)).unwrap(), 200);
