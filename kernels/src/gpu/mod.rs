@@ -103,7 +103,7 @@ impl Cuda {
         let gate = Gate::new(&target)?;
         let constants = device.allocate(target.constants.bytes().len())?;
         device.stream()?.upload_now(target.constants.bytes(), &constants)?;
-        let narrow = if options.precision == Precision::F32 { 4 } else { 2 };
+        let narrow = options.precision.bytes();
         let places = plan.places(|root| if wide[root] { 4 } else { narrow });
         let slots = Slots::of(&device);
         let recordings = Recordings::default();
@@ -138,7 +138,7 @@ impl Cuda {
     pub(crate) fn run_timed(&self, inputs: &[&Images]) -> candle_core::Result<(Outputs, Vec<StepReport>)> {
         let mut times = vec![Duration::ZERO; self.plan.steps.len()];
         let outputs = self.execute(inputs, Some(&mut times))?;
-        let width = if self.options.precision == Precision::F32 { 4 } else { 2 };
+        let width = self.options.precision.bytes();
         let steps = self.plan.steps.iter().zip(self.kernels.iter().map(|kernel| &**kernel)).zip(times);
         let report = |((step, kernel), time): ((_, &dyn Kernel), _)| {
             let report = self.plan.report(&self.graph, step, width);

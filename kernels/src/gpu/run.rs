@@ -225,7 +225,7 @@ impl Cuda {
         let value = |value: usize| match self.places.of[value] {
             Some(place) => {
                 let wide = self.wide[value];
-                let width = if wide || self.options.precision == crate::Precision::F32 { 4 } else { 2 };
+                let width = if wide { size_of::<f32>() } else { self.options.precision.bytes() };
                 let start = arena + (place.offset * items + place.channel * width) as u64;
                 Operand { start, pixel: super::ends::int(place.pixel), wide: i32::from(wide) }
             }

@@ -92,7 +92,7 @@ fn run(
     let results: Vec<Buffer> = y
         .iter()
         .map(|size| {
-            let width = if of(is_wide(size)) == Precision::F32 { 4 } else { 2 };
+            let width = of(is_wide(size)).bytes();
             device.allocate(images * size.pixels() * size.padded() * width).expect("memory")
         })
         .collect();

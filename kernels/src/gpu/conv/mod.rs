@@ -115,15 +115,11 @@ impl Conv {
         };
         let function = target.device.function(&name, shared)?;
         let packed = pack(&shape, weight, blocking, precision);
-        let weight_bytes = packed.len() * width(precision);
+        let weight_bytes = packed.len() * precision.bytes();
         let weights = target.constants.values(&packed, precision);
         let ending = Ending::new(epilogue, &mut target.constants);
         Ok(Self { function, shape, blocking, tiling, flat, weights, weight_bytes, ending, name })
     }
-}
-
-fn width(precision: Precision) -> usize {
-    if precision == Precision::F32 { 4 } else { 2 }
 }
 
 impl Tiling {
@@ -157,7 +153,7 @@ impl Blocking {
         let (inputs, outputs, taps) = (shape.input.padded(), shape.output.padded(), shape.kernel * shape.kernel);
         let pixels = tiling.halo[0] * tiling.halo[1];
         let blocking = |&(channels, chunk): &(usize, usize)| {
-            let row = chunk * width(precision) + ROW_PADDING;
+            let row = chunk * precision.bytes() + ROW_PADDING;
             let shared = (pixels * 4).next_multiple_of(128) + 2 * (pixels + taps * channels) * row;
             Self { channels, chunk, shared }
         };

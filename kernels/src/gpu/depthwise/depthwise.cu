@@ -9,6 +9,7 @@
 // History
 //   1  four channels a thread. Not timed on a card yet.
 #include "../ends.cuh"
+#include "../window.cuh"
 
 struct DepthwiseParams {
     Operand x;
@@ -21,27 +22,21 @@ struct DepthwiseParams {
 static_assert(sizeof(DepthwiseParams) == 24 + 80 + 40, "as in depthwise/mod.rs");
 
 template <typename T> DEVICE void depthwise(const DepthwiseParams& p) {
-    const int quads = p.channels / 4;
-    const size_t at = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-    const size_t pixel = at / quads;
-    const int channel = at % quads * 4;
-    if (pixel >= static_cast<size_t>(p.images) * p.out_rows * p.out_columns)
+    const Quad at(p);
+    if (!at.inside)
         return;
-    const int c = pixel % p.out_columns * p.stride - p.left;
-    const int r = pixel / p.out_columns % p.out_rows * p.stride - p.top;
-    const size_t image = pixel / p.out_columns / p.out_rows;
     float sum[4] = {};
     for (int tap = 0; tap < p.kernel * p.kernel; ++tap) {
-        const int y = r + tap / p.kernel, x = c + tap % p.kernel;
+        const int y = at.row + tap / p.kernel, x = at.column + tap % p.kernel;
         if (y < 0 || y >= p.rows || x < 0 || x >= p.columns)
             continue;
         float v[4], w[4];
-        read<T>(p.x, (image * p.rows + y) * p.columns + x, channel, v);
-        read<float>(p.weights + tap * p.channels + channel, w);
+        read<T>(p.x, (at.image * p.rows + y) * p.columns + x, at.channel, v);
+        read<float>(p.weights + tap * p.channels + at.channel, w);
         for (int i = 0; i < 4; ++i)
             sum[i] = fmaf(v[i], w[i], sum[i]);
     }
-    finish<T>(p.ends, pixel, channel, sum);
+    finish<T>(p.ends, at.pixel, at.channel, sum);
 }
 
 KERNEL(depthwise_f32, DepthwiseParams, 256) { depthwise<float>(p); }

@@ -8,6 +8,7 @@
 // History
 //   1  four channels a thread. Not timed on a card yet.
 #include "../ends.cuh"
+#include "../window.cuh"
 
 struct PoolParams {
     Operand x;
@@ -20,28 +21,22 @@ struct PoolParams {
 static_assert(sizeof(PoolParams) == 16 + 80 + 48, "as in pool/mod.rs");
 
 template <typename T> DEVICE void pool(const PoolParams& p) {
-    const int quads = p.channels / 4;
-    const size_t at = static_cast<size_t>(blockIdx.x) * blockDim.x + threadIdx.x;
-    const size_t pixel = at / quads;
-    const int channel = at % quads * 4;
-    if (pixel >= static_cast<size_t>(p.images) * p.out_rows * p.out_columns)
+    const Quad at(p);
+    if (!at.inside)
         return;
-    const int c = pixel % p.out_columns * p.stride - p.left;
-    const int r = pixel / p.out_columns % p.out_rows * p.stride - p.top;
-    const size_t image = pixel / p.out_columns / p.out_rows;
     const float nothing = p.mean ? 0.0f : -INFINITY;
     float joined[4] = {nothing, nothing, nothing, nothing};
-    for (int y = r < 0 ? 0 : r; y < r + p.window && y < p.rows; ++y)
-        for (int x = c < 0 ? 0 : c; x < c + p.window && x < p.columns; ++x) {
+    for (int y = at.row < 0 ? 0 : at.row; y < at.row + p.window && y < p.rows; ++y)
+        for (int x = at.column < 0 ? 0 : at.column; x < at.column + p.window && x < p.columns; ++x) {
             float v[4];
-            read<T>(p.x, (image * p.rows + y) * p.columns + x, channel, v);
+            read<T>(p.x, (at.image * p.rows + y) * p.columns + x, at.channel, v);
             for (int i = 0; i < 4; ++i)
                 joined[i] = p.mean ? joined[i] + v[i] : larger(joined[i], v[i]);
         }
     if (p.mean)
         for (int i = 0; i < 4; ++i)
             joined[i] /= static_cast<float>(p.window * p.window);
-    finish<T>(p.ends, pixel, channel, joined);
+    finish<T>(p.ends, at.pixel, at.channel, joined);
 }
 
 KERNEL(pool_f32, PoolParams, 256) { pool<float>(p); }
