@@ -1,0 +1,1 @@
+//! The bootstrap by patient: percentile and BCa.

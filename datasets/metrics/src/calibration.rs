@@ -1,0 +1,1 @@
+//! Whether a probability is a frequency, and how to make it one.

@@ -1,0 +1,1 @@
+//! Net benefit over threshold probabilities.

@@ -1,0 +1,1 @@
+//! Whether marks are where the lesions are: FROC, JAFROC, LROC, IoU.

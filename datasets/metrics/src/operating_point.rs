@@ -1,0 +1,1 @@
+//! What a threshold does: sensitivity, specificity, predictive values, recall rate.

@@ -1,0 +1,1 @@
+//! Proportions, their intervals, differences and tests.

@@ -1,0 +1,1 @@
+//! Receiver operating characteristic: AUC, DeLong, partial AUC.

@@ -1,0 +1,1 @@
+//! The probabilistic F1 of the RSNA 2022 challenge.

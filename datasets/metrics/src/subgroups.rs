@@ -1,0 +1,1 @@
+//! Subgroups: estimates in each, heterogeneity, multiplicity.

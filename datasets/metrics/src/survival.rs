@@ -1,0 +1,1 @@
+//! Risk over time under censoring: concordance, time-dependent AUC, Brier.

@@ -1,0 +1,1 @@
+//! What a programme would see: triage, second reader, arbitration.
