@@ -136,11 +136,7 @@ fn precision(step: &Step) -> f64 {
 }
 
 fn rate(what: &'static str, value: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(Undefined::Parameter { what, value, domain: "from 0 to 1" })
-    }
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(Undefined::Parameter { what, value, domain: "from 0 to 1" }) }
 }
 
 #[cfg(test)]

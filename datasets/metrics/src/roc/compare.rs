@@ -49,7 +49,8 @@ impl Paired {
 /// As [`delong`], and where rows, outcomes or clusters of the two differ.
 pub fn paired(first: &Binary, second: &Binary) -> Result<Paired> {
     same_rows(first, second)?;
-    let (first, second) = (Deviations::of(first)?, Deviations::of(second)?);
+    let (first, second) = rayon::join(|| Deviations::of(first), || Deviations::of(second));
+    let (first, second) = (first?, second?);
     Ok(Paired {
         first: first.estimate(),
         second: second.estimate(),
@@ -129,10 +130,8 @@ pub fn unpaired(first: &Binary, second: &Binary) -> Result<Unpaired> {
 /// Several areas on the same rows.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Correlated {
-    /// The areas, in the order given.
-    pub areas: Vec<f64>,
-    /// Their covariance matrix.
-    pub covariance: DMatrix<f64>,
+    areas: Vec<f64>,
+    covariance: DMatrix<f64>,
 }
 
 /// The outcome of the overall test.
@@ -145,8 +144,23 @@ pub struct Overall {
 }
 
 impl Correlated {
-    /// Whether all areas are equal (DeLong 1988, equation 11, with each area less the last as contrasts; the outcome does not depend
-    /// on which).
+    /// The areas, two or more, in the order given.
+    pub fn areas(&self) -> &[f64] {
+        &self.areas
+    }
+
+    /// Their covariance matrix, symmetric to the bit.
+    pub fn covariance(&self) -> &DMatrix<f64> {
+        &self.covariance
+    }
+
+    /// Whether all areas are equal (DeLong 1988), with d the areas less the last one and S their covariance matrix:
+    ///
+    /// ```text
+    /// chi-squared = d' S^-1 d
+    /// ```
+    ///
+    /// Which area is taken from the others makes no difference.
     ///
     /// # Errors
     ///
@@ -156,13 +170,14 @@ impl Correlated {
         let degrees = self.areas.len() - 1;
         let last = degrees;
         let s = &self.covariance;
-        let spread = DMatrix::from_fn(degrees, degrees, |i, j| s[(i, j)] - s[(i, last)] - s[(last, j)] + s[(last, last)]);
+        let spread =
+            DMatrix::from_fn(degrees, degrees, |i, j| s[(i, j)] - s[(i, last)] - s[(last, j)] + s[(last, last)]);
         let singular = Undefined::Degenerate("the covariance matrix of the differences is singular");
-        // Scaled to correlations, so that one tolerance fits every size of sample.
-        let scale = spread.diagonal().map(|v| v.max(0.0).sqrt());
-        if scale.iter().zip(0..).any(|(v, i): (&f64, usize)| *v * *v <= 1e-12 * s[(i, i)].max(s[(last, last)])) {
+        if (0..degrees).any(|i| spread[(i, i)] <= 1e-12 * s[(i, i)].max(s[(last, last)])) {
             return Err(singular);
         }
+        // Scaled to correlations, so that one tolerance fits every size of sample.
+        let scale = spread.diagonal().map(f64::sqrt);
         let correlation = DMatrix::from_fn(degrees, degrees, |i, j| spread[(i, j)] / scale[i] / scale[j]);
         let difference = DVector::from_fn(degrees, |i, _| (self.areas[i] - self.areas[last]) / scale[i]);
         let SymmetricEigen { eigenvalues, eigenvectors } = SymmetricEigen::new(correlation);
@@ -178,16 +193,26 @@ impl Correlated {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Length`], and [`Undefined::Value`] for a weight that is no finite number.
+    /// [`Undefined::Length`]; [`Undefined::Value`] for a weight that is no finite number, and [`Undefined::Parameter`] for
+    /// one above 1e100.
     pub fn contrast(&self, weights: &[f64]) -> Result<Estimate> {
         crate::sample::same_length("contrast weights", self.areas.len(), weights.len())?;
         crate::sample::finite("the contrast weight", weights)?;
-        let l = DVector::from_row_slice(weights);
-        let value = self.areas.iter().zip(weights).map(|(area, weight)| area * weight).sum();
+        let size = weights.iter().fold(0.0f64, |size, weight| size.max(weight.abs()));
+        if !(size <= 1e100) {
+            return Err(Undefined::Parameter {
+                what: "the largest contrast weight",
+                value: size,
+                domain: "1e100 or less",
+            });
+        }
+        // Scaled, so that squares neither overflow nor vanish.
+        let l = DVector::from_iterator(weights.len(), weights.iter().map(|w| if size > 0.0 { w / size } else { 0.0 }));
         let variance = l.dot(&(&self.covariance * &l));
         // What is left of scores that rank all rows alike is rounding, and would be taken for a very small error.
-        let largest = self.covariance.diagonal().iter().zip(weights).map(|(v, w)| v * w * w).fold(0.0, f64::max);
-        let standard_error = if variance <= 1e-13 * largest { 0.0 } else { variance.sqrt() };
+        let largest = self.covariance.diagonal().iter().zip(&l).map(|(v, w)| v * w * w).fold(0.0, f64::max);
+        let standard_error = if variance <= 1e-13 * largest { 0.0 } else { size * variance.sqrt() };
+        let value = self.areas.iter().zip(weights).map(|(area, weight)| area * weight).sum();
         Ok(Estimate { value, standard_error })
     }
 }
@@ -217,7 +242,7 @@ pub fn correlated(samples: &[&Binary]) -> Result<Correlated> {
     samples.iter().skip(1).try_for_each(|other| same_rows(samples[0], other))?;
     let deviations = samples.iter().map(|sample| Deviations::of(sample)).collect::<Result<Vec<_>>>()?;
     let covariance = DMatrix::from_fn(samples.len(), samples.len(), |i, j| {
-        // The same order of factors on both sides of the diagonal: the matrix is symmetric to the bit.
+        // The same order of factors on both sides of the diagonal, for the same rounding.
         deviations[i.min(j)].covariance(&deviations[i.max(j)])
     });
     Ok(Correlated { areas: deviations.iter().map(|d| d.value).collect(), covariance })

@@ -1,7 +1,7 @@
 //! DeLong's variance of the area, and Obuchowski's where rows come in clusters.
 //!
 //! With X the m scores of rows with the outcome, Y the n of those without, and psi as in the [module](super), each row
-//! has a component (DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837, equations 5 and 6):
+//! has a component (DeLong, DeLong and Clarke-Pearson 1988, Biometrics 44:837):
 //!
 //! ```text
 //! V10(X_i) = 1/n sum over j of psi(X_i, Y_j)        V01(Y_j) = 1/m sum over i of psi(X_i, Y_j)
@@ -115,86 +115,94 @@ pub fn delong(sample: &Binary) -> Result<Estimate> {
     Ok(Deviations::of(sample)?.estimate())
 }
 
-/// Components less their mean: by row, or summed by cluster.
+/// How far an area, or a difference of areas, hangs on each row or cluster: the parts whose squares add up to its variance.
+///
+/// Obuchowski's formula is rearranged to a sum without negative terms, with P/m and Q/n of a cluster as p and q, and
+/// c = I/(I-1), which is the smallest of the three factors:
+///
+/// ```text
+/// c sum(pr + qr)(ps + qs) + (I10/(I10-1) - c) sum(pr ps) + (I01/(I01-1) - c) sum(qr qs)
+/// ```
 pub(super) struct Deviations {
-    /// The area, or a difference of areas.
+    /// The area, or the difference.
     pub(super) value: f64,
-    positive: Vec<f64>,
-    negative: Vec<f64>,
-    shape: Shape,
+    parts: Vec<Part>,
 }
 
-/// What the sums are divided by.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Shape {
-    /// m and n.
-    rows: (f64, f64),
-    /// I10/(I10-1) and I01/(I01-1).
-    factors: (f64, f64),
-    /// I/(I-1) where both lists hold a place for each cluster; `None` where they hold one for each row.
-    both: Option<f64>,
+struct Part {
+    factor: f64,
+    values: Vec<f64>,
 }
 
 impl Deviations {
     pub(super) fn of(sample: &Binary) -> Result<Self> {
         let Components { mut positive, mut negative, auc } = components(sample)?;
-        let (m, n) = (positive.len(), negative.len());
-        positive.iter_mut().chain(&mut negative).for_each(|v| *v -= auc);
-        let rows = (m as f64, n as f64);
-        let Some(clusters) = sample.clusters() else {
-            let factors = (factor("rows with the outcome", m)?, factor("rows without the outcome", n)?);
-            return Ok(Self { value: auc, positive, negative, shape: Shape { rows, factors, both: None } });
+        for list in [&mut positive, &mut negative] {
+            let rows = list.len() as f64;
+            list.iter_mut().for_each(|v| *v = (*v - auc) / rows);
+        }
+        let parts = match sample.clusters() {
+            None => vec![
+                Part { factor: factor("rows with the outcome", positive.len())?, values: positive },
+                Part { factor: factor("rows without the outcome", negative.len())?, values: negative },
+            ],
+            Some(clusters) => {
+                let (with, positive) = by_cluster(sample, clusters, true, &positive);
+                let (without, negative) = by_cluster(sample, clusters, false, &negative);
+                let with = factor("clusters with a row with the outcome", with)?;
+                let without = factor("clusters with a row without the outcome", without)?;
+                let both = factor("clusters", clusters.count())?;
+                let sums = positive.iter().zip(&negative).map(|(p, q)| settled(p + q, p.abs() + q.abs())).collect();
+                vec![
+                    Part { factor: both, values: sums },
+                    Part { factor: with - both, values: positive },
+                    Part { factor: without - both, values: negative },
+                ]
+            }
         };
-        let (with, positive) = by_cluster(sample, clusters, true, &positive);
-        let (without, negative) = by_cluster(sample, clusters, false, &negative);
-        let factors = (
-            factor("clusters with a row with the outcome", with)?,
-            factor("clusters with a row without the outcome", without)?,
-        );
-        let both = Some(factor("clusters", clusters.count())?);
-        Ok(Self { value: auc, positive, negative, shape: Shape { rows, factors, both } })
+        Ok(Self { value: auc, parts })
     }
 
     /// The covariance with another on the same rows and clusters.
     pub(super) fn covariance(&self, other: &Self) -> f64 {
-        let Shape { rows: (m, n), factors: (with, without), both } = self.shape;
-        let s10 = with * dot(&self.positive, &other.positive) / m / m;
-        let s01 = without * dot(&self.negative, &other.negative) / n / n;
-        let joint = both.map_or(0.0, |factor| {
-            factor * (dot(&self.positive, &other.negative) + dot(&other.positive, &self.negative)) / m / n
-        });
-        s10 + s01 + joint
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        self.parts.iter().zip(&other.parts).map(|(a, b)| a.factor * dot(&a.values, &b.values)).sum()
     }
 
     /// The value with its standard error.
     pub(super) fn estimate(&self) -> Estimate {
-        // The factor of the joint term is the smallest of the three: the sum is a square or more, but for rounding.
-        let variance = self.covariance(self).max(0.0);
-        Estimate { value: self.value, standard_error: variance.sqrt() }
+        Estimate { value: self.value, standard_error: self.covariance(self).sqrt() }
     }
 
     /// Of the difference to another on the same rows: its variance without the cancellation of three covariances.
     pub(super) fn minus(&self, other: &Self) -> Self {
-        let less = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a - b).collect();
-        Self {
-            value: self.value - other.value,
-            positive: less(&self.positive, &other.positive),
-            negative: less(&self.negative, &other.negative),
-            shape: self.shape,
-        }
+        let less = |(a, b): (&Part, &Part)| Part {
+            factor: a.factor,
+            values: a.values.iter().zip(&b.values).map(|(a, b)| settled(a - b, a.abs().max(b.abs()))).collect(),
+        };
+        Self { value: self.value - other.value, parts: self.parts.iter().zip(&other.parts).map(less).collect() }
     }
 }
 
 /// (clusters that hold a row of the class, the sum of its rows' values for each cluster, 0 where it holds none).
 fn by_cluster(sample: &Binary, clusters: &Clusters, class: bool, values: &[f64]) -> (usize, Vec<f64>) {
-    let mut sums = vec![0.0; clusters.count()];
+    let mut sums = vec![(0.0, 0.0); clusters.count()];
     let mut held = vec![false; clusters.count()];
     let rows = (0..sample.len()).filter(|row| sample.positive()[*row] == class);
     for (row, value) in rows.zip(values) {
-        sums[clusters.of_row(row)] += value;
-        held[clusters.of_row(row)] = true;
+        let cluster = clusters.of_row(row);
+        sums[cluster].0 += value;
+        sums[cluster].1 += value.abs();
+        held[cluster] = true;
     }
+    let sums = sums.into_iter().map(|(sum, size)| settled(sum, size)).collect();
     (held.into_iter().filter(|held| *held).count(), sums)
+}
+
+/// 0 where a sum of terms of this size is rounding: a variance that is 0 must be found to be 0, not 1e-34, which a test
+/// would take for certainty. Components differ by 1/(2 m n) or more, which is above this up to 10^12 pairs.
+fn settled(sum: f64, size: f64) -> f64 {
+    if sum.abs() <= 1e-13 * size { 0.0 } else { sum }
 }
 
 /// k/(k-1).
@@ -203,8 +211,4 @@ fn factor(what: &'static str, found: usize) -> Result<f64> {
         return Err(Undefined::TooFew { what, found, needed: 2 });
     }
     Ok(found as f64 / (found - 1) as f64)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }

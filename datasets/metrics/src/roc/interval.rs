@@ -8,7 +8,7 @@ use crate::{Confidence, Estimate, Interval, Result, Undefined};
 /// logit(AUC) +- z SE / (AUC (1 - AUC)),   turned back by 1/(1 + exp(-x))
 /// ```
 ///
-/// (Pepe 2003, The Statistical Evaluation of Medical Tests, 5.2.4, by the delta method.) It covers better than the plain
+/// (by the delta method; Pepe 2003, The Statistical Evaluation of Medical Tests). It covers better than the plain
 /// interval near 1 and in small samples.
 ///
 /// There is none where the area is 1 or 0 or its standard error 0: such a sample says nothing of how far the area may be
@@ -46,7 +46,7 @@ pub fn logit_interval(area: &Estimate, confidence: Confidence) -> Result<Interva
 }
 
 /// The standard error that an area has under exponential scores, from the numbers of rows alone (Hanley and McNeil 1982,
-/// Radiology 143:29, equations 1 and 2): for planning; [`delong`](super::delong) is for data.
+/// Radiology 143:29): for planning; [`delong`](super::delong) is for data.
 ///
 /// ```text
 /// (A (1 - A) + (m - 1)(Q1 - A^2) + (n - 1)(Q2 - A^2)) / (m n),   Q1 = A/(2 - A),   Q2 = 2 A^2/(1 + A)
@@ -55,7 +55,7 @@ pub fn logit_interval(area: &Estimate, confidence: Confidence) -> Result<Interva
 /// ```
 /// use uvid_metrics::roc::hanley_mcneil;
 ///
-/// // Table II's example of the paper: 51 abnormal and 58 normal images, an area of 0.893.
+/// // The paper's example: 51 abnormal and 58 normal images, an area of 0.893.
 /// let expected = hanley_mcneil(0.893, 51, 58)?;
 /// assert!((expected.standard_error - 0.032).abs() < 0.001);
 /// # Ok::<(), uvid_metrics::Undefined>(())

@@ -10,26 +10,27 @@ use crate::{Estimate, Result, Test, Undefined};
 /// superiority.
 ///
 /// ```
-/// use uvid_metrics::{Binary, roc};
+/// use uvid_metrics::{Binary, Estimate, roc};
 ///
 /// let cancer = [true, true, true, true, false, false, false, false];
 /// let new = Binary::new(&[0.9, 0.8, 0.7, 0.3, 0.4, 0.1, 0.2, 0.0], &cancer)?;
-/// let old = Binary::new(&[0.8, 0.9, 0.6, 0.3, 0.5, 0.1, 0.2, 0.0], &cancer)?;
+/// let old = Binary::new(&[0.8, 0.9, 0.3, 0.6, 0.5, 0.1, 0.7, 0.0], &cancer)?;
 /// let difference = roc::paired(&new, &old)?.difference;
-/// assert_eq!(difference.value, 0.0);
-/// assert_eq!(difference.test(0.0).is_err(), difference.standard_error == 0.0);
-/// let shifted = uvid_metrics::Estimate { value: -0.01, standard_error: 0.02 };
-/// assert!((roc::non_inferiority(&shifted, 0.05)?.p - 0.022750131948179207).abs() < 1e-15);
+/// assert_eq!(difference.value, 0.125);
+/// assert!(roc::non_inferiority(&difference, 0.05)?.p < difference.test(0.0)?.p);
+///
+/// let worse = Estimate { value: -0.01, standard_error: 0.02 };
+/// assert!((roc::non_inferiority(&worse, 0.05)?.p - 0.022750131948179207).abs() < 1e-15);
 /// # Ok::<(), uvid_metrics::Undefined>(())
 /// ```
 ///
 /// # Errors
 ///
-/// [`Undefined::Parameter`] for a margin that is negative or not finite; [`Undefined::Degenerate`] where the standard
-/// error is 0.
+/// [`Undefined::Parameter`] for a margin outside 0 to 1, or a standard error that is negative or no number;
+/// [`Undefined::Degenerate`] where the standard error is 0.
 pub fn non_inferiority(difference: &Estimate, margin: f64) -> Result<Test> {
     check(difference, margin)?;
-    let statistic = (difference.value + margin) / difference.standard_error;
+    let statistic = statistic(difference, -margin)?;
     Ok(Test { statistic, p: normal_cdf(-statistic) })
 }
 
@@ -52,20 +53,34 @@ pub struct Equivalence {
 /// As [`non_inferiority`], and [`Undefined::Parameter`] for a margin of 0: nothing lies within.
 pub fn equivalence(difference: &Estimate, margin: f64) -> Result<Equivalence> {
     if margin == 0.0 {
-        return Err(Undefined::Parameter { what: "the margin", value: margin, domain: "above 0 and finite" });
+        return Err(Undefined::Parameter { what: "the margin", value: margin, domain: "above 0, to 1" });
     }
     let above = non_inferiority(difference, margin)?;
-    let statistic = (difference.value - margin) / difference.standard_error;
+    let statistic = statistic(difference, margin)?;
     let below = Test { statistic, p: normal_cdf(statistic) };
     Ok(Equivalence { above, below, p: above.p.max(below.p) })
 }
 
 fn check(difference: &Estimate, margin: f64) -> Result<()> {
-    if !(margin.is_finite() && margin >= 0.0) {
-        return Err(Undefined::Parameter { what: "the margin", value: margin, domain: "finite and not negative" });
+    let error = difference.standard_error;
+    if !(0.0..=1.0).contains(&margin) {
+        return Err(Undefined::Parameter { what: "the margin", value: margin, domain: "from 0 to 1" });
     }
-    if difference.standard_error == 0.0 {
-        return Err(Undefined::Degenerate("the standard error is 0: there is nothing to test against"));
+    if !(error.is_finite() && error >= 0.0) {
+        return Err(Undefined::Parameter {
+            what: "the standard error",
+            value: error,
+            domain: "finite and not negative",
+        });
     }
     Ok(())
+}
+
+fn statistic(difference: &Estimate, null: f64) -> Result<f64> {
+    let statistic = (difference.value - null) / difference.standard_error;
+    if statistic.is_finite() {
+        Ok(statistic)
+    } else {
+        Err(Undefined::Degenerate("the standard error is 0: there is nothing to test against"))
+    }
 }

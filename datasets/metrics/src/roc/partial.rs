@@ -108,9 +108,8 @@ impl Rates {
     fn of(sample: &Binary) -> Result<Self> {
         let Steps { steps, positives, negatives } = Steps::of(sample)?;
         // Not 1 - false positive rate: 90 of 100 has to be the same number as 0.9.
-        let rest = steps
-            .iter()
-            .map(|step| ((negatives - step.false_positives) / negatives, step.true_positives / positives));
+        let rest =
+            steps.iter().map(|step| ((negatives - step.false_positives) / negatives, step.true_positives / positives));
         Ok(Self(std::iter::once((1.0, 0.0)).chain(rest).collect()))
     }
 
@@ -168,9 +167,5 @@ fn bounds(range: Range) -> Result<(f64, f64)> {
 }
 
 fn rate(what: &'static str, value: f64) -> Result<()> {
-    if (0.0..=1.0).contains(&value) {
-        Ok(())
-    } else {
-        Err(Undefined::Parameter { what, value, domain: "from 0 to 1" })
-    }
+    if (0.0..=1.0).contains(&value) { Ok(()) } else { Err(Undefined::Parameter { what, value, domain: "from 0 to 1" }) }
 }
