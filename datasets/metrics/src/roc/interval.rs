@@ -18,7 +18,7 @@ use crate::{Confidence, Estimate, Interval, Result, Undefined};
 /// use uvid_metrics::{Confidence, Estimate, roc};
 ///
 /// let interval = roc::logit_interval(&Estimate { value: 0.95, standard_error: 0.03 }, Confidence::P95)?;
-/// assert!((interval.lower - 0.846309688103821).abs() < 1e-12 && (interval.upper - 0.984966893506888).abs() < 1e-12);
+/// assert!((interval.lower - 0.8463904765528831).abs() < 1e-12 && (interval.upper - 0.9849662687527914).abs() < 1e-12);
 /// # Ok::<(), uvid_metrics::Undefined>(())
 /// ```
 ///

@@ -287,6 +287,18 @@ fn equivalence_is_the_narrower_interval_within_the_margins() {
 }
 
 #[test]
+fn a_million_rows_keep_their_digits() {
+    // Every other row: the k-th positive beats k of the m negatives, and all sums have a closed form.
+    let m = 500_000.0f64;
+    let scores: Vec<f64> = (0..1_000_000).map(f64::from).collect();
+    let positive: Vec<bool> = (0..1_000_000).map(|row| row % 2 == 1).collect();
+    let area = delong(&Binary::new(&scores, &positive).unwrap()).unwrap();
+    assert_eq!(area.value, (m + 1.0) / (2.0 * m));
+    let expected = ((m + 1.0) / 6.0).sqrt() / m;
+    assert!((area.standard_error / expected - 1.0).abs() < 1e-13, "{}", area.standard_error / expected - 1.0);
+}
+
+#[test]
 fn the_same_bits_on_every_number_of_threads() {
     let scores: Vec<f64> = (0..200_000u64).map(|i| (i.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 44) as f64).collect();
     let positive: Vec<bool> = (0..scores.len()).map(|i| i % 7 == 0).collect();
