@@ -34,7 +34,8 @@ impl Paired {
         }
         let (value, z) = (x1 / x2, confidence.z());
         let lower = bisect(0.0, value, |ratio| self.ratio_score(ratio) > z);
-        let mut most = value.max(1.0);
+        // Not from the value itself, at which z is 0, or 0 / 0 where no case is discordant.
+        let mut most = 2.0 * value.max(1.0);
         while self.ratio_score(most) > -z && most < 1e300 {
             most *= 2.0;
         }

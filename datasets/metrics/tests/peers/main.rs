@@ -6,3 +6,4 @@
 //! `Rscript`. Where one is missing its tests say so and pass.
 
 mod peer;
+mod proportions;
