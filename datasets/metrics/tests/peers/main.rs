@@ -9,3 +9,4 @@
 
 mod peer;
 mod roc;
+mod proportions;

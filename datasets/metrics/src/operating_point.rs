@@ -1,1 +1,0 @@
-//! What a threshold does: sensitivity, specificity, predictive values, recall rate.

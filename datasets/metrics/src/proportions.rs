@@ -1,1 +1,0 @@
-//! Proportions, their intervals, differences and tests.

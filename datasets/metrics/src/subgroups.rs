@@ -1,1 +1,0 @@
-//! Subgroups: estimates in each, heterogeneity, multiplicity.

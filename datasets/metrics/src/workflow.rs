@@ -1,1 +1,0 @@
-//! What a programme would see: triage, second reader, arbitration.
