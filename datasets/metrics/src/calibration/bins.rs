@@ -192,7 +192,7 @@ pub fn hosmer_lemeshow(forecasts: &Forecasts, groups: usize, fitted: usize) -> R
     let mut statistic = 0.0;
     for bin in &bins {
         let variance = bin.predicted * (1.0 - bin.predicted);
-        if !(variance > 0.0) {
+        if variance <= 0.0 {
             return Err(Undefined::Degenerate("Hosmer and Lemeshow: a group's forecasts are all 0 or all 1"));
         }
         statistic += bin.weight * (bin.observed - bin.predicted).powi(2) / variance;

@@ -72,13 +72,8 @@ impl Forecasts {
 
     /// The share of the outcome; both classes are there with weight.
     pub(super) fn mixed_prevalence(&self) -> Result<f64> {
-        self.0.both_classes()?;
-        let prevalence = self.prevalence();
-        if self.sum(|_, y| y) > 0.0 && self.sum(|_, y| 1.0 - y) > 0.0 {
-            Ok(prevalence)
-        } else {
-            Err(Undefined::Degenerate("all rows of one class have weight 0"))
-        }
+        both_classes(&self.0)?;
+        Ok(self.prevalence())
     }
 
     /// The log odds of each row.
@@ -102,6 +97,18 @@ impl Forecasts {
 
     fn outcome(&self, row: usize) -> f64 {
         f64::from(u8::from(self.0.positive()[row]))
+    }
+}
+
+/// Refuses a sample where one class has no row, or no weight.
+pub(super) fn both_classes(sample: &Binary) -> Result<()> {
+    sample.both_classes()?;
+    let weighted =
+        |class: bool| (0..sample.len()).any(|row| sample.positive()[row] == class && sample.weight(row) > 0.0);
+    if weighted(true) && weighted(false) {
+        Ok(())
+    } else {
+        Err(Undefined::Degenerate("all rows of one class have weight 0"))
     }
 }
 

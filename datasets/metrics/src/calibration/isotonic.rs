@@ -1,7 +1,8 @@
 //! Isotonic regression by pooling adjacent violators.
 
+use super::forecasts::both_classes;
 use crate::ranks::order;
-use crate::{Binary, Result, Undefined};
+use crate::{Binary, Result};
 
 /// The non-decreasing step function nearest to the outcomes, in squares: Ayer et al., Annals of Mathematical Statistics 26
 /// (1955) 641; as calibration, Zadrozny & Elkan, KDD 2002. Equal scores are one point. Between blocks it is straight, and
@@ -27,9 +28,9 @@ impl Isotonic {
     ///
     /// # Errors
     ///
-    /// [`Undefined::OneClass`]: it would say 0 or 1 of everything.
+    /// [`OneClass`](crate::Undefined::OneClass): it would say 0 or 1 of everything.
     pub fn fit(sample: &Binary) -> Result<Self> {
-        sample.both_classes()?;
+        both_classes(sample)?;
         let rows: Vec<usize> = order(sample.scores()).into_iter().filter(|row| sample.weight(*row) > 0.0).collect();
         let mut blocks: Vec<Block> = Vec::new();
         for tied in rows.chunk_by(|a, b| sample.scores()[*a] == sample.scores()[*b]) {
@@ -53,10 +54,7 @@ impl Isotonic {
                 values.push(block.mean);
             }
         }
-        match (values.first(), values.last()) {
-            (Some(low), Some(high)) if *high > 0.0 && *low < 1.0 => Ok(Self { scores, values }),
-            _ => Err(Undefined::Degenerate("all rows of one class have weight 0")),
-        }
+        Ok(Self { scores, values })
     }
 
     /// The value at a score that is a number.
@@ -76,6 +74,7 @@ impl Isotonic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Undefined;
 
     #[test]
     fn pools() {

@@ -47,8 +47,13 @@ impl Model<'_> {
             let (score, information) = self.derivatives(&beta);
             let covariance = inverse(&information)?;
             let step = &covariance * &score;
-            if !(score.dot(&step) > GAIN_MIN) {
-                let coefficients = beta.iter().copied().collect();
+            let gain = score.dot(&step);
+            if gain.is_nan() {
+                return Err(Undefined::Degenerate("the regression: its columns are too large to be squared"));
+            }
+            if gain <= GAIN_MIN {
+                // The step that is too short to need another is still taken: it doubles the digits.
+                let coefficients = (beta + step).iter().copied().collect();
                 return Ok(Fit { coefficients, covariance, log_likelihood: likelihood });
             }
             (beta, likelihood) = self.advance(&beta, &step, likelihood);

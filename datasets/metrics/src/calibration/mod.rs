@@ -45,5 +45,8 @@ pub use recalibrate::{Map, Method, cross_fitted};
 pub use scores::{brier, log_loss, scaled_brier, spiegelhalter};
 pub use slope::{Cox, StandardErrors, cox, in_the_large};
 
+#[cfg(test)]
+mod tests;
+
 #[cfg(doc)]
 use crate::Undefined;

@@ -34,7 +34,7 @@ pub struct ObservedExpected {
 /// ```
 pub fn observed_expected(forecasts: &Forecasts) -> Result<ObservedExpected> {
     let (observed, expected) = (forecasts.sum(|_, y| y), forecasts.sum(|p, _| p));
-    if !(expected > 0.0) {
+    if expected <= 0.0 {
         return Err(Undefined::Degenerate("observed over expected: every probability is 0"));
     }
     let outcomes: Vec<f64> = forecasts.rows().map(|(_, y, _)| y).collect();

@@ -4,7 +4,7 @@
 //! rows, or with [`cross_fitted`]. Weights count as frequencies.
 
 use super::folds::folds;
-use super::forecasts::{expit, logit, logits, strictly_inside};
+use super::forecasts::{both_classes, expit, logit, logits, strictly_inside};
 use super::isotonic::Isotonic;
 use super::logistic::{Fit, Model};
 use crate::{Binary, Result, Undefined};
@@ -72,7 +72,7 @@ impl Method {
     /// # Ok::<(), uvid_metrics::Undefined>(())
     /// ```
     pub fn fit(self, sample: &Binary) -> Result<Map> {
-        sample.both_classes()?;
+        both_classes(sample)?;
         let ones = || vec![1.0; sample.len()];
         match self {
             Self::Logistic => {

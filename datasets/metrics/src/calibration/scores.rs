@@ -65,7 +65,7 @@ pub fn log_loss(forecasts: &Forecasts) -> Result<Estimate> {
 pub fn spiegelhalter(forecasts: &Forecasts) -> Result<Test> {
     let excess = forecasts.sum(|p, y| (y - p) * (1.0 - 2.0 * p));
     let variance: f64 = forecasts.rows().map(|(p, _, w)| w * w * (1.0 - 2.0 * p).powi(2) * p * (1.0 - p)).sum();
-    if !(variance > 0.0) {
+    if variance <= 0.0 {
         return Err(Undefined::Degenerate("Spiegelhalter's z: every probability is 0, 0.5 or 1"));
     }
     let statistic = excess / variance.sqrt();

@@ -97,7 +97,7 @@ pub(super) fn ascending(values: &[(f64, f64)]) -> Result<()> {
         return Err(Undefined::Empty("horizons"));
     }
     values.iter().try_for_each(|(horizon, _)| check_horizon(*horizon))?;
-    match values.windows(2).find(|pair| !(pair[0].0 < pair[1].0)) {
+    match values.windows(2).find(|pair| pair[0].0 >= pair[1].0) {
         Some(pair) => {
             Err(Undefined::Parameter { what: "the horizon", value: pair[1].0, domain: "after the one before it" })
         }

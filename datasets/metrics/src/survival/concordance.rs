@@ -85,7 +85,7 @@ pub fn harrell(survival: &Survival, risks: &[f64]) -> Result<Concordance> {
 pub fn uno(survival: &Survival, censoring: &Censoring, risks: &[f64], tau: Option<f64>) -> Result<f64> {
     survival.check_risks(risks)?;
     let end = match tau {
-        Some(tau) if !(tau > 0.0) => {
+        Some(tau) if tau.is_nan() || tau <= 0.0 => {
             return Err(Undefined::Parameter { what: "tau", value: tau, domain: "above 0" });
         }
         Some(tau) => tau,
@@ -156,7 +156,7 @@ impl Pairs {
 
     fn index(&self) -> Result<f64> {
         let all = self.all();
-        if !(all > 0.0) {
+        if all <= 0.0 {
             return Err(Undefined::Degenerate("concordance: of no two rows it is known who had the event first"));
         }
         Ok(self.as_first.iter().map(|share| share.above + share.tied / 2.0).sum::<f64>() / all)

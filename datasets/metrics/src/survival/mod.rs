@@ -30,6 +30,8 @@ mod concordance;
 mod groups;
 mod horizon;
 mod kaplan_meier;
+#[cfg(test)]
+mod tests;
 mod times;
 
 pub use auc::{dynamic_auc, mean_auc};
