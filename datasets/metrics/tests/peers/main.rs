@@ -10,3 +10,5 @@
 mod peer;
 mod roc;
 mod proportions;
+mod calibration;
+mod survival;

@@ -1,1 +1,0 @@
-//! Whether a probability is a frequency, and how to make it one.

@@ -1,0 +1,204 @@
+//! What holds for every sample.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::{Binary, Clusters, Confidence, Result, Undefined};
+
+/// (probability in 1/41, outcome, weight 0 to 3).
+fn tables() -> impl Strategy<Value = Vec<(u8, bool, u8)>> {
+    prop::collection::vec((1u8..41, any::<bool>(), 0u8..4), 2..40)
+}
+
+fn sample(table: &[(u8, bool, u8)]) -> Binary {
+    let scores: Vec<f64> = table.iter().map(|row| f64::from(row.0) / 41.0).collect();
+    let positive: Vec<bool> = table.iter().map(|row| row.1).collect();
+    Binary::new(&scores, &positive).unwrap()
+}
+
+fn weighted(table: &[(u8, bool, u8)]) -> Option<Binary> {
+    let weights: Vec<f64> = table.iter().map(|row| f64::from(row.2)).collect();
+    sample(table).weighted(&weights).ok()
+}
+
+/// Each row as often as its weight says.
+fn repeated(table: &[(u8, bool, u8)]) -> Vec<(u8, bool, u8)> {
+    table.iter().flat_map(|row| std::iter::repeat_n((row.0, row.1, 1), row.2 as usize)).collect()
+}
+
+/// Statistics that take weights as frequencies, by name; an error is no number.
+fn frequencies(sample: &Binary) -> Vec<(&'static str, Option<f64>)> {
+    let f = Forecasts::new(sample.clone()).unwrap();
+    let model = StandardErrors::Model;
+    let at = |method: Method| method.fit(sample).and_then(|map| map.apply(0.37)).ok();
+    let (width, mass) = (Binning::EqualWidth(5), Binning::EqualMass(4));
+    vec![
+        ("slope", cox(&f, model).ok().map(|c| c.slope.value)),
+        ("slope's error", cox(&f, model).ok().map(|c| c.slope.standard_error)),
+        ("intercept", cox(&f, model).ok().map(|c| c.intercept.value)),
+        ("in the large", in_the_large(&f, model).ok().map(|e| e.value)),
+        ("observed over expected", observed_expected(&f).ok().map(|o| o.ratio)),
+        ("brier", brier(&f).ok().map(|b| b.value)),
+        ("scaled brier", scaled_brier(&f).ok()),
+        ("log loss", log_loss(&f).ok().map(|l| l.value)),
+        ("ece", expected_error(&f, width).ok()),
+        ("ece by mass", expected_error(&f, mass).ok()),
+        ("mce", largest_error(&f, width).ok()),
+        ("reliability", murphy(&f, mass).ok().map(|m| m.reliability)),
+        ("hosmer", hosmer_lemeshow(&f, 4, 0).ok().map(|t| t.statistic)),
+        ("logistic", at(Method::Logistic)),
+        ("platt", at(Method::Platt)),
+        ("temperature", at(Method::Temperature)),
+        ("beta", at(Method::Beta)),
+        ("isotonic", at(Method::Isotonic)),
+    ]
+}
+
+fn same(
+    a: &[(&'static str, Option<f64>)],
+    b: &[(&'static str, Option<f64>)],
+) -> std::result::Result<(), TestCaseError> {
+    for ((name, a), (_, b)) in a.iter().zip(b) {
+        match (a, b) {
+            (Some(a), Some(b)) => prop_assert!((a - b).abs() <= 1e-7 * a.abs().max(1.0), "{name}: {a} {b}"),
+            (None, None) => {}
+            other => prop_assert!(false, "{name}: {other:?}"),
+        }
+    }
+    Ok(())
+}
+
+proptest! {
+    #[test]
+    fn a_weight_is_a_number_of_rows(table in tables()) {
+        let rows = repeated(&table);
+        // Below two rows there is no standard error, hence no Brier score, however often one row counts.
+        prop_assume!(table.iter().filter(|row| row.2 > 0).count() > 1);
+        same(&frequencies(&weighted(&table).unwrap()), &frequencies(&sample(&rows)))?;
+    }
+
+    #[test]
+    fn order_does_not_matter(table in tables()) {
+        let mut reversed = table.clone();
+        reversed.reverse();
+        same(&frequencies(&sample(&table)), &frequencies(&sample(&reversed)))?;
+    }
+
+    #[test]
+    fn numbers_are_finite(table in tables()) {
+        let Some(sample) = weighted(&table) else { return Ok(()) };
+        for (name, value) in frequencies(&sample) {
+            prop_assert!(value.is_none_or(f64::is_finite), "{name}");
+        }
+        let f = Forecasts::new(sample).unwrap();
+        if let Ok(curve) = Loess::default().curve(&f) {
+            prop_assert!(curve.observed.iter().all(|y| y.is_finite()));
+            let e = curve.errors(&f).unwrap();
+            prop_assert!(e.ici <= e.emax && e.e50 <= e.e90 && e.e90 <= e.emax, "{e:?}");
+        }
+        for errors in [StandardErrors::Model, StandardErrors::Sandwich] {
+            if let Ok(found) = cox(&f, errors) {
+                prop_assert!(found.slope.standard_error.is_finite() && found.covariance.is_finite());
+            }
+        }
+        if let Ok(interval) = observed_expected(&f).and_then(|o| o.interval(Confidence::P95)) {
+            prop_assert!(interval.lower.is_finite() && interval.upper.is_finite());
+        }
+        for bin in bins(&f, Binning::EqualMass(3)).unwrap() {
+            let interval = bin.wilson(Confidence::P95);
+            prop_assert!(interval.lower <= bin.observed + 1e-12 && bin.observed <= interval.upper + 1e-12);
+        }
+    }
+
+    #[test]
+    fn isotonic_is_the_greatest_of_least_means(table in tables()) {
+        let sample = sample(&table);
+        let Ok(map) = Method::Isotonic.fit(&sample) else { return Ok(()) };
+        // Barlow et al. (1972): f(x) is the maximum over a <= x of the minimum over b >= x of the mean of y in [a, b].
+        let mean = |a: f64, b: f64| {
+            let inside: Vec<bool> = (0..sample.len())
+                .filter(|row| (a..=b).contains(&sample.scores()[*row])).map(|row| sample.positive()[row]).collect();
+            inside.iter().filter(|y| **y).count() as f64 / inside.len() as f64
+        };
+        for x in sample.scores() {
+            let least = |a: f64| sample.scores().iter().filter(|b| *b >= x).map(|b| mean(a, *b)).fold(1.0, f64::min);
+            let expected = sample.scores().iter().filter(|a| *a <= x).map(|a| least(*a)).fold(0.0, f64::max);
+            prop_assert!((map.apply(*x).unwrap() - expected).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn a_fit_leaves_nothing_to_fit(table in tables()) {
+        // The logistic map of its own rows has slope 1 and intercept 0, and as many as there were.
+        let sample = sample(&table);
+        let Ok(map) = Method::Logistic.fit(&sample) else { return Ok(()) };
+        let fitted: Vec<f64> = sample.scores().iter().map(|p| map.apply(*p).unwrap()).collect();
+        let f = Forecasts::new(Binary::new(&fitted, sample.positive()).unwrap()).unwrap();
+        prop_assert!((observed_expected(&f).unwrap().ratio - 1.0).abs() < 1e-9);
+        if let Ok(again) = cox(&f, StandardErrors::Model) {
+            prop_assert!(again.intercept.value.abs() < 1e-6 && (again.slope.value - 1.0).abs() < 1e-6, "{again:?}");
+        }
+    }
+}
+
+#[test]
+fn one_class_has_few_answers() {
+    let forecasts = |y| Forecasts::new(Binary::new(&[0.2, 0.4, 0.7], &[y; 3]).unwrap()).unwrap();
+    for y in [true, false] {
+        let f = forecasts(y);
+        let one_class = |found: Result<f64>| assert!(matches!(found, Err(Undefined::OneClass { .. })), "{found:?}");
+        one_class(scaled_brier(&f));
+        one_class(cox(&f, StandardErrors::Model).map(|c| c.slope.value));
+        one_class(in_the_large(&f, StandardErrors::Sandwich).map(|e| e.value));
+        for method in [Method::Logistic, Method::Platt, Method::Temperature, Method::Beta, Method::Isotonic] {
+            one_class(method.fit(f.sample()).map(|_| 0.0));
+        }
+        assert!(brier(&f).is_ok() && log_loss(&f).is_ok() && spiegelhalter(&f).is_ok());
+        assert!(observed_expected(&f).unwrap().poisson(Confidence::P95).is_ok());
+    }
+    // No outcome: the ratio is 0, and only the exact interval exists.
+    let none = observed_expected(&forecasts(false)).unwrap();
+    assert_eq!(none.ratio, 0.0);
+    assert!(none.interval(Confidence::P95).is_err());
+    assert_eq!(none.poisson(Confidence::P95).unwrap().lower, 0.0);
+}
+
+#[test]
+fn degenerate() {
+    let f = |p: &[f64], y: &[bool]| Forecasts::new(Binary::new(p, y).unwrap()).unwrap();
+    assert!(matches!(observed_expected(&f(&[0.0, 0.0], &[true, false])), Err(Undefined::Degenerate(_))));
+    assert!(matches!(spiegelhalter(&f(&[0.0, 0.5, 1.0], &[true, false, true])), Err(Undefined::Degenerate(_))));
+    assert!(matches!(brier(&f(&[0.3], &[true])), Err(Undefined::TooFew { .. })));
+    let constant = f(&[0.3, 0.3, 0.3], &[true, false, false]);
+    assert!(matches!(cox(&constant, StandardErrors::Model), Err(Undefined::Degenerate(_))));
+    assert!(in_the_large(&constant, StandardErrors::Model).is_ok());
+    let separated = f(&[0.1, 0.2, 0.8, 0.9], &[false, false, true, true]);
+    assert!(cox(&separated, StandardErrors::Model).is_err());
+    assert!(Method::Platt.fit(separated.sample()).is_ok());
+    let reversed = Binary::new(&[0.1, 0.2, 0.3, 0.8, 0.9, 0.7], &[true, true, false, false, false, true]).unwrap();
+    assert!(matches!(Method::Temperature.fit(&reversed), Err(Undefined::Degenerate(_))));
+    assert!(matches!(Method::Beta.fit(&reversed), Err(Undefined::Degenerate(_))));
+    let one_patient = Binary::new(&[0.1, 0.6], &[false, true]).unwrap().clustered(Clusters::of([7, 7])).unwrap();
+    assert!(matches!(brier(&Forecasts::new(one_patient).unwrap()), Err(Undefined::TooFew { found: 1, .. })));
+    let map = Method::Platt.fit(separated.sample()).unwrap();
+    assert!(matches!(map.apply(f64::NAN), Err(Undefined::Parameter { .. })));
+    assert!(Method::Isotonic.fit(separated.sample()).unwrap().apply(f64::INFINITY).is_err());
+}
+
+#[test]
+fn a_patient_is_never_calibrated_by_himself() {
+    // One patient's rows alone are positive at low scores; a map fitted with them would differ from one without.
+    let rows = 200;
+    let scores: Vec<f64> = (0..rows).map(|row| 0.005 + 0.99 * row as f64 / rows as f64).collect();
+    let positive: Vec<bool> = (0..rows).map(|row| row % 3 == 0).collect();
+    let patients: Vec<usize> = (0..rows).map(|row| row % 50).collect();
+    let sample = Binary::new(&scores, &positive).unwrap().clustered(Clusters::of(&patients)).unwrap();
+    let found = cross_fitted(Method::Isotonic, &sample, 4, 9).unwrap();
+    let fold_of = folds(&sample, 4, 9).unwrap();
+    for row in 0..rows {
+        let others: Vec<bool> = fold_of.iter().map(|fold| *fold != fold_of[row]).collect();
+        assert!((0..rows).all(|other| !others[other] || patients[other] != patients[row]));
+        let map = Method::Isotonic.fit(&sample.filtered(&others).unwrap()).unwrap();
+        assert_eq!(found[row], map.apply(scores[row]).unwrap());
+    }
+}

@@ -1,1 +1,0 @@
-//! Risk over time under censoring: concordance, time-dependent AUC, Brier.
