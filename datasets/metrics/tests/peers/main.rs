@@ -6,3 +6,5 @@
 //! `Rscript`. Where one is missing its tests say so and pass.
 
 mod peer;
+
+mod readers;
