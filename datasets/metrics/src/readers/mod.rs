@@ -1,7 +1,7 @@
 //! Multi-reader multi-case studies: several readers read the same cases under each of several modalities.
 //!
 //! A [`Study`] is fully crossed: a score for every modality, reader and case. A [`FigureOfMerit`] says how good one reader
-//! is under one modality ([`Auc`], or the caller's own); [`Figures`] holds those numbers
+//! is under one modality ([`Auc`], [`crate::localisation::Merit`], or the caller's own); [`Figures`] holds those numbers
 //! for all modalities and readers with their covariances over cases, by DeLong, the jackknife or the bootstrap. What is
 //! concluded from them, and for whom, is said by [`Random`]:
 //!
@@ -44,7 +44,6 @@ use crate::Result;
 
 pub use against::{Against, against};
 pub use auc::Auc;
-#[expect(unused_imports, reason = "localisation follows")]
 pub(crate) use auc::{Entry, Superiority};
 pub use dbm::Pseudovalues;
 pub use estimate::{FTest, StudentEstimate};

@@ -68,11 +68,17 @@ pub(super) fn products(rows: &[Vec<f64>], factor: f64) -> Vec<f64> {
     let columns = rows.first().map_or(0, Vec::len);
     let mean = |column: usize| rows.iter().map(|row| row[column]).sum::<f64>() / rows.len() as f64;
     let means: Vec<f64> = (0..columns).map(mean).collect();
+    // A figure that stays the same must not get a tiny variance from its mean's rounding.
+    let deviation = |row: &[f64], column: usize| {
+        let found = row[column] - means[column];
+        if found.abs() > 1e-13 * means[column].abs() { found } else { 0.0 }
+    };
     let mut square = vec![0.0; columns * columns];
     for row in rows {
+        let deviations: Vec<f64> = (0..columns).map(|column| deviation(row, column)).collect();
         for a in 0..columns {
             for b in 0..=a {
-                square[a * columns + b] += (row[a] - means[a]) * (row[b] - means[b]);
+                square[a * columns + b] += deviations[a] * deviations[b];
             }
         }
     }

@@ -7,4 +7,5 @@
 
 mod peer;
 
+mod localisation;
 mod readers;
