@@ -12,3 +12,5 @@ mod roc;
 mod proportions;
 mod calibration;
 mod survival;
+mod localisation;
+mod readers;

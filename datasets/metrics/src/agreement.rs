@@ -1,1 +1,0 @@
-//! Agreement of readers: kappa, intraclass correlation.

@@ -1,1 +1,0 @@
-//! Whether marks are where the lesions are: FROC, JAFROC, LROC, IoU.

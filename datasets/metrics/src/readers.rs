@@ -1,1 +1,0 @@
-//! Multi-reader multi-case studies.
