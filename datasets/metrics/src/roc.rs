@@ -1,1 +1,0 @@
-//! Receiver operating characteristic: AUC, DeLong, partial AUC.
