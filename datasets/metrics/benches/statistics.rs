@@ -1,6 +1,6 @@
 //! The statistics timed beside those of others, on the same tables, in one run:
 //!
-//!     TEST_STATISTICS_PYTHON=VENV/bin/python cargo bench -p uvid-metrics --bench statistics -- [ROUNDS]
+//!     TEST_STATISTICS_PYTHON=VENV/bin/python cargo bench -p uvid-metrics --bench statistics -- [ROUNDS] [WORD IN A TABLE'S NAME]
 //!
 //! Prints Markdown for docs/performance.md. scikit-learn and numpy are asked where `TEST_STATISTICS_PYTHON` is set, pROC where
 //! there is an `Rscript` (`tests/peers/setup`); one that is missing is said to be.
@@ -67,7 +67,8 @@ fn main() {
     println!("{} threads, the least of {rounds} rounds; s wall (s processor)\n", rayon::current_num_threads());
     println!("| table | what | ours | Python | pROC | Python / ours | pROC / ours |");
     println!("|---|---|---|---|---|---|---|");
-    for table in TABLES {
+    let word = std::env::args().skip(1).find(|word| !word.starts_with("--") && word.parse::<usize>().is_err());
+    for table in TABLES.iter().filter(|table| word.as_ref().is_none_or(|word| table.name.contains(word))) {
         let sample = table.make(&folder);
         for task in table.tasks {
             let mut best: [Option<Timing>; 3] = [None; 3];

@@ -130,23 +130,20 @@ impl Poisson {
     /// Fills all counts; the sum of each lane.
     fn fill(&self, random: &mut Xoshiro256PlusPlus, counts: &mut [Counts]) -> [u32; LANES] {
         let mut sums = [0; LANES];
-        // No more than 256 counts of at most 63 fit 16 bits, whose sums are twice as many a vector.
         for part in counts.chunks_mut(256) {
+            for four in part.as_flattened_mut().as_chunks_mut::<4>().0 {
+                let word = random.next_u64();
+                let count = |index: u32| self.table[(word >> (16 * index + 4)) as usize & ((1 << BITS) - 1)];
+                *four = [count(0), count(1), count(2), count(3)];
+                if (four[0] | four[1] | four[2] | four[3]) & OPEN != 0 {
+                    self.close(random, word, four);
+                }
+            }
+            // In a second pass: what was just written by bytes cannot be read at once as a vector. No more than 256 counts of
+            // at most 63 fit 16 bits.
             let mut narrow = [0u16; LANES];
             for count in part {
-                let mut open = 0;
-                for four in count.chunks_mut(4) {
-                    let word = random.next_u64();
-                    for (index, count) in four.iter_mut().enumerate() {
-                        *count = self.table[(word >> (16 * index + 4)) as usize & ((1 << BITS) - 1)];
-                        open |= *count;
-                    }
-                    if open & OPEN != 0 {
-                        self.close(random, word, four);
-                        open = 0;
-                    }
-                }
-                for (sum, count) in narrow.iter_mut().zip(count.iter()) {
+                for (sum, count) in narrow.iter_mut().zip(count) {
                     *sum += u16::from(*count);
                 }
             }
@@ -159,7 +156,7 @@ impl Poisson {
 
     /// Decides what twelve bits left open.
     #[cold]
-    fn close(&self, random: &mut Xoshiro256PlusPlus, word: u64, four: &mut [u8]) {
+    fn close(&self, random: &mut Xoshiro256PlusPlus, word: u64, four: &mut [u8; 4]) {
         for (index, count) in four.iter_mut().enumerate().filter(|(_, count)| **count == OPEN) {
             let first = (word >> (16 * index + 4)) & ((1 << BITS) - 1);
             *count = value(&self.tails, first << (64 - BITS) | random.next_u64() >> BITS);
@@ -169,4 +166,93 @@ impl Poisson {
 
 fn value(tails: &[u64], u: u64) -> u8 {
     tails.iter().take_while(|tail| u < **tail).count() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Clusters;
+    use crate::distributions::{chi_squared_upper, t_two_sided};
+
+    /// Draws from clusters in one stratum, Poisson's mean as given.
+    fn drawn(clusters: usize, mean: Option<f64>, blocks: usize) -> Vec<Vec<u8>> {
+        let design = Design::new(&Clusters::each(clusters)).unwrap();
+        let mut sampler = Sampler::new(&design, 3);
+        if let Some(mean) = mean {
+            sampler.poisson = vec![Poisson::new(mean)];
+        }
+        let mut counts = vec![[0; LANES]; clusters];
+        let mut all = Vec::new();
+        for block in 0..blocks {
+            sampler.draw(block, &mut counts);
+            all.extend((0..LANES).map(|lane| counts.iter().map(|count| count[lane]).collect::<Vec<u8>>()));
+        }
+        all
+    }
+
+    #[test]
+    fn counts_of_few_clusters_have_the_multinomial_distribution() {
+        // Every one of the 4^4 sequences of draws is as likely as any other. A mean of 2 makes taking back common.
+        for mean in [None, Some(0.0), Some(0.7), Some(2.0)] {
+            let mut expected = std::collections::BTreeMap::new();
+            for sequence in 0..256 {
+                let mut counts = vec![0u8; 4];
+                (0..4).for_each(|draw| counts[sequence >> (2 * draw) & 3] += 1);
+                *expected.entry(counts).or_insert(0.0) += 1.0 / 256.0;
+            }
+            let draws = drawn(4, mean, 4_000);
+            let mut found = std::collections::BTreeMap::new();
+            draws.iter().for_each(|counts| *found.entry(counts.clone()).or_insert(0.0) += 1.0);
+            assert!(found.keys().all(|counts| expected.contains_key(counts)));
+            let distance = |(counts, share): (&Vec<u8>, &f64)| {
+                let expected = share * draws.len() as f64;
+                let found = found.get(counts).copied().unwrap_or(0.0);
+                (found - expected) * (found - expected) / expected
+            };
+            let p = chi_squared_upper(expected.iter().map(distance).sum(), expected.len() as f64 - 1.0);
+            assert!(p > 0.001, "mean {mean:?}: p {p}");
+        }
+    }
+
+    #[test]
+    fn counts_of_many_clusters_sum_to_their_number_and_vary_as_they_should() {
+        for mean in [None, Some(1.3)] {
+            let clusters = 500;
+            let draws = drawn(clusters, mean, 100);
+            assert!(draws.iter().all(|counts| counts.iter().map(|c| usize::from(*c)).sum::<usize>() == clusters));
+            // The squared counts of a resample have mean n (2 - 1/n) and, over resamples, some spread.
+            let squares: Vec<f64> =
+                draws.iter().map(|counts| counts.iter().map(|c| f64::from(*c) * f64::from(*c)).sum()).collect();
+            let n = squares.len() as f64;
+            let average = squares.iter().sum::<f64>() / n;
+            let variance = squares.iter().map(|s| (s - average) * (s - average)).sum::<f64>() / (n - 1.0);
+            let t = (average - (2.0 * clusters as f64 - 1.0)) / (variance / n).sqrt();
+            assert!(t_two_sided(t, n - 1.0) > 0.001, "mean {mean:?}: t {t}");
+            // Every cluster comes once on average: the sum of squares of standardised means is near chi-squared.
+            let of_cluster = |k: usize| draws.iter().map(|counts| f64::from(counts[k])).sum::<f64>() / n;
+            let distance: f64 = (0..clusters).map(|k| (of_cluster(k) - 1.0) * (of_cluster(k) - 1.0) * n).sum();
+            let p = chi_squared_upper(distance, clusters as f64 - 1.0);
+            assert!(p > 0.001 && p < 0.999, "mean {mean:?}: p {p}");
+        }
+    }
+
+    #[test]
+    fn poisson_has_its_probabilities() {
+        let poisson = Poisson::new(0.9);
+        let mut random = Xoshiro256PlusPlus::seed_from_u64(5);
+        let mut counts = vec![[0; LANES]; 20_000];
+        let sums = poisson.fill(&mut random, &mut counts);
+        let draws = (counts.len() * LANES) as f64;
+        let mut distance = 0.0;
+        let mut probability = (-0.9f64).exp();
+        for j in 0..6 {
+            let found = counts.as_flattened().iter().filter(|count| **count == j).count() as f64;
+            distance += (found - draws * probability) * (found - draws * probability) / (draws * probability);
+            probability *= 0.9 / f64::from(j + 1);
+        }
+        assert!(chi_squared_upper(distance, 6.0) > 0.001, "{distance}");
+        for (lane, sum) in sums.iter().enumerate() {
+            assert_eq!(*sum, counts.iter().map(|count| u32::from(count[lane])).sum::<u32>());
+        }
+    }
 }

@@ -98,6 +98,20 @@ fn extend(steps: &mut Vec<Step>, negatives: usize, positives: usize, merge: bool
     }
 }
 
+/// The sums of at most 256 counts, which 16 bits hold.
+///
+/// By itself, because the compiler would otherwise work on as few lanes at a time as the f64 that the sums are added to.
+#[inline(never)]
+fn narrow(slots: &[u32], counts: &[Counts]) -> [u16; LANES] {
+    let mut sums = [0; LANES];
+    for slot in slots {
+        for (sum, count) in sums.iter_mut().zip(&counts[*slot as usize]) {
+            *sum += u16::from(*count);
+        }
+    }
+    sums
+}
+
 /// A number in the order of the score; 0.0 and -0.0 are the same.
 fn key(score: f64) -> u64 {
     let bits = (score + 0.0).to_bits();
@@ -109,16 +123,9 @@ impl Rows<'_> {
     #[inline]
     pub fn add_to(&self, sums: &mut [f64; LANES], counts: &[Counts]) {
         match self.weights {
-            // Counts are summed in 16 bits, which 256 of them cannot overflow.
             None => {
                 for part in self.slots.chunks(256) {
-                    let mut narrow = [0u16; LANES];
-                    for slot in part {
-                        for (sum, count) in narrow.iter_mut().zip(&counts[*slot as usize]) {
-                            *sum += u16::from(*count);
-                        }
-                    }
-                    for (sum, narrow) in sums.iter_mut().zip(narrow) {
+                    for (sum, narrow) in sums.iter_mut().zip(narrow(part, counts)) {
                         *sum += f64::from(narrow);
                     }
                 }
