@@ -1,1 +1,0 @@
-//! The bootstrap by patient: percentile and BCa.
