@@ -19,6 +19,12 @@ impl Entry {
         Self(u128::from(key) << 64 | (row as u128) << 1 | u128::from(positive))
     }
 
+    /// The score, -0.0 as 0.0; not looked up by its row, which would be anywhere in memory.
+    fn score(self) -> f64 {
+        let key = (self.0 >> 64) as u64;
+        f64::from_bits(if key >> 63 == 1 { key & !(1 << 63) } else { !key })
+    }
+
     pub(super) fn row(self) -> usize {
         (self.0 as u64 >> 1) as usize
     }
@@ -82,7 +88,7 @@ impl Steps {
         sample.both_classes()?;
         let entries = sorted(sample);
         let (mut positives, mut negatives) = (0.0, 0.0);
-        let mut steps = Vec::new();
+        let mut steps = Vec::with_capacity(entries.len());
         for group in tied(&entries).rev() {
             let (with, without) = mass(sample, group);
             if with == 0.0 && without == 0.0 {
@@ -90,8 +96,7 @@ impl Steps {
             }
             positives += with;
             negatives += without;
-            let threshold = sample.scores()[group[0].row()];
-            steps.push(Step { threshold, true_positives: positives, false_positives: negatives });
+            steps.push(Step { threshold: group[0].score(), true_positives: positives, false_positives: negatives });
         }
         both_weigh(positives, negatives)?;
         Ok(Self { steps, positives, negatives })

@@ -287,6 +287,15 @@ fn equivalence_is_the_narrower_interval_within_the_margins() {
 }
 
 #[test]
+fn thresholds_are_the_scores_to_the_bit() {
+    let scores = [f64::MAX, 1.5, f64::MIN_POSITIVE, 5e-324, 0.0, -5e-324, -1.0, -1.25, f64::MIN];
+    let positive: Vec<bool> = (0..scores.len()).map(|row| row % 2 == 0).collect();
+    let shuffled: Vec<f64> = (0..scores.len()).map(|row| scores[row * 4 % scores.len()]).collect();
+    let points = curve(&Binary::new(&shuffled, &positive).unwrap()).unwrap();
+    assert_eq!(points[1..].iter().map(|point| point.threshold.unwrap()).collect::<Vec<_>>(), scores);
+}
+
+#[test]
 fn a_million_rows_keep_their_digits() {
     // Every other row: the k-th positive beats k of the m negatives, and all sums have a closed form.
     let m = 500_000.0f64;
