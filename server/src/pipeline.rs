@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 use uvid_datasets::dicom::{self, ReadError};
-use uvid_exam::{Assembly, Exam, Reason, Received, Rules, Scores, StudyInstanceUid};
+use uvid_exam::{Assembly, Exam, Reason, Received, Reduced, Rules, Scores, StudyInstanceUid};
 use uvid_model::mirai::RiskFactors;
 use uvid_model::{DeviceFault, Predictor, Unscored};
 
@@ -59,6 +59,12 @@ pub trait Source: Sync {
     /// Opens it, or says why that cannot be.
     fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes>;
 
+    /// What is known of the file beside what it says, added once it was read. A hospital's file speaks for itself; of a
+    /// public set's the table may have to say which breast it shows, or that images of several studies are one exam.
+    fn declare(&self, received: Received) -> Received {
+        received
+    }
+
     /// Whose fault it is that it was opened and cannot be read.
     fn unread(&self, error: &ReadError) -> NoBytes {
         NoBytes::Unreadable(error.to_string())
@@ -101,8 +107,9 @@ pub struct Unreadable {
 }
 
 /// What reading a study's files gives.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 struct Read {
+    study: Option<StudyInstanceUid>,
     received: Vec<Received>,
     unreadable: Vec<Unreadable>,
     /// What objects made of the result repeat of the files, where some are to be made.
@@ -162,22 +169,69 @@ pub fn score_describing<S: Source>(
     known: Option<&RiskFactors>,
     making: Option<&Making>,
 ) -> Result<Scored, Uncomputed> {
-    let mut stages = Stages::default();
-
     let start = Instant::now();
-    let Read { received, unreadable, described, over } = read(sources, predictor.rules(), limits, making)?;
-    let study = received.first().map(|r| r.content.study().clone());
-    stages.read = start.elapsed();
+    let rules = predictor.rules();
+    let mut read = read(sources, rules.reduced, Some(rules), limits, making)?;
+    let stages = Stages { read: start.elapsed(), ..Stages::default() };
+    let described = std::mem::take(&mut read.described);
 
+    let (assembly, stages) = assemble(&mut read, predictor, stages);
+    scored(read, assembly, predictor, known, described, stages)
+}
+
+/// The same for several models, whose files are read once.
+///
+/// # Errors
+///
+/// Bytes that were accepted are lost, or the device failed.
+pub fn score_each<S: Source>(
+    sources: &[S],
+    predictors: &[&Predictor],
+    limits: &Limits,
+) -> Result<Vec<Scored>, Uncomputed> {
+    let mut results = Vec::with_capacity(predictors.len());
+    let mut done: Option<(Option<Reduced>, Read)> = None;
+    for predictor in predictors {
+        let rules = predictor.rules();
+        let start = Instant::now();
+        // What one model has no use for another may take, so all pixels stay.
+        let mut read = match &done {
+            Some((reduced, read)) if *reduced == rules.reduced => read.clone(),
+            Some(_) | None => {
+                let read = read(sources, rules.reduced, None, limits, None)?;
+                done.insert((rules.reduced, read)).1.clone()
+            }
+        };
+        let stages = Stages { read: start.elapsed(), ..Stages::default() };
+        let (assembly, stages) = assemble(&mut read, predictor, stages);
+        results.push(scored(read, assembly, predictor, None, Vec::new(), stages)?);
+    }
+    Ok(results)
+}
+
+/// Mammograms to an exam, or the reasons why there is none.
+fn assemble(read: &mut Read, predictor: &Predictor, mut stages: Stages) -> (Assembly, Stages) {
     let start = Instant::now();
-    let mut assembly = Exam::assemble(received, predictor.rules());
-    if let Some(reason) = over {
+    read.study = read.received.first().map(|r| r.content.study().clone());
+    let mut assembly = Exam::assemble(std::mem::take(&mut read.received), predictor.rules());
+    if let Some(reason) = read.over.take() {
         assembly.exam = Err(vec![reason]);
     }
     stages.assemble = start.elapsed();
+    (assembly, stages)
+}
 
-    let outcome = predict(&assembly, &unreadable, predictor, known, &mut stages)?;
-    let (report, exam) = report(study, assembly, unreadable, outcome, predictor, stages);
+/// An exam to its report.
+fn scored(
+    read: Read,
+    assembly: Assembly,
+    predictor: &Predictor,
+    known: Option<&RiskFactors>,
+    described: Vec<dicom::Source>,
+    mut stages: Stages,
+) -> Result<Scored, Uncomputed> {
+    let outcome = predict(&assembly, &read.unreadable, predictor, known, &mut stages)?;
+    let (report, exam) = report(read.study, assembly, read.unreadable, outcome, predictor, stages);
     Ok(Scored { report, exam, described })
 }
 
@@ -205,14 +259,24 @@ fn described(object: &dicom::Object<'_>, making: &Making) -> Option<dicom::Sourc
 }
 
 /// Files to mammograms, file by file on all cores. A file is read where it lies; the pixels of an image that can fill no
-/// view are dropped when that is known.
-fn read<S: Source>(sources: &[S], rules: &Rules, limits: &Limits, making: Option<&Making>) -> Result<Read, Lost> {
+/// view under the only rules that matter are dropped when that is known.
+fn read<S: Source>(
+    sources: &[S],
+    reduced: Option<Reduced>,
+    only: Option<&Rules>,
+    limits: &Limits,
+    making: Option<&Making>,
+) -> Result<Read, Lost> {
     let held = AtomicUsize::new(0);
     let one = |source: &S| {
         let mut object = source.open(&limits.dicom)?;
         let description = making.and_then(|making| described(&object, making));
-        let received = object.read_reduced(rules.reduced).map_err(|error| source.unread(&error))?;
-        let received = received.named(&source.name()).without_idle_pixels(rules);
+        let received = object.read_reduced(reduced).map_err(|error| source.unread(&error))?;
+        let received = source.declare(received.named(&source.name()));
+        let received = match only {
+            Some(rules) => received.without_idle_pixels(rules),
+            None => received,
+        };
         let pixels = received.content.pixels();
         if held.fetch_add(pixels, Ordering::Relaxed).saturating_add(pixels) > limits.study_pixels_max {
             return Ok((received.without_pixels(), description));

@@ -1,0 +1,161 @@
+//! Whether a score of 0.02 means two in a hundred.
+
+use uvid_metrics::calibration::{
+    Binning, Forecasts, Loess, Method, StandardErrors, bins, brier, cox, cross_fitted, expected_error, in_the_large, log_loss,
+    observed_expected, scaled_brier, spiegelhalter,
+};
+use uvid_metrics::{Binary, Estimate, Undefined};
+
+use super::discrimination::samples;
+use super::{Finding, Options, Score, Section, Study, StudyError, number};
+use crate::figure::{About, Axis, Figure, FigureError, Plot, Reference, Series, Strip};
+
+/// Bins of the reliability diagram, each of as many rows.
+const BINS: usize = 10;
+/// How far from 0 and 1 a probability is kept, where a logarithm needs it.
+const CLIP: f64 = 1e-6;
+/// Folds of a recalibration.
+const FOLDS: usize = 10;
+/// Points of the smooth curve.
+const POINTS: usize = 200;
+
+/// Reliability of every model whose scores can be probabilities, before and after recalibration.
+///
+/// # Errors
+///
+/// A score out of its domain.
+pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("calibration", "Calibration");
+    section.words(
+        "A probability is **calibrated** if of all rows with a score of 0.02, two in a hundred have the outcome. Slope 1 and intercept 0 \
+         are ideal: a slope below 1 means scores that are too extreme, O/E above 1 that there are more cases than the scores say. \
+         The ICI is the mean distance between the curve and the diagonal.",
+    );
+    if study.clusters.is_some() {
+        section.words("Standard errors of slope, intercept and O/E are robust to several rows of a patient.");
+    }
+    let mut lines = Vec::new();
+    for (at, (score, sample)) in samples(study)?.iter().filter(|(score, _)| !score.is_reader).enumerate() {
+        let forecasts = match Forecasts::new(sample.clone()) {
+            Ok(forecasts) => forecasts,
+            Err(why) => {
+                section.findings.push(Finding::new("calibration", &score.name, "all", Err(why.clone())).of(sample));
+                section.warn(format!("{}: not a probability ({why}), so calibration means nothing for it.", score.name));
+                continue;
+            }
+        };
+        let findings = measures(score, sample, &forecasts, options, "");
+        lines.push(line(&score.name, &findings));
+        section.findings.extend(findings);
+        section.figure(figure(at, score, &forecasts, options), "Points on the diagonal are calibrated. Points below it: fewer cases than the scores say.");
+        for (method, name) in [(Method::Platt, "Platt"), (Method::Isotonic, "isotonic"), (Method::Beta, "beta")] {
+            let refitted = cross_fitted(method, sample, FOLDS, options.seed).and_then(|values| again(sample, &values));
+            match refitted {
+                Ok((sample, forecasts)) => {
+                    let findings = measures(score, &sample, &forecasts, options, name);
+                    lines.push(line(&format!("{}, recalibrated ({name})", score.name), &findings));
+                    section.findings.extend(findings);
+                }
+                Err(why) => section.findings.push(Finding::new("calibration", &score.name, "all", Err(why)).among(name)),
+            }
+        }
+    }
+    section.grid(
+        "Calibration",
+        &["score", "slope", "intercept", "O/E", "ICI", "ECE", "Brier score"],
+        lines,
+        &format!(
+            "Recalibrated: fitted on {} of {FOLDS} parts of the patients, applied to the rest, in turn; so no row is judged by a \
+             fit that saw it. Scores are kept {CLIP} away from 0 and 1 where a logarithm needs it. ECE: {BINS} bins of as many rows.",
+            FOLDS - 1
+        ),
+    );
+    Ok(section)
+}
+
+/// The same rows with other probabilities.
+fn again(sample: &Binary, values: &[f64]) -> Result<(Binary, Forecasts), Undefined> {
+    let mut other = Binary::new(values, sample.positive())?;
+    if let Some(clusters) = sample.clusters() {
+        other = other.clustered(clusters.clone())?;
+    }
+    if let Some(weights) = sample.weights() {
+        other = other.weighted(weights)?;
+    }
+    Ok((other.clone(), Forecasts::new(other)?))
+}
+
+fn measures(score: &Score, sample: &Binary, forecasts: &Forecasts, options: &Options, stratum: &str) -> Vec<Finding> {
+    let finding = |measure: &str, value| Finding::new("calibration", &score.name, measure, value).of(sample).among(stratum);
+    let unbounded = (f64::MIN, f64::MAX);
+    let estimate = |measure: &str, estimate: Result<Estimate, Undefined>, by: &str| {
+        Finding::estimate("calibration", &score.name, measure, estimate, options.confidence, unbounded).of(sample).among(stratum).by(by)
+    };
+    let errors = if sample.clusters().is_some() { StandardErrors::Sandwich } else { StandardErrors::Model };
+    let clipped = forecasts.clipped(CLIP);
+    let fit = clipped.clone().and_then(|forecasts| cox(&forecasts, errors));
+    let large = clipped.clone().and_then(|forecasts| in_the_large(&forecasts, errors));
+    let ratio = observed_expected(forecasts);
+    let interval = ratio.as_ref().ok().and_then(|ratio| ratio.interval(options.confidence).ok());
+    let smooth = Loess::default().curve(forecasts).and_then(|curve| curve.errors(forecasts));
+    let test = spiegelhalter(forecasts);
+    vec![
+        estimate("calibration slope", fit.clone().map(|fit| fit.slope), "logistic"),
+        estimate("calibration intercept", fit.map(|fit| fit.intercept), "logistic"),
+        estimate("calibration in the large", large, "logistic, slope 1"),
+        finding("O/E", ratio.map(|ratio| ratio.ratio)).with_interval(interval).by("logarithm"),
+        finding("ICI", smooth.clone().map(|errors| errors.ici)).by("LOESS, span 0.75"),
+        finding("Emax", smooth.map(|errors| errors.emax)).by("LOESS, span 0.75"),
+        finding("ECE", expected_error(forecasts, Binning::EqualMass(BINS))).by("equal mass"),
+        estimate("Brier score", brier(forecasts), "normal approximation"),
+        finding("scaled Brier score", scaled_brier(forecasts)),
+        estimate("log loss", clipped.and_then(|forecasts| log_loss(&forecasts)), "normal approximation"),
+        finding("Spiegelhalter's z", test.clone().map(|test| test.statistic)).tested(&test),
+    ]
+}
+
+fn line(name: &str, findings: &[Finding]) -> Vec<String> {
+    let text = |measure: &str| findings.iter().find(|f| f.measure == measure).map_or_else(String::new, Finding::text);
+    let short = |measure: &str| {
+        let found = findings.iter().find(|f| f.measure == measure);
+        found.map_or_else(String::new, |f| f.value.clone().map_or_else(|why| why, number))
+    };
+    vec![
+        name.to_owned(),
+        text("calibration slope"),
+        text("calibration intercept"),
+        text("O/E"),
+        short("ICI"),
+        short("ECE"),
+        short("Brier score"),
+    ]
+}
+
+fn figure(at: usize, score: &Score, forecasts: &Forecasts, options: &Options) -> Result<Figure, FigureError> {
+    let caption = format!(
+        "Points: {BINS} bins of as many rows with {:.0} % intervals. Line: LOESS. Below: how the scores are distributed.",
+        100.0 * options.confidence.get()
+    );
+    let about = About::new(format!("calibration-{at}"), format!("Calibration of {}", score.name), caption);
+    let mut plot = Plot::new(about, Axis::new("predicted"), Axis::new("observed"));
+    if let Ok(curve) = Loess::default().curve(forecasts) {
+        let step = curve.predicted.len().div_ceil(POINTS).max(1);
+        let points = curve.predicted.iter().zip(&curve.observed).step_by(step).map(|(x, y)| (*x, y.clamp(0.0, 1.0)));
+        plot = plot.series(Series::line("LOESS", &points.collect::<Vec<_>>()).look(at));
+    }
+    if let Ok(bins) = bins(forecasts, Binning::EqualMass(BINS)) {
+        let points: Vec<_> = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+        let bars: Vec<_> = bins.iter().map(|bin| bin.wilson(options.confidence)).map(|i| (i.lower, i.upper)).collect();
+        plot = plot.series(Series::points("bins", &points).bars(&bars).look(at));
+    }
+    let sample = forecasts.sample();
+    let highest = sample.scores().iter().fold(0.0_f64, |h, v| h.max(*v)).max(1e-9);
+    let edges: Vec<f64> = (0..=40).map(|i| highest * f64::from(i) / 40.0).collect();
+    let mut counts = [vec![0; 40], vec![0; 40]];
+    for (value, positive) in sample.scores().iter().zip(sample.positive()) {
+        counts[usize::from(*positive)][((value / highest * 40.0) as usize).min(39)] += 1;
+    }
+    let [without, with] = counts;
+    let strip = Strip { edges, above: ("with the outcome".into(), with), below: ("without".into(), without) };
+    plot.strip(strip).reference(Reference::Diagonal("calibrated".into())).figure()
+}

@@ -1,0 +1,169 @@
+//! Numbers as programs read them: one row each, at full precision.
+
+use uvid_metrics::{Binary, Confidence, Estimate, Interval, Test, Undefined};
+
+use crate::table::{Column, Table, TableError, Values};
+
+/// One number, or why there is none.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Finding {
+    /// The section that it belongs to: `roc`, `calibration` …
+    pub section: &'static str,
+    /// Whose: a model, a reader, `a - b` for a difference.
+    pub subject: String,
+    /// Of what: `AUC`, `sensitivity` …
+    pub measure: String,
+    /// Among which rows; empty for all.
+    pub stratum: String,
+    /// The number, or why there is none.
+    pub value: Result<f64, String>,
+    /// Its interval, at the level of the analysis.
+    pub interval: Option<Interval>,
+    /// The p value of the test that `method` names.
+    pub p: Option<f64>,
+    /// Rows.
+    pub n: usize,
+    /// Rows with the outcome.
+    pub positives: Option<usize>,
+    /// How: the estimator, the interval, the test.
+    pub method: String,
+}
+
+impl Finding {
+    /// A number, or why there is none; with nothing else yet.
+    pub fn new(section: &'static str, subject: &str, measure: &str, value: Result<f64, Undefined>) -> Self {
+        Self {
+            section,
+            subject: subject.to_owned(),
+            measure: measure.to_owned(),
+            stratum: String::new(),
+            value: value.map_err(|why| why.to_string()),
+            interval: None,
+            p: None,
+            n: 0,
+            positives: None,
+            method: String::new(),
+        }
+    }
+
+    /// An estimate with the interval of the normal approximation, cut to what the quantity can be.
+    pub fn estimate(
+        section: &'static str,
+        subject: &str,
+        measure: &str,
+        estimate: Result<Estimate, Undefined>,
+        confidence: Confidence,
+        range: (f64, f64),
+    ) -> Self {
+        let interval = estimate.as_ref().ok().map(|e| e.interval(confidence).within(range.0, range.1));
+        Self { interval, ..Self::new(section, subject, measure, estimate.map(|e| e.value)) }
+    }
+
+    /// Of this sample.
+    #[must_use]
+    pub fn of(mut self, sample: &Binary) -> Self {
+        self.n = sample.len();
+        self.positives = Some(sample.counts().0);
+        self
+    }
+
+    /// Of so many rows.
+    #[must_use]
+    pub fn rows(mut self, n: usize) -> Self {
+        self.n = n;
+        self
+    }
+
+    /// With an interval.
+    #[must_use]
+    pub fn with_interval(mut self, interval: Option<Interval>) -> Self {
+        self.interval = interval;
+        self
+    }
+
+    /// With a test; one that does not exist leaves no p.
+    #[must_use]
+    pub fn tested(mut self, test: &Result<Test, Undefined>) -> Self {
+        self.p = test.as_ref().ok().map(|test| test.p);
+        self
+    }
+
+    /// How it was made.
+    #[must_use]
+    pub fn by(mut self, method: &str) -> Self {
+        method.clone_into(&mut self.method);
+        self
+    }
+
+    /// Among which rows.
+    #[must_use]
+    pub fn among(mut self, stratum: &str) -> Self {
+        stratum.clone_into(&mut self.stratum);
+        self
+    }
+
+    /// For people: `0.881 (0.848 to 0.914)`, or why there is none.
+    pub fn text(&self) -> String {
+        match (&self.value, self.interval) {
+            (Ok(value), Some(Interval { lower, upper })) => {
+                format!("{} ({} to {})", number(*value), number(lower), number(upper))
+            }
+            (Ok(value), None) => number(*value),
+            (Err(why), _) => format!("none: {why}"),
+        }
+    }
+}
+
+/// A number with as many digits as a reader wants: three decimals, or three digits where it is small or large.
+pub fn number(value: f64) -> String {
+    match value.abs() {
+        _ if value == value.round() && value.abs() < 1e6 && value.abs() >= 10.0 => format!("{value:.0}"),
+        size if size >= 100.0 => format!("{value:.1}"),
+        size if size >= 10.0 => format!("{value:.2}"),
+        size if size >= 0.001 || size == 0.0 => format!("{value:.3}"),
+        _ => format!("{value:.2e}"),
+    }
+}
+
+/// A p value as papers print it.
+pub fn p_value(p: f64) -> String {
+    if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
+}
+
+/// A share as a percentage.
+pub fn percent(value: f64) -> String {
+    format!("{:.1} %", 100.0 * value)
+}
+
+/// Findings as a table, at full precision.
+///
+/// # Errors
+///
+/// None that can be met: the columns are fixed.
+pub fn table(findings: &[Finding]) -> Result<Table, TableError> {
+    let texts = |name: &str, of: &dyn Fn(&Finding) -> String| Column {
+        name: name.to_owned(),
+        values: Values::Text(findings.iter().map(|f| Some(of(f)).filter(|text| !text.is_empty())).collect()),
+    };
+    let numbers = |name: &str, of: &dyn Fn(&Finding) -> Option<f64>| Column {
+        name: name.to_owned(),
+        values: Values::Number(findings.iter().map(of).collect()),
+    };
+    Table::new(
+        "findings",
+        vec![
+            texts("section", &|f| f.section.to_owned()),
+            texts("subject", &|f| f.subject.clone()),
+            texts("measure", &|f| f.measure.clone()),
+            texts("stratum", &|f| f.stratum.clone()),
+            numbers("value", &|f| f.value.as_ref().ok().copied()),
+            numbers("lower", &|f| f.interval.map(|i| i.lower)),
+            numbers("upper", &|f| f.interval.map(|i| i.upper)),
+            numbers("p", &|f| f.p),
+            numbers("n", &|f| (f.n > 0).then_some(f.n as f64)),
+            numbers("positives", &|f| f.positives.map(|n| n as f64)),
+            texts("method", &|f| f.method.clone()),
+            texts("no_value_because", &|f| f.value.as_ref().err().cloned().unwrap_or_default()),
+        ],
+    )
+}

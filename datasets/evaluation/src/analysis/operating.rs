@@ -1,0 +1,138 @@
+//! What thresholds do: sensitivity, specificity, recall rate, predictive values.
+
+use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, at_prevalence};
+use uvid_metrics::{Binary, Confidence, Undefined};
+
+use super::discrimination::samples;
+use super::{Finding, Options, Score, Section, Study, StudyError, number};
+
+/// How a threshold is found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Aim {
+    /// This threshold.
+    Threshold(f64),
+    /// The one that reaches this on these very rows.
+    Reaching(operating_point::Aim),
+}
+
+impl Aim {
+    /// For people: `specificity 0.9`.
+    pub fn name(self) -> String {
+        match self {
+            Self::Threshold(threshold) => format!("score at least {}", number(threshold)),
+            Self::Reaching(operating_point::Aim::Specificity(s)) => format!("specificity {s}"),
+            Self::Reaching(operating_point::Aim::Sensitivity(s)) => format!("sensitivity {s}"),
+            Self::Reaching(operating_point::Aim::RecallRate(s)) => format!("recall rate {s}"),
+            Self::Reaching(operating_point::Aim::Youden) => "Youden's index at its maximum".to_owned(),
+        }
+    }
+
+    /// The threshold for a sample.
+    ///
+    /// # Errors
+    ///
+    /// No threshold reaches it.
+    pub fn threshold(self, sample: &Binary) -> Result<f64, Undefined> {
+        match self {
+            Self::Threshold(threshold) => Ok(threshold),
+            Self::Reaching(aim) => operating_point::choose(sample, aim).map(|chosen| chosen.threshold),
+        }
+    }
+}
+
+/// Tables of every measure at every aim.
+///
+/// # Errors
+///
+/// A score out of its domain.
+pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("operating-points", "Operating points");
+    section.words(
+        "A threshold turns a score into a decision: at or above it, the row is flagged. **Sensitivity** is the share of rows with the \
+         outcome that are flagged, **specificity** the share of the others that are not, the **recall rate** the share of all \
+         rows that are flagged. Predictive values depend on how frequent the outcome is.",
+    );
+    if aims.iter().any(|aim| matches!(aim, Aim::Reaching(_))) {
+        section.warn(
+            "Thresholds that were chosen to reach an aim were chosen on these very rows. What they reach here is optimistic; fix \
+             them, then judge them on other data.",
+        );
+    }
+    let samples = samples(study)?;
+    for aim in aims {
+        let mut lines = Vec::new();
+        for (score, sample) in samples.iter().filter(|(score, _)| !score.is_reader) {
+            let (findings, line) = at(score, sample, *aim, options);
+            lines.push(line);
+            section.findings.extend(findings);
+        }
+        section.grid(
+            &format!("At {}", aim.name()),
+            &["score", "threshold", "sensitivity", "specificity", "recall rate", "PPV", "NPV"],
+            lines,
+            &format!(
+                "In brackets {:.0} % intervals: {}.{}",
+                100.0 * options.confidence.get(),
+                if study.clusters.is_some() { "ratio estimator by patient" } else { "Wilson" },
+                options.prevalence.map(|p| format!(" PPV and NPV at a prevalence of {p}.")).unwrap_or_default(),
+            ),
+        );
+    }
+    Ok(section)
+}
+
+fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Finding>, Vec<String>) {
+    let stratum = aim.name();
+    let finding = |measure: &str, value| {
+        Finding::new("operating-points", &score.name, measure, value).of(sample).among(&stratum)
+    };
+    let threshold = aim.threshold(sample);
+    let mut findings = vec![finding("threshold", threshold.clone())];
+    let measures = threshold.clone().and_then(|t| operating_point::table(sample, t, options.confidence));
+    match &measures {
+        Ok(measures) => findings.extend(measures.iter().map(|Measure { name, value, interval }| {
+            finding(name, value.clone()).with_interval(interval.clone().ok())
+        })),
+        Err(why) => findings.push(finding("all", Err(why.clone()))),
+    }
+    if let (Some(prevalence), Ok(threshold)) = (options.prevalence, &threshold) {
+        findings.extend(predicted(sample, *threshold, prevalence, options.confidence, &finding));
+    }
+    let text = |names: &[&str]| {
+        // The last of a name: values at the stated prevalence come after those of the sample.
+        let found = findings.iter().rev().find(|finding| names.contains(&finding.measure.as_str()));
+        found.map_or_else(|| "none".to_owned(), Finding::text)
+    };
+    let line = vec![
+        score.name.clone(),
+        text(&["threshold"]),
+        text(&["sensitivity"]),
+        text(&["specificity"]),
+        text(&["recall rate"]),
+        text(&["positive predictive value", "PPV at the stated prevalence"]),
+        text(&["negative predictive value", "NPV at the stated prevalence"]),
+    ];
+    (findings, line)
+}
+
+/// Predictive values by Bayes' theorem at a prevalence that is not the sample's.
+fn predicted(
+    sample: &Binary,
+    threshold: f64,
+    prevalence: f64,
+    confidence: Confidence,
+    finding: &impl Fn(&str, Result<f64, Undefined>) -> Finding,
+) -> Vec<Finding> {
+    let rate = |rate: Rate| rate.estimate(sample, threshold);
+    let found = rate(Rate::Sensitivity).and_then(|sensitivity| {
+        at_prevalence(sensitivity, rate(Rate::Specificity)?, prevalence, confidence)
+    });
+    let bounded = |of: fn(&AtPrevalence) -> Result<uvid_metrics::proportions::Bounded, Undefined>| found.clone().and_then(|f| of(&f));
+    [("PPV", bounded(|f| f.positive_predictive_value.clone())), ("NPV", bounded(|f| f.negative_predictive_value.clone()))]
+        .into_iter()
+        .map(|(name, value)| {
+            let interval = value.as_ref().ok().map(|bounded| bounded.interval);
+            finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value)).with_interval(interval)
+        })
+        .collect()
+}

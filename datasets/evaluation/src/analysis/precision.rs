@@ -1,0 +1,90 @@
+//! How many of those flagged have the outcome: precision and recall.
+
+use uvid_metrics::bootstrap::Statistic;
+use uvid_metrics::{Binary, Undefined, precision_recall, rsna};
+
+use super::discrimination::{samples, thinned};
+use super::resampling::{BCA, Resamples, design};
+use super::{Finding, Options, Score, Section, Study, StudyError};
+use crate::figure::{About, Figure, FigureError, Plot, Series};
+
+/// Precision-recall curves, average precision, the probabilistic F1 of the RSNA challenge.
+///
+/// # Errors
+///
+/// A score out of its domain.
+pub fn precision(study: &Study, options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("precision-recall", "Precision and recall");
+    let samples = samples(study)?;
+    let resamples = resamples(study, &samples, options);
+    let mut lines = Vec::new();
+    for (at, (score, sample)) in samples.iter().enumerate() {
+        let findings = of_score(score, sample, at, &resamples, options);
+        lines.push(std::iter::once(score.name.clone()).chain(findings.iter().take(3).map(Finding::text)).collect());
+        section.findings.extend(findings);
+    }
+    section.words(
+        "**Average precision** is the mean of the share of true findings among all that are flagged, over the rows with the \
+         outcome in the order of their scores. Chance gives the share of rows with the outcome, so it can be compared \
+         between two scores on the same rows, never between two sets of rows.",
+    );
+    section.figure(
+        figure(&samples, study),
+        "The further up and to the right, the fewer of those recalled are recalled for nothing. In a screening population, \
+         where the outcome is rare, precision is far lower at the same scores.",
+    );
+    section.grid(
+        "Average precision and F1",
+        &["score", "average precision", "probabilistic F1", "best F1 over thresholds"],
+        lines,
+        "Probabilistic F1: the metric of the RSNA 2022 challenge, only for scores from 0 to 1. The best F1 is chosen on these rows \
+         and therefore optimistic.",
+    );
+    Ok(section)
+}
+
+fn resamples(study: &Study, samples: &[(&Score, Binary)], options: &Options) -> Result<Option<Resamples>, Undefined> {
+    // Leaving out each patient is quadratic here: intervals are for tables of a size at which that ends soon.
+    const PATIENTS_MAX: usize = 20_000;
+    let design = design(study)?;
+    if design.clusters() > PATIENTS_MAX {
+        return Ok(None);
+    }
+    let statistics = samples.iter().map(|(_, sample)| Statistic::average_precision(&design, sample));
+    Resamples::of(statistics.collect::<Result<_, _>>()?, options)
+}
+
+fn of_score(
+    score: &Score,
+    sample: &Binary,
+    at: usize,
+    resamples: &Result<Option<Resamples>, Undefined>,
+    options: &Options,
+) -> Vec<Finding> {
+    let finding = |measure: &str, value| Finding::new("precision-recall", &score.name, measure, value).of(sample);
+    let interval = resamples.as_ref().ok().and_then(|r| r.as_ref()?.interval(at, options).ok());
+    let best = rsna::best_f1(sample);
+    vec![
+        finding("average precision", precision_recall::average_precision(sample)).with_interval(interval).by(BCA),
+        finding("probabilistic F1", rsna::probabilistic_f1(sample)).by("RSNA 2022"),
+        finding("best F1", best.clone().map(|best| best.f1)).by("over observed thresholds"),
+        finding("threshold of the best F1", best.map(|best| best.threshold)),
+        finding("prevalence", precision_recall::prevalence(sample)).by("average precision of chance"),
+    ]
+}
+
+fn figure(samples: &[(&Score, Binary)], study: &Study) -> Result<Figure, FigureError> {
+    let prevalence = study.positives() as f64 / study.rows() as f64;
+    let caption = format!("{} rows, {} with the outcome.", study.rows(), study.positives());
+    let mut plot = Plot::precision_recall(About::new("precision-recall", "Precision and recall", caption), prevalence);
+    let readers = samples.iter().filter(|(score, _)| score.is_reader).count();
+    for (score, sample) in samples {
+        let Ok(curve) = precision_recall::curve(sample) else { continue };
+        let points = thinned(curve.iter().map(|point| (point.recall, point.precision)).collect());
+        plot = plot.series(match score.is_reader {
+            true => Series::steps(format!("{readers} readers"), &points).crowd(),
+            false => Series::steps(score.name.clone(), &points),
+        });
+    }
+    plot.figure()
+}

@@ -1,0 +1,159 @@
+//! Models beside readers, and readers beside each other.
+
+use uvid_metrics::agreement::fleiss::fleiss;
+use uvid_metrics::agreement::icc::{Form, Ratings, Unit};
+use uvid_metrics::readers::{self as mrmc, Figures, Random, StudentEstimate};
+use uvid_metrics::{Undefined, roc};
+
+use super::discrimination::samples;
+use super::{Finding, Options, Section, Study, StudyError, number, p_value};
+use crate::figure::{About, Figure, FigureError, Plot, Reference, Series};
+
+/// Each reader, their mean with an interval that holds for other readers and cases, and each model against it.
+///
+/// # Errors
+///
+/// Fewer than two readers, or a score out of its domain.
+pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("readers", "Models and readers");
+    let read: Vec<_> = study.readers().collect();
+    if read.len() < 2 {
+        return Err(StudyError::Nothing("--reader, twice at least"));
+    }
+    let scores = vec![read.iter().map(|reader| reader.values.clone()).collect::<Vec<_>>()];
+    let mut multi = mrmc::Study::new(&scores, &study.positive)?;
+    if let Some(clusters) = &study.clusters {
+        multi = multi.clustered(clusters.clone())?;
+    }
+    let figures = Figures::delong(&multi);
+    let mean = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(0, Random::ReadersAndCases));
+    let mean = student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
+    section.words(format!(
+        "{} readers read the same {} rows. Their mean area under the ROC curve is **{}**; the interval says where the mean of other readers \
+         on other cases would lie.",
+        read.len(),
+        study.rows(),
+        mean.text()
+    ));
+    section.figure(curves(study), "A model whose curve runs above most grey ones ranks cases better than most readers do.");
+    let mut lines = vec![vec!["mean of readers".to_owned(), mean.text(), String::new(), String::new(), String::new()]];
+    section.findings.push(mean);
+    for model in study.models() {
+        let found = mrmc::against(&multi, 0, &model.values, Random::ReadersAndCases);
+        let difference = found.as_ref().map(|found| found.difference).map_err(Clone::clone);
+        let inferior = difference.clone().and_then(|difference| difference.non_inferiority(options.margin));
+        let subject = format!("{} - mean of readers", model.name);
+        let finding = student(&subject, "difference of AUC", difference.clone(), options)
+            .by("Obuchowski-Rockette, Hillis; random readers and cases");
+        let not_worse = Finding::new("readers", &subject, "AUC not inferior", difference.map(|d| d.value))
+            .tested(&inferior)
+            .rows(study.rows())
+            .by(&format!("one-sided, margin {}", options.margin));
+        let better = study.sample(model).and_then(|sample| beaten(study, roc::auc(&sample)?));
+        lines.push(vec![
+            model.name.clone(),
+            found.map_or_else(|why| why.to_string(), |found| number(found.program)),
+            finding.text(),
+            finding.p.map_or_else(String::new, p_value),
+            not_worse.p.map_or_else(String::new, p_value),
+        ]);
+        let beaten = Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(read.len());
+        section.findings.extend([finding, not_worse, beaten]);
+    }
+    section.grid(
+        "Each model beside the mean of the readers",
+        &["", "AUC", "model - readers", "p", "p, not inferior"],
+        lines,
+        &format!(
+            "In brackets {:.0} % intervals for other readers and other cases. Not inferior: worse by no more than {}.",
+            100.0 * options.confidence.get(),
+            options.margin
+        ),
+    );
+    each(&mut section, study, options)?;
+    Ok(section)
+}
+
+fn student(subject: &str, measure: &str, estimate: Result<StudentEstimate, Undefined>, options: &Options) -> Finding {
+    let test = estimate.clone().and_then(|estimate| estimate.test(0.0));
+    let finding = Finding::new("readers", subject, measure, estimate.clone().map(|estimate| estimate.value));
+    let finding = finding.with_interval(estimate.ok().map(|estimate| estimate.interval(options.confidence)));
+    // Whether an area differs from 0 is no question.
+    if measure == "AUC" { finding } else { finding.tested(&test) }
+}
+
+fn beaten(study: &Study, area: f64) -> Result<f64, Undefined> {
+    let areas = study.readers().map(|reader| roc::auc(&study.sample(reader)?)).collect::<Result<Vec<_>, _>>()?;
+    Ok(areas.iter().filter(|other| **other < area).count() as f64 / areas.len() as f64)
+}
+
+fn each(section: &mut Section, study: &Study, options: &Options) -> Result<(), StudyError> {
+    let mut lines = Vec::new();
+    for (score, sample) in samples(study)?.iter().filter(|(score, _)| score.is_reader) {
+        let finding = Finding::estimate("readers", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0));
+        let finding = finding.of(sample).by("DeLong");
+        lines.push(vec![score.name.clone(), finding.text()]);
+        section.findings.push(finding);
+    }
+    section.grid("Each reader", &["reader", "AUC (DeLong)"], lines, "");
+    Ok(())
+}
+
+fn curves(study: &Study) -> Result<Figure, FigureError> {
+    let about = About::new("readers", "Readers and models", "Each reader's curve in grey.");
+    let mut plot = Plot::roc(about);
+    let count = study.readers().count();
+    for score in study.readers().chain(study.models()) {
+        let Ok(curve) = study.sample(score).and_then(|sample| roc::corners(&sample)) else { continue };
+        let points: Vec<_> = curve.iter().map(|p| (p.false_positive_rate, p.true_positive_rate)).collect();
+        plot = plot.series(match score.is_reader {
+            true => Series::line(format!("{count} readers"), &points).crowd(),
+            false => Series::line(score.name.clone(), &points),
+        });
+    }
+    plot.reference(Reference::Diagonal("chance".into())).figure()
+}
+
+/// Whether readers say the same of the same rows: intraclass correlation of their scores, kappa of their decisions at or above
+/// a threshold.
+///
+/// # Errors
+///
+/// Fewer than two readers.
+pub fn agreement(study: &Study, threshold: f64, options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("agreement", "Agreement of readers");
+    let read: Vec<_> = study.readers().collect();
+    if read.len() < 2 {
+        return Err(StudyError::Nothing("--reader, twice at least"));
+    }
+    section.words(format!(
+        "**Intraclass correlation** is the share of the variation of scores that is between rows, not between readers; **kappa** is \
+         agreement beyond chance on who is recalled, at a score of at least {threshold}. 1 is complete."
+    ));
+    let mut lines = Vec::new();
+    let mut add = |finding: Finding| {
+        lines.push(vec![finding.measure.clone(), finding.text()]);
+        section.findings.push(finding.rows(study.rows()));
+    };
+    let of_row = |row: usize| read.iter().map(|reader| reader.values[row]).collect::<Vec<f64>>();
+    let ratings: Vec<Vec<f64>> = (0..study.rows()).map(of_row).collect();
+    agreements(&ratings, threshold, options).into_iter().for_each(&mut add);
+    section.grid("Agreement", &["", "all readers"], lines, "Rows of one patient count as if they were of several.");
+    Ok(section)
+}
+
+fn agreements(ratings: &[Vec<f64>], threshold: f64, options: &Options) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let finding = |measure: &str, value| Finding::new("agreement", "readers", measure, value);
+    for (measure, form) in [("intraclass correlation (2,1)", Form::Agreement), ("intraclass correlation (3,1)", Form::Consistency)] {
+        let icc = Ratings::new(ratings).and_then(|ratings| ratings.icc(form, Unit::Single, options.confidence));
+        let interval = icc.as_ref().ok().map(|icc| icc.interval);
+        findings.push(finding(measure, icc.map(|icc| icc.value)).with_interval(interval).by("Shrout and Fleiss"));
+    }
+    let recalls = |row: &Vec<f64>| row.iter().filter(|score| **score >= threshold).count() as u32;
+    let counts: Vec<Vec<u32>> = ratings.iter().map(|row| vec![row.len() as u32 - recalls(row), recalls(row)]).collect();
+    let kappa = fleiss(&counts).map(|kappa| kappa.estimate);
+    let fleiss = Finding::estimate("agreement", "readers", "Fleiss' kappa", kappa, options.confidence, (-1.0, 1.0));
+    findings.push(fleiss.by("Fleiss"));
+    findings
+}

@@ -1,0 +1,233 @@
+//! Who gets cancer, and when: risk over years under censoring.
+
+use uvid_metrics::bootstrap::{self, Design};
+use uvid_metrics::survival::{
+    Censoring, RiskGroup, Survival, at_horizon, brier, by_risk_group, dynamic_auc, harrell, integrated_brier, mean_auc, uno,
+};
+use uvid_metrics::{Clusters, Interval, Undefined, roc};
+
+use super::{Finding, Options, Section, StudyError, number};
+use crate::figure::{About, Axis, Figure, FigureError, Plot, Reference, Series};
+use crate::table::Table;
+
+/// Groups of like risk at a horizon.
+const GROUPS: usize = 10;
+/// Rows beyond which the concordance is not resampled: each resample sorts all of them.
+const RESAMPLED_ROWS_MAX: usize = 20_000;
+
+/// Which columns are what.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Risk {
+    /// Time to the event; empty or negative where there was none.
+    pub event: String,
+    /// Time of follow-up.
+    pub followed: String,
+    /// How many units of both are a year.
+    pub per_year: f64,
+    /// The risk by each year: (column, years), rising.
+    pub risks: Vec<(String, f64)>,
+    /// The patient.
+    pub cluster: Option<String>,
+}
+
+/// Rows with their times and risks.
+struct Rows {
+    survival: Survival,
+    /// `[horizon][row]`.
+    risks: Vec<Vec<f64>>,
+    clusters: Clusters,
+    left_out: usize,
+}
+
+/// Concordance, yearly areas, Brier scores, observed against predicted.
+///
+/// # Errors
+///
+/// A column is not there or holds something else; no row is left.
+pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, StudyError> {
+    let mut section = Section::new("risk", "Risk over time");
+    let rows = take(table, roles)?;
+    let events = rows.survival.events().iter().filter(|event| **event).count();
+    section.words(format!(
+        "{} rows, {events} with the event while they were followed; {} rows without time, follow-up or risk were left out. **Concordance** is the \
+         share of pairs in which the higher risk had the event first; the **AUC of a year** compares those with the event by then \
+         with those seen longer.",
+        rows.survival.len(),
+        rows.left_out
+    ));
+    concordance(&mut section, &rows, roles, options);
+    yearly(&mut section, &rows, roles, options);
+    groups(&mut section, &rows, roles, options);
+    Ok(section)
+}
+
+fn take(table: &Table, roles: &Risk) -> Result<Rows, StudyError> {
+    if roles.risks.is_empty() {
+        return Err(StudyError::Nothing("--risk"));
+    }
+    let (event, followed) = (table.numbers(&roles.event)?, table.numbers(&roles.followed)?);
+    let columns = roles.risks.iter().map(|(name, _)| table.numbers(name)).collect::<Result<Vec<_>, _>>()?;
+    let patients = roles.cluster.as_ref().map(|name| table.texts(name)).transpose()?;
+    let whole = |row: &usize| followed[*row].is_some() && columns.iter().all(|column| column[*row].is_some());
+    let rows: Vec<usize> = (0..table.rows()).filter(whole).collect();
+    let pair = |row: &usize| match (event[*row].filter(|time| *time >= 0.0), followed[*row]) {
+        (Some(time), _) => (time / roles.per_year, true),
+        (None, followed) => (followed.unwrap_or_default() / roles.per_year, false),
+    };
+    let (times, events): (Vec<f64>, Vec<bool>) = rows.iter().map(pair).unzip();
+    let risks = columns.iter().map(|column| rows.iter().filter_map(|row| column[*row]).collect()).collect();
+    let clusters = match patients {
+        Some(patients) => Clusters::of(rows.iter().map(|row| patients[*row].clone().unwrap_or_else(|| format!("row {row}")))),
+        None => Clusters::each(rows.len()),
+    };
+    Ok(Rows { survival: Survival::new(&times, &events)?, risks, clusters, left_out: table.rows() - rows.len() })
+}
+
+/// Of the risk by each year, and Uno's of the same.
+fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
+    let censoring = Censoring::of(&rows.survival);
+    let mut lines = Vec::new();
+    for ((name, _), risks) in roles.risks.iter().zip(&rows.risks) {
+        let found = harrell(&rows.survival, risks).map(|found| found.estimate);
+        let by = "Harrell";
+        let finding = Finding::estimate("risk", name, "concordance", found, options.confidence, (0.0, 1.0));
+        let c = finding.rows(risks.len()).by(by);
+        let bootstrap = Finding::new("risk", name, "concordance", harrell(&rows.survival, risks).map(|found| found.estimate.value))
+            .with_interval(resampled(rows, risks, options).ok().flatten())
+            .rows(risks.len())
+            .by("Harrell, percentile bootstrap by patient");
+        let uno = Finding::new("risk", name, "concordance, IPCW", uno(&rows.survival, &censoring, risks, None));
+        let uno = uno.rows(risks.len()).by("Uno");
+        lines.push(vec![name.clone(), c.text(), bootstrap.text(), uno.text()]);
+        section.findings.extend([c, bootstrap, uno]);
+    }
+    section.grid(
+        "Concordance",
+        &["risk", "Harrell's C", "Harrell's C (bootstrap)", "Uno's C"],
+        lines,
+        "Uno's C weighs by the probability of not having been censored, so that it does not depend on how long people were followed.",
+    );
+}
+
+fn resampled(rows: &Rows, risks: &[f64], options: &Options) -> Result<Option<Interval>, Undefined> {
+    if options.resamples == 0 || rows.survival.len() > RESAMPLED_ROWS_MAX {
+        return Ok(None);
+    }
+    let design = Design::by_outcome(&rows.clusters, rows.survival.events())?;
+    // Each resample sorts all rows: fewer of them than of sums.
+    let how = bootstrap::Options { resamples: options.resamples.min(400), seed: options.seed, ..bootstrap::Options::default() };
+    let members = rows.clusters.members();
+    let statistic = |(): &mut (), drawn: &[u32], out: &mut [f64]| {
+        let chosen = drawn.iter().zip(&members).flat_map(|(times, rows)| rows.iter().flat_map(|row| std::iter::repeat_n(*row, *times as usize)));
+        let chosen: Vec<usize> = chosen.collect();
+        let pick = |values: &[f64]| chosen.iter().map(|row| values[*row]).collect::<Vec<_>>();
+        let events: Vec<bool> = chosen.iter().map(|row| rows.survival.events()[*row]).collect();
+        let survival = Survival::new(&pick(rows.survival.times()), &events)?;
+        out[0] = harrell(&survival, &pick(risks))?.estimate.value;
+        Ok(())
+    };
+    let resampled = bootstrap::run(&design, &how, 1, || (), statistic)?;
+    Ok(Some(resampled.distribution(0)?.percentile(options.confidence)))
+}
+
+/// Areas and Brier scores year by year.
+fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
+    let censoring = Censoring::of(&rows.survival);
+    let (mut lines, mut dynamic, mut simple, mut scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for ((name, years), risks) in roles.risks.iter().zip(&rows.risks) {
+        let stratum = format!("by {years} years");
+        let finding = |measure: &str, value| Finding::new("risk", name, measure, value).among(&stratum).rows(risks.len());
+        let area = dynamic_auc(&rows.survival, &censoring, *years, risks);
+        dynamic.extend(area.clone().ok().map(|area| (*years, area)));
+        let area = finding("AUC, IPCW", area).by("cumulative/dynamic");
+        let known = at_horizon(&rows.survival, *years, risks).and_then(|known| {
+            let patients = Clusters::of(known.rows.iter().map(|row| rows.clusters.of_row(*row)));
+            roc::delong(&known.sample.clustered(patients)?)
+        });
+        let known = Finding::estimate("risk", name, "AUC of those followed", known, options.confidence, (0.0, 1.0));
+        let known = known.among(&stratum).rows(risks.len()).by("DeLong; rows censored before are left out");
+        if let (Ok(value), Some(interval)) = (&known.value, known.interval) {
+            simple.push((*years, *value, interval));
+        }
+        let score = brier(&rows.survival, &censoring, *years, risks);
+        scores.extend(score.clone().ok().map(|score| (*years, score)));
+        let score = finding("Brier score, IPCW", score).by("IPCW");
+        lines.push(vec![format!("{years} years ({name})"), area.text(), known.text(), score.text()]);
+        section.findings.extend([area, known, score]);
+    }
+    let whole = [("mean AUC, IPCW", mean_auc(&rows.survival, &dynamic)), ("integrated Brier score", integrated_brier(&scores))];
+    for (measure, value) in whole {
+        section.findings.push(Finding::new("risk", "all years", measure, value).rows(rows.survival.len()));
+    }
+    section.figure(years_figure(&dynamic, &simple, options), "A risk that tells who gets cancer soon need not tell who gets it later.");
+    section.grid(
+        "Year by year",
+        &["by", "AUC (IPCW)", "AUC of those followed", "Brier score (IPCW)"],
+        lines,
+        "IPCW: rows censored before the year are represented by those that were not. Those followed: with the event by then, or seen \
+         at least so long.",
+    );
+}
+
+fn years_figure(
+    dynamic: &[(f64, f64)],
+    simple: &[(f64, f64, Interval)],
+    options: &Options,
+) -> Result<Figure, FigureError> {
+    let caption = format!("Bars: {:.0} % intervals (DeLong).", 100.0 * options.confidence.get());
+    let about = About::new("risk-auc", "Area under the ROC curve by year", caption);
+    let mut plot = Plot::new(about, Axis::new("years after the examination"), Axis::new("area under the ROC curve"));
+    if !dynamic.is_empty() {
+        plot = plot.series(Series::new("cumulative/dynamic (IPCW)", dynamic, crate::figure::Form::LineAndPoints));
+    }
+    if !simple.is_empty() {
+        let points: Vec<_> = simple.iter().map(|(years, area, _)| (*years, *area)).collect();
+        let bars: Vec<_> = simple.iter().map(|(_, _, interval)| (interval.lower, interval.upper)).collect();
+        plot = plot.series(Series::points("of those followed", &points).bars(&bars));
+    }
+    plot.reference(Reference::Horizontal(0.5, "chance".into())).figure()
+}
+
+/// Observed against predicted in groups of like risk, at the last year that somebody was followed through.
+fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
+    let found = roles.risks.iter().zip(&rows.risks).rev().find_map(|((name, years), risks)| {
+        let groups = by_risk_group(&rows.survival, *years, risks, GROUPS).ok()?;
+        groups.iter().any(|group| group.observed().is_ok()).then_some((name, years, groups))
+    });
+    let Some((name, years, groups)) = found else {
+        section.warn("Observed and predicted risk cannot be compared: the risks are no probabilities, or nobody was followed so long.");
+        return;
+    };
+    let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), number);
+    let lines = groups.iter().enumerate().map(|(at, group)| {
+        vec![
+            (at + 1).to_string(),
+            group.rows.to_string(),
+            number(group.predicted),
+            share(group.observed()),
+            share(group.ratio()),
+        ]
+    });
+    section.grid(
+        &format!("Observed and predicted by {years} years ({name})"),
+        &["group of like risk", "rows", "predicted", "observed", "O/E"],
+        lines.collect(),
+        "Observed: Kaplan-Meier.",
+    );
+    for (at, group) in groups.iter().enumerate() {
+        let stratum = format!("group {} of {GROUPS}, by {years} years", at + 1);
+        section.findings.push(Finding::new("risk", name, "O/E", group.ratio()).among(&stratum).rows(group.rows));
+    }
+    let caption = format!("{GROUPS} groups of like risk; bars are {:.0} % intervals.", 100.0 * options.confidence.get());
+    let about = About::new("risk-calibration", format!("Observed and predicted by {years} years"), caption);
+    let known: Vec<(&RiskGroup, f64, Interval)> = groups
+        .iter()
+        .filter_map(|group| Some((group, group.observed().ok()?, group.interval(options.confidence).ok()?)))
+        .collect();
+    let points: Vec<_> = known.iter().map(|(group, observed, _)| (group.predicted, *observed)).collect();
+    let bars: Vec<_> = known.iter().map(|(_, _, interval)| (interval.lower, interval.upper)).collect();
+    let plot = Plot::new(about, Axis::new("predicted"), Axis::new("observed"))
+        .series(Series::points("groups", &points).bars(&bars))
+        .reference(Reference::Diagonal("calibrated".into()));
+    section.figure(plot.figure(), "");
+}

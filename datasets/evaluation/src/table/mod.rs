@@ -1,0 +1,307 @@
+//! Tables as researchers have them: CSV or Parquet, one row for each image, breast, exam or lesion.
+//!
+//! Invariant: every column has as many values as the table has rows, and no two columns share a name. A value that is not
+//! there is `None`: an empty field, `NA`, `NaN`, `null` of a CSV; a null of a Parquet file.
+
+mod csv;
+mod parquet;
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+/// Rows and named columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Table {
+    /// What to call it in errors: its path.
+    name: String,
+    rows: usize,
+    columns: Vec<Column>,
+}
+
+/// A named list of values.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Column {
+    /// Its name, as in the file.
+    pub name: String,
+    /// Its values, one for each row.
+    pub values: Values,
+}
+
+/// The values of a column.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Values {
+    /// As text; numbers of a CSV too, until they are asked for.
+    Text(Vec<Option<String>>),
+    /// As numbers.
+    Number(Vec<Option<f64>>),
+}
+
+impl Values {
+    fn len(&self) -> usize {
+        match self {
+            Self::Text(values) => values.len(),
+            Self::Number(values) => values.len(),
+        }
+    }
+}
+
+/// Why a table cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// It is no table of its format.
+    #[error("{}: {problem}", path.display())]
+    Format {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A column that is needed is not there.
+    #[error("{table}: there is no column {column:?}; there are: {}", there.join(", "))]
+    NoColumn {
+        /// The table.
+        table: String,
+        /// The column asked for.
+        column: String,
+        /// Those that are there.
+        there: Vec<String>,
+    },
+    /// A value is not what its column is used for.
+    #[error("{table}, row {row}, column {column:?}: {value:?} is not {expected}")]
+    Value {
+        /// The table.
+        table: String,
+        /// From 1, the header not counted.
+        row: usize,
+        /// The column.
+        column: String,
+        /// What is there.
+        value: String,
+        /// What would do.
+        expected: &'static str,
+    },
+    /// Columns of different lengths, or two of one name.
+    #[error("{table}: column {column:?} {problem}")]
+    Column {
+        /// The table.
+        table: String,
+        /// The column.
+        column: String,
+        /// What is wrong.
+        problem: &'static str,
+    },
+}
+
+impl Table {
+    /// From columns.
+    ///
+    /// # Errors
+    ///
+    /// Columns of different lengths, or two of one name.
+    pub fn new(name: &str, columns: Vec<Column>) -> Result<Self, TableError> {
+        let rows = columns.first().map_or(0, |column| column.values.len());
+        for (i, column) in columns.iter().enumerate() {
+            let problem = match () {
+                () if column.values.len() != rows => "has another number of rows",
+                () if columns[..i].iter().any(|other| other.name == column.name) => "is there twice",
+                () => continue,
+            };
+            return Err(TableError::Column { table: name.to_owned(), column: column.name.clone(), problem });
+        }
+        Ok(Self { name: name.to_owned(), rows, columns })
+    }
+
+    /// Reads a file: Parquet if it is called so, otherwise CSV (or TSV, if it is called so).
+    ///
+    /// # Errors
+    ///
+    /// It cannot be read, or is no such table.
+    pub fn read(path: &Path) -> Result<Self, TableError> {
+        let called = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
+        match () {
+            () if called("parquet") => parquet::read(path),
+            () => csv::read(path, if called("tsv") { b'\t' } else { b',' }),
+        }
+    }
+
+    /// Writes it as CSV.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write_csv(&self, path: &Path) -> Result<(), TableError> {
+        csv::write(self, path)
+    }
+
+    /// As the text of a CSV file.
+    ///
+    /// # Errors
+    ///
+    /// None that can be met: it is written to memory.
+    pub fn csv(&self) -> Result<String, TableError> {
+        csv::text(self)
+    }
+
+    /// Writes it as Parquet, with what there is to say of it as key-value metadata.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write_parquet(&self, path: &Path, about: &[(&str, &str)]) -> Result<(), TableError> {
+        parquet::write(self, path, about)
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Rows.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    /// The columns.
+    pub fn columns(&self) -> &[Column] {
+        &self.columns
+    }
+
+    /// The names of the columns.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.columns.iter().map(|column| column.name.as_str())
+    }
+
+    /// Whether there is a column of this name.
+    pub fn has(&self, name: &str) -> bool {
+        self.names().any(|other| other == name)
+    }
+
+    /// A column.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NoColumn`], with those that are there.
+    pub fn column(&self, name: &str) -> Result<&Column, TableError> {
+        self.columns.iter().find(|column| column.name == name).ok_or_else(|| TableError::NoColumn {
+            table: self.name.clone(),
+            column: name.to_owned(),
+            there: self.names().map(str::to_owned).collect(),
+        })
+    }
+
+    /// A column as numbers.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or a value is no finite number.
+    pub fn numbers(&self, name: &str) -> Result<Vec<Option<f64>>, TableError> {
+        let refuse = |row: usize, value: String| TableError::Value {
+            table: self.name.clone(),
+            row: row + 1,
+            column: name.to_owned(),
+            value,
+            expected: "a finite number",
+        };
+        match &self.column(name)?.values {
+            Values::Number(values) => match values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
+                Some(row) => Err(refuse(row, values[row].unwrap_or_default().to_string())),
+                None => Ok(values.clone()),
+            },
+            Values::Text(values) => {
+                let parse = |(row, value): (usize, &Option<String>)| match value {
+                    None => Ok(None),
+                    Some(text) => match text.trim().parse::<f64>() {
+                        Ok(number) if number.is_finite() => Ok(Some(number)),
+                        _ => Err(refuse(row, text.clone())),
+                    },
+                };
+                values.iter().enumerate().map(parse).collect()
+            }
+        }
+    }
+
+    /// A column as yes or no: 1 and 0 (also as 1.0 and 0.0), true and false, yes and no.
+    ///
+    /// # Errors
+    ///
+    /// There is none, or a value is something else.
+    pub fn booleans(&self, name: &str) -> Result<Vec<Option<bool>>, TableError> {
+        let parse = |(row, text): (usize, Option<String>)| {
+            let Some(text) = text else { return Ok(None) };
+            match text.trim().to_ascii_lowercase().as_str() {
+                "1" | "1.0" | "true" | "yes" => Ok(Some(true)),
+                "0" | "0.0" | "false" | "no" => Ok(Some(false)),
+                _ => Err(TableError::Value {
+                    table: self.name.clone(),
+                    row: row + 1,
+                    column: name.to_owned(),
+                    value: text,
+                    expected: "1 or 0, true or false, yes or no",
+                }),
+            }
+        };
+        self.texts(name)?.into_iter().enumerate().map(parse).collect()
+    }
+
+    /// A column as text.
+    ///
+    /// # Errors
+    ///
+    /// There is none.
+    pub fn texts(&self, name: &str) -> Result<Vec<Option<String>>, TableError> {
+        Ok(match &self.column(name)?.values {
+            Values::Text(values) => values.clone(),
+            Values::Number(values) => values.iter().map(|v| v.map(|v| v.to_string())).collect(),
+        })
+    }
+
+    /// The rows that `keep` says.
+    #[must_use]
+    pub fn filtered(&self, keep: &[bool]) -> Self {
+        fn pick<T: Clone>(values: &[T], keep: &[bool]) -> Vec<T> {
+            values.iter().zip(keep).filter(|(_, keep)| **keep).map(|(value, _)| value.clone()).collect()
+        }
+        let one = |column: &Column| Column {
+            name: column.name.clone(),
+            values: match &column.values {
+                Values::Text(values) => Values::Text(pick(values, keep)),
+                Values::Number(values) => Values::Number(pick(values, keep)),
+            },
+        };
+        let columns: Vec<Column> = self.columns.iter().map(one).collect();
+        let rows = columns.first().map_or(0, |column| column.values.len());
+        Self { name: self.name.clone(), rows, columns }
+    }
+}
+
+/// The SHA-256 of a file, hexadecimal.
+///
+/// # Errors
+///
+/// It cannot be read.
+pub fn digest(path: &Path) -> Result<String, TableError> {
+    let failed = |source| TableError::File { path: path.to_path_buf(), source };
+    let mut file = std::fs::File::open(path).map_err(failed)?;
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = std::io::Read::read(&mut file, &mut buffer).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+    }
+    Ok(hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+use proptest::prelude::*;
+
+use super::*;
+
+fn text(name: &str, values: &[Option<&str>]) -> Column {
+    Column { name: name.into(), values: Values::Text(values.iter().map(|v| v.map(str::to_owned)).collect()) }
+}
+
+fn written(contents: &str) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("table.csv");
+    std::fs::write(&path, contents).expect("written");
+    (folder, path)
+}
+
+#[test]
+fn a_csv_is_read_as_researchers_write_it() {
+    let (_folder, path) = written("\u{feff}case, score ,cancer\na,0.5,1\nb,,0.0\n\"c\n\",1e-3,no\nd,NaN,\n");
+    let table = Table::read(&path).expect("a table");
+    assert_eq!(table.names().collect::<Vec<_>>(), ["case", "score", "cancer"]);
+    assert_eq!(table.numbers("score").expect("numbers"), [Some(0.5), None, Some(1e-3), None]);
+    assert_eq!(table.booleans("cancer").expect("labels"), [Some(true), Some(false), Some(false), None]);
+    assert_eq!(table.texts("case").expect("texts")[2].as_deref(), Some("c"));
+}
+
+#[test]
+fn what_cannot_be_used_is_named() {
+    let check = |contents: &str, ask: fn(&Table) -> Option<TableError>, expected: &str| {
+        let (_folder, path) = written(contents);
+        let problem = match Table::read(&path) {
+            Ok(table) => ask(&table).expect("an error"),
+            Err(error) => error,
+        };
+        let text = problem.to_string();
+        assert!(text.contains(expected), "{text:?} lacks {expected:?}");
+    };
+    check("a,b\n1,x\n", |t| t.numbers("b").err(), "row 1, column \"b\": \"x\" is not a finite number");
+    check("a,b\n1,inf\n", |t| t.numbers("b").err(), "\"inf\" is not a finite number");
+    check("a,b\n1,2\n", |t| t.booleans("b").err(), "\"2\" is not 1 or 0, true or false, yes or no");
+    check("a,b\n1,2\n", |t| t.numbers("c").err(), "there is no column \"c\"; there are: a, b");
+    check("a,a\n1,2\n", |_| None, "\"a\" is there twice");
+    check("a,b\n1\n", |_| None, "found record with 1 fields");
+}
+
+#[test]
+fn bytes_that_are_no_parquet_file_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t.parquet");
+    for bytes in [&b""[..], b"PAR1", b"PAR1\0\0\0\0PAR1", b"PAR1\xff\xff\xff\x7fPAR1"] {
+        std::fs::write(&path, bytes).expect("written");
+        assert!(matches!(Table::read(&path), Err(TableError::Format { .. })));
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_written_is_read_back(
+        numbers in prop::collection::vec(prop::option::of(-1e300f64..1e300), 0..40),
+        words in prop::collection::vec(prop::option::of("[a-zčž,\"\n ]{0,6}x"), 40),
+    ) {
+        let words: Vec<_> = words.iter().take(numbers.len()).map(|w| w.as_deref().map(str::trim)).collect();
+        let columns = vec![Column { name: "n".into(), values: Values::Number(numbers.clone()) }, text("w", &words)];
+        let table = Table::new("t", columns).expect("a table");
+        let folder = tempfile::tempdir().expect("a folder");
+        let (csv, parquet) = (folder.path().join("t.csv"), folder.path().join("t.parquet"));
+        table.write_csv(&csv).expect("written");
+        table.write_parquet(&parquet, &[("command", "uvid")]).expect("written");
+        for path in [csv, parquet] {
+            let read = Table::read(&path).expect("read");
+            prop_assert_eq!(read.rows(), numbers.len());
+            prop_assert_eq!(read.numbers("n").expect("numbers"), numbers.clone());
+            prop_assert_eq!(read.texts("w").expect("texts"), table.texts("w").expect("texts"));
+        }
+    }
+}

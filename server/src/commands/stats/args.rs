@@ -1,0 +1,280 @@
+//! What the statistics have in common on the command line.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use uvid_evaluation::analysis::{Aim, Finding, Options, Risk, Roles, Section, Study, findings_table};
+use uvid_evaluation::report::Report;
+use uvid_evaluation::table::{Table, digest};
+use uvid_evaluation::text;
+use uvid_metrics::Confidence;
+use uvid_metrics::localisation::HitRule;
+use uvid_metrics::operating_point::Aim as Reaching;
+
+use crate::commands::Ended;
+
+/// A table with its columns.
+#[derive(Debug, Args)]
+pub(super) struct Scores {
+    /// The table: CSV, TSV or Parquet, one row for each image, breast or exam.
+    pub(super) table: PathBuf,
+    #[command(flatten)]
+    pub(super) roles: Columns,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+/// Which columns are what.
+#[derive(Debug, Clone, Args)]
+pub(in crate::commands) struct Columns {
+    /// The column that says whether the row has the outcome: 1 or 0, true or false, yes or no.
+    #[arg(long, value_name = "COLUMN", default_value = "cancer")]
+    pub(in crate::commands) label: String,
+    /// A column with a model's score, larger being more suspicious. Repeatable.
+    #[arg(long, value_name = "COLUMN")]
+    pub(in crate::commands) score: Vec<String>,
+    /// A column with a human reader's score. Repeatable.
+    #[arg(long, value_name = "COLUMN")]
+    pub(in crate::commands) reader: Vec<String>,
+    /// The column that names the patient, whose rows belong together in all intervals.
+    #[arg(long, visible_alias = "patient", value_name = "COLUMN")]
+    pub(in crate::commands) cluster: Option<String>,
+    /// A column with a weight for each row: how many of the population it stands for.
+    #[arg(long, value_name = "COLUMN")]
+    pub(in crate::commands) weight: Option<String>,
+    /// A column that divides the rows; `age:50,60,70` divides numbers at these. Repeatable.
+    #[arg(long, value_name = "COLUMN[:CUTS]")]
+    pub(in crate::commands) subgroup: Vec<String>,
+}
+
+/// How to analyse.
+#[derive(Debug, Clone, Args)]
+pub(in crate::commands) struct Settings {
+    /// The level of all intervals, above 0 and below 1.
+    #[arg(long, default_value_t = 0.95)]
+    confidence: f64,
+    /// Resamples of the bootstrap by patient; 0 for none.
+    #[arg(long, default_value_t = 2000)]
+    resamples: usize,
+    /// Decides everything that is random.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Prevalence at which predictive values and net benefit are stated [default: that of the table].
+    #[arg(long)]
+    prevalence: Option<f64>,
+    /// Margin of non-inferiority of an area under the ROC curve.
+    #[arg(long, default_value_t = 0.05)]
+    margin: f64,
+}
+
+/// Where results go.
+#[derive(Debug, Args)]
+pub(super) struct Output {
+    /// How they are printed.
+    #[arg(long, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Write report.html, report.pdf and the figures into this folder.
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
+}
+
+/// Output formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    Text,
+    /// Findings, a row each, at full precision.
+    Csv,
+    /// The same as an array of objects.
+    Json,
+}
+
+/// At which thresholds.
+#[derive(Debug, Clone, Default, Args)]
+pub(in crate::commands) struct Aims {
+    /// This threshold: at or above it a row is flagged. Repeatable.
+    #[arg(long, value_name = "SCORE", allow_negative_numbers = true)]
+    threshold: Vec<f64>,
+    /// The lowest threshold with at least this specificity. Repeatable.
+    #[arg(long, value_name = "SHARE")]
+    at_specificity: Vec<f64>,
+    /// The highest threshold with at least this sensitivity. Repeatable.
+    #[arg(long, value_name = "SHARE")]
+    at_sensitivity: Vec<f64>,
+    /// The lowest threshold that flags at most this share. Repeatable.
+    #[arg(long, value_name = "SHARE")]
+    at_recall_rate: Vec<f64>,
+    /// The threshold with the largest sum of sensitivity and specificity.
+    #[arg(long)]
+    youden: bool,
+}
+
+/// When a mark finds a lesion.
+#[derive(Debug, Clone, Args)]
+pub(in crate::commands) struct Hit {
+    /// A mark finds a lesion if its centre is at most so many pixels from the lesion's middle [default: if it lies within the
+    /// lesion].
+    #[arg(long, value_name = "PIXELS")]
+    hit_radius: Option<f64>,
+    /// A mark finds a lesion if its centre lies in the smallest box around it.
+    #[arg(long, conflicts_with = "hit_radius")]
+    hit_box: bool,
+}
+
+/// Risks over years.
+#[derive(Debug, Args)]
+pub(super) struct Risks {
+    /// The table: CSV, TSV or Parquet, one row for each exam.
+    pub(super) table: PathBuf,
+    /// A column with the risk by so many years: `Year1=1`. Repeatable.
+    #[arg(long, required = true, value_name = "COLUMN=YEARS", value_parser = years)]
+    risk: Vec<(String, f64)>,
+    /// The column with the time to cancer; empty or negative where there was none.
+    #[arg(long, value_name = "COLUMN", default_value = "days_to_cancer")]
+    event: String,
+    /// The column with the time of follow-up.
+    #[arg(long, value_name = "COLUMN", default_value = "days_followed")]
+    followed: String,
+    /// How many units of both are a year.
+    #[arg(long, default_value_t = 365.25)]
+    per_year: f64,
+    /// The column that names the patient.
+    #[arg(long, visible_alias = "patient", value_name = "COLUMN")]
+    cluster: Option<String>,
+    #[command(flatten)]
+    pub(super) settings: Settings,
+    #[command(flatten)]
+    pub(super) output: Output,
+}
+
+fn years(text: &str) -> Result<(String, f64), String> {
+    let parsed = text.rsplit_once('=').and_then(|(column, years)| Some((column.to_owned(), years.parse::<f64>().ok()?)));
+    parsed.filter(|(_, years)| *years > 0.0 && years.is_finite()).ok_or_else(|| "write COLUMN=YEARS, as in Year1=1".to_owned())
+}
+
+impl Scores {
+    pub(super) fn study(&self) -> anyhow::Result<Study> {
+        let table = Table::read(&self.table)?;
+        let study = Study::new(&table, &self.roles.roles())?;
+        for (reason, rows) in &study.left_out {
+            eprintln!("{rows} of {} rows left out: {reason}", study.given);
+        }
+        Ok(study)
+    }
+}
+
+impl Columns {
+    pub(in crate::commands) fn roles(&self) -> Roles {
+        Roles {
+            label: self.label.clone(),
+            scores: self.score.clone(),
+            readers: self.reader.clone(),
+            cluster: self.cluster.clone(),
+            weight: self.weight.clone(),
+            subgroups: self.subgroup.clone(),
+            row: Vec::new(),
+        }
+    }
+
+    pub(in crate::commands) fn first_readers(&self) -> anyhow::Result<[&str; 2]> {
+        match self.reader.as_slice() {
+            [first, second, ..] => Ok([first, second]),
+            _ => anyhow::bail!("name two readers with --reader: the first and the second"),
+        }
+    }
+}
+
+impl Settings {
+    pub(in crate::commands) fn options(&self) -> anyhow::Result<Options> {
+        anyhow::ensure!(self.margin > 0.0 && self.margin < 1.0, "--margin must be above 0 and below 1");
+        Ok(Options {
+            confidence: Confidence::new(self.confidence)?,
+            resamples: self.resamples,
+            seed: self.seed,
+            prevalence: self.prevalence,
+            margin: self.margin,
+        })
+    }
+}
+
+impl Aims {
+    /// What is asked for; a specificity of 0.9 and a sensitivity of 0.9 if nothing is.
+    pub(in crate::commands) fn aims(&self) -> Vec<Aim> {
+        let reaching = |shares: &[f64], aim: fn(f64) -> Reaching| {
+            shares.iter().map(|share| Aim::Reaching(aim(*share))).collect::<Vec<_>>()
+        };
+        let mut aims: Vec<Aim> = self.threshold.iter().map(|threshold| Aim::Threshold(*threshold)).collect();
+        aims.extend(reaching(&self.at_specificity, Reaching::Specificity));
+        aims.extend(reaching(&self.at_sensitivity, Reaching::Sensitivity));
+        aims.extend(reaching(&self.at_recall_rate, Reaching::RecallRate));
+        aims.extend(self.youden.then_some(Aim::Reaching(Reaching::Youden)));
+        if aims.is_empty() {
+            aims = vec![Aim::Reaching(Reaching::Specificity(0.9)), Aim::Reaching(Reaching::Sensitivity(0.9))];
+        }
+        aims
+    }
+}
+
+impl Hit {
+    pub(in crate::commands) fn rule(&self) -> HitRule {
+        match self.hit_radius {
+            Some(radius_pixels) => HitRule::Within { radius_pixels },
+            None if self.hit_box => HitRule::InBox,
+            None => HitRule::InRegion,
+        }
+    }
+}
+
+impl Risks {
+    pub(super) fn roles(&self) -> Risk {
+        Risk {
+            event: self.event.clone(),
+            followed: self.followed.clone(),
+            per_year: self.per_year,
+            risks: self.risk.clone(),
+            cluster: self.cluster.clone(),
+        }
+    }
+}
+
+impl Output {
+    /// Prints sections of a table, and writes a report of them if one is wanted.
+    pub(super) fn print(&self, sections: &[Section], table: &Path) -> anyhow::Result<Ended> {
+        let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
+        match self.format {
+            Format::Text => sections.iter().for_each(|section| println!("{}", text::section(section))),
+            Format::Json => println!("{}", text::json(&findings)),
+            Format::Csv => {
+                let text = findings_table(&findings)?.csv()?;
+                print!("{text}");
+            }
+        }
+        if let Some(folder) = &self.report {
+            std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+            let title = sections.first().map_or_else(String::new, |section| section.title.clone());
+            let report = Report {
+                title,
+                subtitle: table.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
+                about: vec![("table".into(), format!("sha256:{}", digest(table)?))],
+                sections: sections.to_vec(),
+                provenance: vec![("command".into(), command()), ("uvid".into(), env!("CARGO_PKG_VERSION").into())],
+                ..Report::default()
+            };
+            report.write(folder)?;
+            eprintln!("report: {}", folder.join("report.html").display());
+        }
+        Ok(Ended::Well)
+    }
+}
+
+/// The command line as it was given.
+pub(in crate::commands) fn command() -> String {
+    let quoted = |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,".contains(c)) {
+        true => word,
+        false => format!("'{}'", word.replace('\'', r"'\''")),
+    };
+    std::iter::once("uvid".to_owned()).chain(std::env::args().skip(1).map(quoted)).collect::<Vec<_>>().join(" ")
+}

@@ -1,0 +1,140 @@
+//! `uvid stats`: statistics of a table of scores, whoever made it.
+
+mod args;
+mod table;
+
+use clap::{Args as ClapArgs, Subcommand};
+use uvid_evaluation::analysis::{self, Lesions, Marks, Section};
+use uvid_evaluation::table::Table;
+use uvid_metrics::localisation::HitRule;
+
+use super::Ended;
+use args::{Aims, Hit, Output, Risks, Scores, Settings};
+
+/// Statistics of a table of scores (CSV or Parquet), without any model.
+///
+/// Prints tables for people, or findings at full precision with `--format csv` or `json`; `--report DIR` writes HTML, PDF,
+/// SVG and data as well. Every row that is not used is counted; a number that does not exist says why.
+#[derive(Debug, ClapArgs)]
+#[command(after_long_help = "\
+Examples:
+  uvid stats roc scores.csv --score ai --label cancer --cluster patient
+  uvid stats compare scores.csv --score new --score old --label cancer --cluster patient --margin 0.02
+  uvid stats operating-points scores.csv --score ai --label cancer --at-specificity 0.9 --prevalence 0.006
+  uvid stats calibration scores.csv --score risk --label cancer --format json
+  uvid stats readers results.csv --label label --score AI_POM --reader R1 --reader R2 --reader R3
+  uvid stats survival risks.csv --risk Year1=1 --risk Year5=5 --event Days_to_Cancer --followed Days_Followup --per-year 365
+  uvid stats froc marks.csv --images images.csv --lesions lesions.csv")]
+pub struct Args {
+    #[command(subcommand)]
+    which: Which,
+}
+
+#[derive(Debug, Subcommand)]
+enum Which {
+    /// ROC: AUC with DeLong's and bootstrap intervals by patient, partial AUC.
+    Roc(Scores),
+    /// Pairs of scores: paired DeLong, bootstrap, McNemar, non-inferiority.
+    Compare(Scores),
+    /// Precision and recall: average precision, probabilistic F1.
+    #[command(alias = "pr")]
+    PrecisionRecall(Scores),
+    /// Sensitivity, specificity, predictive values, recall rate at thresholds.
+    OperatingPoints {
+        #[command(flatten)]
+        scores: Scores,
+        #[command(flatten)]
+        aims: Aims,
+    },
+    /// Slope, intercept, O/E, ICI, ECE, Brier score; recalibration by cross-fitting.
+    Calibration(Scores),
+    /// Net benefit over threshold probabilities.
+    DecisionCurve(Scores),
+    /// Areas in subgroups, heterogeneity, adjusted p values.
+    Subgroups(Scores),
+    /// Models beside readers: multi-reader multi-case analysis.
+    Readers(Scores),
+    /// Whether readers agree: intraclass correlation, kappa of their recalls.
+    Agreement {
+        #[command(flatten)]
+        scores: Scores,
+        /// A reader's score from which on it is a recall.
+        #[arg(long, default_value_t = 0.5)]
+        recall: f64,
+    },
+    /// Triage, AI as second reader, safety net: beside double reading by the first two readers that are named.
+    Workflow {
+        #[command(flatten)]
+        scores: Scores,
+        /// A reader's score from which on it is a recall.
+        #[arg(long, default_value_t = 0.5)]
+        recall: f64,
+    },
+    /// Risk over years: concordance, yearly AUC, Brier scores, observed against predicted.
+    #[command(alias = "risk")]
+    Survival(Risks),
+    /// Marks against lesions: FROC, sensitivity at false marks per image, wAFROC.
+    Froc(Froc),
+    /// Convert a table: `uvid stats convert scores.csv scores.parquet`.
+    Convert(table::Convert),
+}
+
+/// Marks, images and lesions.
+#[derive(Debug, ClapArgs)]
+struct Froc {
+    /// Marks: columns image, score, row, column (pixels) and, for several models, package.
+    marks: std::path::PathBuf,
+    /// Images: columns image and, if there are several of one, patient.
+    #[arg(long, value_name = "FILE")]
+    images: std::path::PathBuf,
+    /// Lesions: columns image, left, top, right, bottom (pixels).
+    #[arg(long, value_name = "FILE")]
+    lesions: std::path::PathBuf,
+    #[command(flatten)]
+    hit: Hit,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// Runs the command.
+pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let one = |scores: &Scores, of: &dyn Fn(&Scores) -> anyhow::Result<Section>| -> anyhow::Result<Ended> {
+        scores.output.print(&[of(scores)?], &scores.table)
+    };
+    match &args.which {
+        Which::Roc(scores) => one(scores, &|s| Ok(analysis::discrimination(&s.study()?, &s.settings.options()?)?)),
+        Which::Compare(scores) => one(scores, &|s| Ok(analysis::comparison(&s.study()?, &s.settings.options()?)?)),
+        Which::PrecisionRecall(scores) => one(scores, &|s| Ok(analysis::precision(&s.study()?, &s.settings.options()?)?)),
+        Which::OperatingPoints { scores, aims } => {
+            one(scores, &|s| Ok(analysis::operating(&s.study()?, &aims.aims(), &s.settings.options()?)?))
+        }
+        Which::Calibration(scores) => one(scores, &|s| Ok(analysis::calibration(&s.study()?, &s.settings.options()?)?)),
+        Which::DecisionCurve(scores) => one(scores, &|s| Ok(analysis::benefit(&s.study()?, &s.settings.options()?)?)),
+        Which::Subgroups(scores) => {
+            anyhow::ensure!(!scores.roles.subgroup.is_empty(), "name at least one column with --subgroup");
+            one(scores, &|s| Ok(analysis::subgroups(&s.study()?, &s.roles.subgroup, &s.settings.options()?)?))
+        }
+        Which::Readers(scores) => one(scores, &|s| Ok(analysis::readers(&s.study()?, &s.settings.options()?)?)),
+        Which::Agreement { scores, recall } => {
+            one(scores, &|s| Ok(analysis::agreement(&s.study()?, *recall, &s.settings.options()?)?))
+        }
+        Which::Workflow { scores, recall } => one(scores, &|s| {
+            let [first, second] = s.roles.first_readers()?;
+            Ok(analysis::workflow(&s.study()?, first, second, *recall, &s.settings.options()?)?)
+        }),
+        Which::Survival(risks) => {
+            let section = analysis::risk(&Table::read(&risks.table)?, &risks.roles(), &risks.settings.options()?)?;
+            risks.output.print(&[section], &risks.table)
+        }
+        Which::Froc(froc) => {
+            let lesions = Lesions::of_tables(&Table::read(&froc.images)?, &Table::read(&froc.lesions)?)?;
+            let marks = Marks::of_table(&Table::read(&froc.marks)?)?;
+            let rule: HitRule = froc.hit.rule();
+            let section = analysis::localisation(&lesions, &marks, rule, &froc.settings.options()?)?;
+            froc.output.print(&[section], &froc.marks)
+        }
+        Which::Convert(convert) => table::convert(convert),
+    }
+}

@@ -1,0 +1,260 @@
+//! Tables of an evaluation: the cohort beside what each package says, one row for each image, breast or exam.
+//!
+//! Columns: `patient`, `exam`, `breast` (L or R), `image`, `view`; `cancer` (1, 0, or empty where the set does not know);
+//! `days_to_cancer`, `days_followed`; the set's covariates by their names; for each output of each package a column
+//! `package:output`, and `package:not_scored` with the codes of the reasons where there is no score.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uvid_datasets::sets::{Cohort, Image, Outcome, Projection};
+use uvid_evaluation::table::{Column, Table, TableError, Values};
+use uvid_exam::Laterality;
+
+use super::exams::Unit;
+use super::journal::Line;
+use crate::report::json::{OutputJson, State, ValueJson};
+
+/// What a row is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Level {
+    /// An image.
+    Image,
+    /// A breast.
+    Breast,
+    /// An exam.
+    Exam,
+}
+
+impl Level {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Image, Self::Breast, Self::Exam];
+
+    /// As in file names.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Image => "image",
+            Self::Breast => "breast",
+            Self::Exam => "exam",
+        }
+    }
+}
+
+/// The tables of scores, marks and lesions.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tables {
+    /// By level.
+    pub scores: Vec<(Level, Table)>,
+    /// Where packages point: `package`, `image`, `name`, `score`, `row`, `column`.
+    pub marks: Table,
+    /// Why exams have no score: `package`, `patient`, `exam`, `code`, `reason`.
+    pub not_scored: Table,
+}
+
+/// A row in the making.
+struct Row<'a> {
+    about: BTreeMap<&'a str, String>,
+    label: Option<bool>,
+    outcome: Option<Outcome>,
+    covariates: BTreeMap<String, String>,
+    scores: BTreeMap<String, String>,
+}
+
+/// Makes the tables. `lines` are those of each unit, package by package; what nobody has scored has no row.
+///
+/// # Errors
+///
+/// Two columns have the same name.
+pub fn tables(cohort: &Cohort, units: &[Unit], lines: &[Vec<Option<Line>>]) -> Result<Tables, TableError> {
+    let mut scores = Vec::new();
+    for level in Level::ALL {
+        let mut rows = Vec::new();
+        for (unit, lines) in units.iter().zip(lines) {
+            let lines: Vec<&Line> = lines.iter().flatten().collect();
+            if !lines.is_empty() {
+                rows.extend(rows_of(level, cohort, unit, &lines));
+            }
+        }
+        scores.push((level, table(&format!("scores by {}", level.name()), &rows)?));
+    }
+    Ok(Tables { scores, marks: marks(lines)?, not_scored: not_scored(units, lines)? })
+}
+
+fn rows_of<'a>(level: Level, cohort: &'a Cohort, unit: &'a Unit, lines: &[&Line]) -> Vec<Row<'a>> {
+    let images: Vec<&Image> = unit.images.iter().map(|place| &cohort.images[*place]).collect();
+    match level {
+        Level::Image => images.iter().map(|image| image_row(unit, image, lines)).collect(),
+        Level::Breast => [Laterality::Left, Laterality::Right]
+            .into_iter()
+            .filter_map(|side| breast_row(cohort, unit, &images, side, lines))
+            .collect(),
+        Level::Exam => images.first().map(|first| exam_row(unit, first, &images, lines)).into_iter().collect(),
+    }
+}
+
+fn about<'a>(unit: &Unit) -> BTreeMap<&'a str, String> {
+    BTreeMap::from([("patient", unit.patient.clone()), ("exam", unit.exam.clone())])
+}
+
+fn image_row<'a>(unit: &'a Unit, image: &'a Image, lines: &[&Line]) -> Row<'a> {
+    let mut about = about(unit);
+    about.insert("image", image.image.clone());
+    about.extend(image.laterality.map(|side| ("breast", side.to_string())));
+    let view = image.view.as_ref().map(|view| match view {
+        Projection::View(view) => view.short().to_owned(),
+        Projection::Other(text) => text.clone(),
+    });
+    about.extend(view.map(|view| ("view", view)));
+    let mut scores = BTreeMap::new();
+    for line in lines {
+        let found = line.images.iter().find(|(_, name)| *name == image.image);
+        let outputs = found.and_then(|(uid, _)| line.report.images.iter().find(|i| i.sop_instance == *uid));
+        add(&mut scores, line, outputs.map(|image| image.outputs.as_slice()), "not-chosen");
+    }
+    Row { about, label: image.labels.image, outcome: image.breast_outcome, covariates: image.covariates.clone(), scores }
+}
+
+fn breast_row<'a>(
+    cohort: &Cohort,
+    unit: &Unit,
+    images: &[&'a Image],
+    side: Laterality,
+    lines: &[&Line],
+) -> Option<Row<'a>> {
+    let mut about = about(unit);
+    about.insert("breast", side.to_string());
+    let of: Vec<&Image> = images.iter().filter(|image| image.laterality == Some(side)).copied().collect();
+    let stated = cohort.sides.iter().find(|stated| {
+        stated.patient == unit.patient && stated.exam == unit.exam && stated.laterality == side
+    });
+    let letter = side.to_string();
+    let scored = lines.iter().any(|line| line.report.breasts.iter().any(|breast| breast.laterality == letter));
+    // A breast that only its images' files know of has a row once they have been read.
+    if of.is_empty() && !scored {
+        return None;
+    }
+    let label = of.first().and_then(|image| image.labels.breast).or(stated.and_then(|stated| stated.cancer));
+    let mut covariates = common(&of);
+    if let Some(stated) = stated {
+        covariates.extend(stated.covariates.clone());
+    }
+    let mut scores = BTreeMap::new();
+    for line in lines {
+        let breast = line.report.breasts.iter().find(|breast| breast.laterality == letter);
+        add(&mut scores, line, breast.map(|breast| breast.outputs.as_slice()), "no-image");
+    }
+    Some(Row { about, label, outcome: of.first().and_then(|image| image.breast_outcome), covariates, scores })
+}
+
+fn exam_row<'a>(unit: &Unit, first: &Image, images: &[&'a Image], lines: &[&Line]) -> Row<'a> {
+    let mut scores = BTreeMap::new();
+    for line in lines {
+        let outputs = (line.report.state == State::Scored).then_some(line.report.exam.as_slice());
+        add(&mut scores, line, outputs, "not-scored");
+    }
+    Row { about: about(unit), label: first.labels.exam, outcome: first.outcome, covariates: common(images), scores }
+}
+
+/// What a package says, or why it says nothing.
+fn add(scores: &mut BTreeMap<String, String>, line: &Line, outputs: Option<&[OutputJson]>, otherwise: &str) {
+    let package = &line.report.package.name;
+    match outputs.filter(|_| line.report.state == State::Scored) {
+        Some(outputs) => scores.extend(outputs.iter().map(|o| (format!("{package}:{}", o.name), text(&o.value)))),
+        None => {
+            let codes: Vec<&str> = line.report.reasons.iter().map(|reason| reason.code.as_str()).collect();
+            let why = if codes.is_empty() { otherwise.to_owned() } else { codes.join(" ") };
+            scores.insert(format!("{package}:not_scored"), why);
+        }
+    }
+}
+
+fn text(value: &ValueJson) -> String {
+    match value {
+        ValueJson::Score { value }
+        | ValueJson::Probability { value }
+        | ValueJson::Risk { value, .. }
+        | ValueJson::Percentile { value }
+        | ValueJson::RelativeRisk { value, .. } => value.to_string(),
+        ValueJson::Category { value } => value.clone(),
+    }
+}
+
+/// What all images agree about; where they differ, all values joined by `+`.
+fn common(images: &[&Image]) -> BTreeMap<String, String> {
+    let mut values: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for (name, value) in images.iter().flat_map(|image| &image.covariates) {
+        values.entry(name.clone()).or_default().insert(value);
+    }
+    values.into_iter().map(|(name, values)| (name, values.into_iter().collect::<Vec<_>>().join("+"))).collect()
+}
+
+/// Columns in a fixed order: what the row is about, outcome, covariates, scores.
+fn table(name: &str, rows: &[Row<'_>]) -> Result<Table, TableError> {
+    let mut columns = Vec::new();
+    let mut push = |name: &str, values: Vec<Option<String>>| {
+        if values.iter().any(Option::is_some) {
+            columns.push(Column { name: name.to_owned(), values: Values::Text(values) });
+        }
+    };
+    for about in ["patient", "exam", "breast", "image", "view"] {
+        push(about, rows.iter().map(|row| row.about.get(about).cloned()).collect());
+    }
+    push("cancer", rows.iter().map(|row| row.label.map(|label| u8::from(label).to_string())).collect());
+    let days = |of: fn(&Outcome) -> Option<f64>| {
+        rows.iter().map(|row| Some(of(row.outcome.as_ref()?)?.to_string())).collect::<Vec<_>>()
+    };
+    push("days_to_cancer", days(|outcome| outcome.days_to_cancer));
+    push("days_followed", days(|outcome| Some(outcome.days_followed)));
+    let names = |of: for<'a> fn(&'a Row<'_>) -> &'a BTreeMap<String, String>| {
+        rows.iter().flat_map(|row| of(row).keys()).collect::<BTreeSet<_>>()
+    };
+    for covariate in names(|row| &row.covariates) {
+        push(covariate, rows.iter().map(|row| row.covariates.get(covariate).cloned()).collect());
+    }
+    for score in names(|row| &row.scores) {
+        push(score, rows.iter().map(|row| row.scores.get(score).cloned()).collect());
+    }
+    Table::new(name, columns)
+}
+
+fn texts(name: &str, values: impl Iterator<Item = String>) -> Column {
+    Column { name: name.to_owned(), values: Values::Text(values.map(Some).collect()) }
+}
+
+fn numbers(name: &str, values: impl Iterator<Item = f64>) -> Column {
+    Column { name: name.to_owned(), values: Values::Number(values.map(Some).collect()) }
+}
+
+fn marks(lines: &[Vec<Option<Line>>]) -> Result<Table, TableError> {
+    let lines = lines.iter().flatten().flatten();
+    let marks: Vec<_> = lines.flat_map(|line| line.marks.iter().map(move |mark| (line, mark))).collect();
+    Table::new(
+        "marks",
+        vec![
+            texts("package", marks.iter().map(|(line, _)| line.report.package.name.clone())),
+            texts("image", marks.iter().map(|(_, mark)| mark.image.clone())),
+            texts("name", marks.iter().map(|(_, mark)| mark.name.clone())),
+            numbers("score", marks.iter().map(|(_, mark)| mark.score)),
+            numbers("row", marks.iter().map(|(_, mark)| mark.row)),
+            numbers("column", marks.iter().map(|(_, mark)| mark.column)),
+        ],
+    )
+}
+
+fn not_scored(units: &[Unit], lines: &[Vec<Option<Line>>]) -> Result<Table, TableError> {
+    let mut rows = Vec::new();
+    for (unit, lines) in units.iter().zip(lines) {
+        for line in lines.iter().flatten() {
+            rows.extend(line.report.reasons.iter().map(|reason| (unit, line, reason)));
+        }
+    }
+    Table::new(
+        "not scored",
+        vec![
+            texts("package", rows.iter().map(|(_, line, _)| line.report.package.name.clone())),
+            texts("patient", rows.iter().map(|(unit, ..)| unit.patient.clone())),
+            texts("exam", rows.iter().map(|(unit, ..)| unit.exam.clone())),
+            texts("code", rows.iter().map(|(.., reason)| reason.code.clone())),
+            texts("reason", rows.iter().map(|(.., reason)| reason.text.clone())),
+        ],
+    )
+}
