@@ -1,1 +1,4 @@
 //! How scores are judged.
+
+pub mod document;
+pub mod figure;
