@@ -125,8 +125,8 @@ impl Histogram {
         let y = if self.as_shares { y.percent() } else { y.whole() };
         let x_span = Span::of(&self.x, self.edges.iter().copied(), &self.about.id)?;
         let y_span = Span::of(&y, std::iter::empty(), &self.about.id)?;
-        let left = y_ticks_width(&y, y_span, 280.0) + 2.0;
-        let area = Area { x: left, y: 12.0, width: WIDTH - left - 22.0, height: 280.0 };
+        let left = y_ticks_width(&y, y_span, 260.0) + 2.0;
+        let area = Area { x: left, y: 12.0, width: WIDTH - left - 22.0, height: 260.0 };
         let frame = Frame { area, x: x_span, y: y_span };
         let mut drawing = Drawing::new(WIDTH, 0.0);
         y_axis_unsigned(&mut drawing, &frame, &y);

@@ -125,12 +125,17 @@ fn prose(prose: &Prose) -> String {
     prose.0.iter().map(piece).collect()
 }
 
-fn class(align: Align) -> &'static str {
-    match align {
-        Align::Left => "",
-        Align::Right => " class=\"right\"",
-        Align::Centre => " class=\"centre\"",
-    }
+/// Letters of a cell that stays in one line: an interval is read as one.
+const SHORT: usize = 24;
+
+fn class(align: Align, letters: usize) -> String {
+    let side = match align {
+        Align::Left => "left",
+        Align::Right => "right",
+        Align::Centre => "centre",
+    };
+    let short = if letters <= SHORT { " short" } else { "" };
+    format!(" class=\"{side}{short}\"")
 }
 
 fn write_table(table: &Table, number: usize) -> String {
@@ -151,14 +156,15 @@ fn write_table(table: &Table, number: usize) -> String {
     html.push_str("<tr>");
     for column in 0..columns {
         let name = table.header.get(column).map_or("", |(name, _)| name);
-        html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(table.align(column)), escaped(name)));
+        html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(table.align(column), usize::MAX), escaped(name)));
     }
     html.push_str("</tr>\n</thead>\n<tbody>\n");
     for row in &table.rows {
         html.push_str("<tr>");
         for column in 0..columns {
             let cell = row.get(column).map(prose).unwrap_or_default();
-            html.push_str(&format!("<td{}>{cell}</td>", class(table.align(column))));
+            let letters = row.get(column).map_or(0, |cell| cell.plain().chars().count());
+            html.push_str(&format!("<td{}>{cell}</td>", class(table.align(column), letters)));
         }
         html.push_str("</tr>\n");
     }

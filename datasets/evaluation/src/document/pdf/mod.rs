@@ -28,7 +28,7 @@ pub(super) fn write(document: &Document) -> Vec<u8> {
     let (mut figures, mut tables) = (0, 0);
     for (i, block) in document.blocks.iter().enumerate() {
         match block {
-            Block::Heading(level, text) => heading(&mut pages, *level, text, document.blocks.get(i + 1)),
+            Block::Heading(level, text) => heading(&mut pages, *level, text, &document.blocks[i + 1..]),
             Block::Paragraph(prose) => {
                 pages.prose(prose, BODY_SIZE, BODY_LINE, TEXT, 0.0);
                 pages.space(6.0);
@@ -94,27 +94,39 @@ fn head(pages: &mut Pages<'_>, document: &Document) {
     pages.space(12.0);
 }
 
-/// A heading stays with what follows it.
-fn heading(pages: &mut Pages<'_>, level: u8, text: &str, next: Option<&Block>) {
-    let (size, line, above) = match level {
+/// Size of letters and of lines, and the room above.
+fn heading_shape(level: u8) -> (f64, f64, f64) {
+    match level {
         1 => (16.0, 21.0, 14.0),
         2 => (12.5, 17.0, 10.0),
         _ => (10.5, 15.0, 6.0),
-    };
-    let follows = match next {
-        Some(Block::Figure(figure, _)) => pages.scale(figure.drawing()) * figure.drawing().height + 60.0,
-        Some(Block::KeyNumbers(_)) => 80.0,
-        Some(
-            Block::Heading(..) | Block::Paragraph(_) | Block::List(_) | Block::Note(..) | Block::Table(_),
-        ) => 70.0,
-        Some(Block::Definitions(_) | Block::Code(_)) => 45.0,
-        Some(Block::PageBreak) | None => 0.0,
-    };
+    }
+}
+
+/// A heading stays with what follows it.
+fn heading(pages: &mut Pages<'_>, level: u8, text: &str, next: &[Block]) {
+    let (size, line, above) = heading_shape(level);
+    let lines = lines::wrap(&Prose::new().bold(text), size, Typeface::Regular, BODY).len() as f64;
     pages.space(above);
-    pages.room(line + follows);
+    pages.room(line * lines + 4.0 + follows(pages, next));
     pages.bookmark(level, text);
     pages.prose(&Prose::new().bold(text), size, line, TEXT, 0.0);
     pages.space(4.0);
+}
+
+/// How much of what follows a heading has to be on its page.
+fn follows(pages: &Pages<'_>, next: &[Block]) -> f64 {
+    match next.first() {
+        Some(Block::Heading(level, _)) => {
+            let (_, line, above) = heading_shape(*level);
+            above + line + 4.0 + follows(pages, &next[1..])
+        }
+        Some(Block::Figure(figure, _)) => pages.scale(figure.drawing()) * figure.drawing().height + 60.0,
+        Some(Block::KeyNumbers(_)) => 80.0,
+        Some(Block::Paragraph(_) | Block::List(_) | Block::Note(..) | Block::Table(_)) => 70.0,
+        Some(Block::Definitions(_) | Block::Code(_)) => 45.0,
+        Some(Block::PageBreak) | None => 0.0,
+    }
 }
 
 /// Drawn line by line, each with its piece of the background, so that a long one goes over pages.

@@ -16,6 +16,9 @@ pub(super) const BODY: f64 = WIDTH - 2.0 * LEFT;
 const TOP: f64 = 62.0;
 const BOTTOM: f64 = HEIGHT - 62.0;
 
+/// The width of a figure.
+const FIGURE: f64 = 448.0;
+
 pub(super) const TEXT: Colour = Colour(25, 28, 32);
 pub(super) const SOFT: Colour = Colour(90, 98, 108);
 pub(super) const RULE: Colour = Colour(205, 211, 217);
@@ -156,9 +159,9 @@ impl<'a> Pages<'a> {
         }
     }
 
-    /// How much a figure is scaled: at most to the text's width and the page's height.
+    /// How much a figure is scaled: so that two of the common size stand on a page, and none is higher than a page.
     pub(super) fn scale(&self, drawing: &Drawing) -> f64 {
-        (BODY / drawing.width).min((BOTTOM - TOP - 70.0) / drawing.height).min(1.0)
+        (FIGURE / drawing.width).min((BOTTOM - TOP - 90.0) / drawing.height).min(1.0)
     }
 
     /// A figure, in the middle; the place stays.

@@ -89,9 +89,7 @@ fn shape(table: &Table, count: usize) -> Shape {
     let widths: Vec<f64> = if all <= BODY {
         natural
     } else if narrowest <= BODY {
-        // What is left over is given in proportion to what is wanted beyond the least.
-        let share = (BODY - narrowest) / (all - narrowest);
-        natural.iter().zip(&least).map(|(natural, least)| least + share * (natural - least)).collect()
+        level(&natural, &least)
     } else {
         // Not even words have room: long ones are cut.
         let fair = BODY / count as f64;
@@ -107,6 +105,18 @@ fn shape(table: &Table, count: usize) -> Shape {
         x += width;
     }
     Shape { size, line: size * 1.3, columns, aligns: (0..count).map(|c| table.align(c)).collect() }
+}
+
+/// Narrow columns get what they need, so that an interval stays in one line; the wide ones are cut to one width, but for their
+/// longest word. The width is found by halving: the sum grows with it.
+fn level(natural: &[f64], least: &[f64]) -> Vec<f64> {
+    let widths = |cap: f64| natural.iter().zip(least).map(move |(natural, least)| natural.min(cap.max(*least)));
+    let (mut low, mut high) = (0.0, BODY);
+    for _ in 0..50 {
+        let middle = (low + high) / 2.0;
+        if widths(middle).sum::<f64>() <= BODY { low = middle } else { high = middle }
+    }
+    widths(low).collect()
 }
 
 /// A row that is higher than a page can be, in pieces.

@@ -12,8 +12,8 @@ use super::{Frame, Legend, Plot, Strip, draw, legend, x_axis, y_axis, y_ticks_wi
 const TOP: f64 = 12.0;
 const RIGHT: f64 = 22.0;
 /// Height of a plot that is wider than high; the side of a square one.
-const HEIGHT: f64 = 300.0;
-const SIDE: f64 = 350.0;
+const HEIGHT: f64 = 280.0;
+const SIDE: f64 = 340.0;
 /// Height of a strip, and the room above it.
 const STRIP: f64 = 74.0;
 const STRIP_GAP: f64 = 12.0;
