@@ -2,3 +2,5 @@
 
 pub mod document;
 pub mod figure;
+#[cfg(test)]
+mod xml;

@@ -66,14 +66,17 @@ fn roc() -> Result<Figure> {
 }
 
 fn precision_recall() -> Result<Figure> {
-    let about = About::new("pr", "Precision and recall", "Davis and Goadrich's interpolation is not used: each point holds.");
-    let points: Vec<(f64, f64)> = (1..=60).map(|i| f64::from(i) / 60.0).map(|x| (x, 0.06 + 0.8 * (1.0 - x).powi(2))).collect();
+    let about =
+        About::new("pr", "Precision and recall", "Davis and Goadrich's interpolation is not used: each point holds.");
+    let points: Vec<(f64, f64)> =
+        (1..=60).map(|i| f64::from(i) / 60.0).map(|x| (x, 0.06 + 0.8 * (1.0 - x).powi(2))).collect();
     Plot::precision_recall(about, 0.059).series(Series::steps("GMIC top5: AP 0.407 (0.31 to 0.50)", &points)).figure()
 }
 
 fn froc(id: &str, log: bool) -> Result<Figure> {
     let about = About::new(id, "FROC curve", "A mark hits a lesion if its centre lies within the outline.");
-    let points: Vec<(f64, f64)> = (0..=80).map(|i| f64::from(i) / 20.0).map(|x| (x, 0.92 * (1.0 - (-1.6 * x - 0.1).exp()))).collect();
+    let points: Vec<(f64, f64)> =
+        (0..=80).map(|i| f64::from(i) / 20.0).map(|x| (x, 0.92 * (1.0 - (-1.6 * x - 0.1).exp()))).collect();
     let other: Vec<(f64, f64)> = points.iter().map(|(x, y)| (*x, y * 0.85)).collect();
     Plot::froc(about, 4.0, log)
         .series(Series::steps("Model A", &points).band(&band(&points, 0.06)))
@@ -82,7 +85,8 @@ fn froc(id: &str, log: bool) -> Result<Figure> {
 }
 
 fn calibration() -> Result<Figure> {
-    let about = About::new("calibration", "Calibration", "Points are tenths of the predictions with 95% Wilson intervals.");
+    let about =
+        About::new("calibration", "Calibration", "Points are tenths of the predictions with 95% Wilson intervals.");
     let points: Vec<(f64, f64)> = (1..=10).map(|i| f64::from(i) * 0.009).map(|x| (x, x * 0.8 + 0.004)).collect();
     let bars: Vec<(f64, f64)> = points.iter().map(|(x, y)| (y - 0.004 - x / 8.0, y + 0.006 + x / 6.0)).collect();
     let edges: Vec<f64> = (0..=40).map(|i| f64::from(i) * 0.0025).collect();
@@ -98,20 +102,29 @@ fn calibration() -> Result<Figure> {
 }
 
 fn decision_curve() -> Result<Figure> {
-    let about = About::new("decision", "Decision curve", "Net benefit for a woman; 1 is one cancer found without a false recall.");
+    let about = About::new(
+        "decision",
+        "Decision curve",
+        "Net benefit for a woman; 1 is one cancer found without a false recall.",
+    );
     let net = |gain: f64| -> Vec<(f64, f64)> {
         (1..=60).map(|i| f64::from(i) / 200.0).map(|t| (t, 0.05 * gain * (-6.0 * t).exp())).collect()
     };
-    let all: Vec<(f64, f64)> = (1..=60).map(|i| f64::from(i) / 200.0).map(|t| (t, 0.059 - 0.941 * t / (1.0 - t))).collect();
+    let all: Vec<(f64, f64)> =
+        (1..=60).map(|i| f64::from(i) / 200.0).map(|t| (t, 0.059 - 0.941 * t / (1.0 - t))).collect();
     Plot::decision_curve(about, 0.3, (-0.02, 0.06))
         .series(Series::line("Recall all", &all).look(6))
-        .series(Series::line("Model", &net(1.0)).band(&net(1.0).iter().map(|(x, y)| (*x, y * 0.8, y * 1.2)).collect::<Vec<_>>()))
+        .series(
+            Series::line("Model", &net(1.0))
+                .band(&net(1.0).iter().map(|(x, y)| (*x, y * 0.8, y * 1.2)).collect::<Vec<_>>()),
+        )
         .series(Series::line("First reader", &net(0.7)))
         .figure()
 }
 
 fn survival() -> Result<Figure> {
-    let about = About::new("incidence", "Cancers by fifth of the risk score", "Aalen-Johansen estimates with 95% bands.");
+    let about =
+        About::new("incidence", "Cancers by fifth of the risk score", "Aalen-Johansen estimates with 95% bands.");
     let mut plot = Plot::over_years(about, "Cumulative incidence of cancer", 5.0, 0.08);
     for (i, name) in ["Lowest fifth", "Second", "Third", "Fourth", "Highest fifth"].into_iter().enumerate() {
         let rise = 0.002 + 0.0025 * (i * i) as f64 / 3.0;
@@ -127,7 +140,9 @@ fn survival() -> Result<Figure> {
 
 fn by_year() -> Result<Figure> {
     let about = About::new("auc-by-year", "AUC by year", "Uno's cumulative/dynamic AUC with 95% intervals.");
-    let of = |shift: f64, auc: f64| -> Vec<(f64, f64)> { (1..=5).map(f64::from).map(|t| (t + shift, auc - 0.03 * t)).collect() };
+    let of = |shift: f64, auc: f64| -> Vec<(f64, f64)> {
+        (1..=5).map(f64::from).map(|t| (t + shift, auc - 0.03 * t)).collect()
+    };
     let bars = |points: &[(f64, f64)]| points.iter().map(|(_, y)| (y - 0.03, y + 0.03)).collect::<Vec<_>>();
     let (one, two) = (of(-0.06, 0.9), of(0.06, 0.82));
     Plot::by_year(about, "AUC", (1.0, 5.0), (0.5, 1.0))
@@ -141,7 +156,10 @@ fn histogram(id: &str, side: Side) -> Result<Figure> {
     let about = About::new(id, "Scores with and without cancer", "Shares of each class.");
     let edges: Vec<f64> = (0..=40).map(|i| f64::from(i) / 40.0).collect();
     let hill = |middle: f64, wide: f64, n: f64| -> Vec<u64> {
-        (0..40).map(|i| (f64::from(i) + 0.5) / 40.0).map(|x| (n * (-((x - middle) / wide).powi(2)).exp()) as u64).collect()
+        (0..40)
+            .map(|i| (f64::from(i) + 0.5) / 40.0)
+            .map(|x| (n * (-((x - middle) / wide).powi(2)).exp()) as u64)
+            .collect()
     };
     Histogram::new(about, Axis::new("Score").range(0.0, 1.0), &edges, side)
         .class("No cancer (1,355)", &hill(0.15, 0.2, 200.0))
@@ -159,7 +177,15 @@ fn forest() -> Result<Figure> {
         .note("Age: Q 4.2 on 3 degrees of freedom, p 0.24, I² 29%. Density: Q 9.8 on 3, p 0.02, I² 69%.")
         .note("Intervals are not corrected for the number of groups.");
     let rows = [
-        ("Age", vec![("40 to 49", 12, 210, 0.83), ("50 to 59", 25, 480, 0.87), ("60 to 69", 31, 520, 0.90), ("70 and older", 17, 230, 0.91)]),
+        (
+            "Age",
+            vec![
+                ("40 to 49", 12, 210, 0.83),
+                ("50 to 59", 25, 480, 0.87),
+                ("60 to 69", 31, 520, 0.90),
+                ("70 and older", 17, 230, 0.91),
+            ],
+        ),
         (
             "Breast density",
             vec![
@@ -222,7 +248,8 @@ fn confusion() -> Result<Figure> {
 
 fn grades() -> Result<Figure> {
     let names = ["A", "B", "C", "D"];
-    let mut matrix = Matrix::new(About::new("density-matrix", "Density by reader and model", ""), "Reader", "Model").columns(&names);
+    let mut matrix =
+        Matrix::new(About::new("density-matrix", "Density by reader and model", ""), "Reader", "Model").columns(&names);
     for (r, name) in names.iter().enumerate() {
         let counts: Vec<u64> = (0..4u64).map(|c| 4000 / (1 + 10 * (c.abs_diff(r as u64)).pow(2))).collect();
         matrix = matrix.row(*name, &counts);
@@ -234,7 +261,8 @@ fn bland_altman() -> Result<Figure> {
     let about = About::new("bland-altman", "Agreement of two runs", "Limits are the mean ± 1.96 standard deviations.");
     let wave = |i: f64| (i * 12.9898).sin() * 43_758.547;
     let noise = |i: f64| wave(i) - wave(i).floor() - 0.5;
-    let pairs: Vec<(f64, f64)> = (0..300).map(f64::from).map(|i| (20.0 + i / 5.0, 19.5 + i / 5.0 + 8.0 * noise(i))).collect();
+    let pairs: Vec<(f64, f64)> =
+        (0..300).map(f64::from).map(|i| (20.0 + i / 5.0, 19.5 + i / 5.0 + 8.0 * noise(i))).collect();
     Plot::bland_altman(about, "percent density, %", &pairs, 0.52, (-4.1, 5.1))?.figure()
 }
 
@@ -252,23 +280,34 @@ fn bars() -> Result<Figure> {
 fn many_bars() -> Result<Figure> {
     let about = About::new("ablation", "Change of the AUC without a view", "");
     let mut bars = Bars::new(about, Axis::new("Change of the AUC"), &["Change"]);
-    for (name, change) in [("Without MLO", -0.031), ("Without CC", -0.018), ("One side only", -0.067), ("With priors", 0.012)] {
+    for (name, change) in
+        [("Without MLO", -0.031), ("Without CC", -0.018), ("One side only", -0.067), ("With priors", 0.012)]
+    {
         bars = bars.category(name, vec![Some(Bar::new(change, format!("{change:+.3}").replace('-', "−")))]);
     }
     bars.figure()
 }
 
 fn misses() -> Result<Figure> {
-    let about = About::new("misses", "Cancers with the lowest scores", "From the lowest score. The model's mark is its highest.");
+    let about = About::new(
+        "misses",
+        "Cancers with the lowest scores",
+        "From the lowest score. The model's mark is its highest.",
+    );
     let mut gallery = Gallery::new(about, "Lesion, outlined by a radiologist", "The model's highest mark");
     for i in 0..6u32 {
         let (wide, high) = (120u32, 200u32);
         let shade = |x: u32, y: u32| {
             let (dx, dy) = (f64::from(x) / 120.0, (f64::from(y) - 100.0) / 95.0);
             let inside = dx * dx + dy * dy;
-            if inside < 0.8 { (200.0 - 150.0 * inside + 20.0 * (f64::from(x * y * (i + 1)) * 0.01).sin()) as u8 } else { 4 }
+            if inside < 0.8 {
+                (200.0 - 150.0 * inside + 20.0 * (f64::from(x * y * (i + 1)) * 0.01).sin()) as u8
+            } else {
+                4
+            }
         };
-        let pixels: Vec<u8> = (0..high).flat_map(|y| (0..wide).map(move |x| (x, y))).map(|(x, y)| shade(x, y)).collect();
+        let pixels: Vec<u8> =
+            (0..high).flat_map(|y| (0..wide).map(move |x| (x, y))).map(|(x, y)| shade(x, y)).collect();
         let around = (0..24).map(|k| f64::from(k) / 24.0 * std::f64::consts::TAU);
         let around = around.map(|a| (50.0 + 14.0 * a.cos(), 60.0 + 10.0 * a.sin() + 3.0 * (3.0 * a).sin())).collect();
         gallery = gallery.panel(Panel {

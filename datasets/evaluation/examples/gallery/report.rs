@@ -30,14 +30,29 @@ pub fn report(figures: Vec<Figure>) -> Document {
         .list(vec!["Every number names its interval and its method.".into(), Prose::from("Every figure has its data beside it, as ").code("CSV").text(".")]);
     let mut table = Table::new(
         "Discrimination by model and reader",
-        &[("Model or reader", Align::Left), ("AUC", Align::Right), ("95% interval", Align::Left), ("Sensitivity", Align::Right), ("Specificity", Align::Right), ("Note", Align::Left)],
+        &[
+            ("Model or reader", Align::Left),
+            ("AUC", Align::Right),
+            ("95% interval", Align::Left),
+            ("Sensitivity", Align::Right),
+            ("Specificity", Align::Right),
+            ("Note", Align::Left),
+        ],
     )
     .group("", 1)
     .group("Discrimination", 2)
     .group("At the threshold", 2)
-    .footnote(Prose::from("Intervals by DeLong's method; sensitivity and specificity by Wilson's. ").bold("–").text(": there is none."));
+    .footnote(
+        Prose::from("Intervals by DeLong's method; sensitivity and specificity by Wilson's. ")
+            .bold("–")
+            .text(": there is none."),
+    );
     for i in 0..60 {
-        let note = if i % 7 == 0 { "The threshold was set on another table, so that nothing was tuned on this one" } else { "" };
+        let note = if i % 7 == 0 {
+            "The threshold was set on another table, so that nothing was tuned on this one"
+        } else {
+            ""
+        };
         table = table.row(vec![
             format!("Reader {}", i + 1).into(),
             Prose::new().bold(format!("0.{}", 700 + 3 * i)),
@@ -51,11 +66,16 @@ pub fn report(figures: Vec<Figure>) -> Document {
     let many: Vec<(String, Align)> = (0..12).map(|i| (format!("Column number {i}"), Align::Right)).collect();
     let many: Vec<(&str, Align)> = many.iter().map(|(name, align)| (name.as_str(), *align)).collect();
     let row = |i: u32| (0..12).map(|c| Prose::from(format!("{}.{}", i * c, c))).collect();
-    document = document.heading(2, "A wide one").table((0..4).fold(Table::new("Twelve columns", &many), |table, i| table.row(row(i))));
+    document = document
+        .heading(2, "A wide one")
+        .table((0..4).fold(Table::new("Twelve columns", &many), |table, i| table.row(row(i))));
     document = document.heading(1, "Figures");
     for figure in figures {
         let title = figure.title().to_owned();
-        document = document.heading(2, title).figure(figure, "What the figure says, for who has not seen such a one before: the further up and to the left, the better.");
+        document = document.heading(2, title).figure(
+            figure,
+            "What the figure says, for who has not seen such a one before: the further up and to the left, the better.",
+        );
     }
     document
         .page_break()

@@ -8,8 +8,6 @@ mod html;
 mod pdf;
 mod prose;
 mod table;
-#[cfg(test)]
-mod tests;
 
 pub use prose::{Inline, Prose};
 pub use table::{Align, Table};

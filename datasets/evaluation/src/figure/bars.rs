@@ -105,7 +105,8 @@ impl Bars {
 
     fn drawing(&self) -> Result<Drawing, FigureError> {
         let bars = || self.categories.iter().flat_map(|(_, bars)| bars.iter().flatten());
-        let ends = bars().flat_map(|bar| [bar.value, bar.interval.map_or(0.0, |i| i.0), bar.interval.map_or(0.0, |i| i.1)]);
+        let ends =
+            bars().flat_map(|bar| [bar.value, bar.interval.map_or(0.0, |i| i.0), bar.interval.map_or(0.0, |i| i.1)]);
         let span = match self.x.range {
             Some(_) => Span::of(&self.x, std::iter::empty(), &self.about.id)?,
             None => {

@@ -24,12 +24,8 @@ pub(crate) fn line(places: &[Place], area: Area) -> Vec<Vec<Place>> {
 fn segment(from: Place, to: Place, area: Area) -> Option<(Place, Place, bool)> {
     let (dx, dy) = (to.x - from.x, to.y - from.y);
     let (mut enter, mut leave) = (0.0f64, 1.0f64);
-    let sides = [
-        (-dx, from.x - area.x),
-        (dx, area.right() - from.x),
-        (-dy, from.y - area.y),
-        (dy, area.bottom() - from.y),
-    ];
+    let sides =
+        [(-dx, from.x - area.x), (dx, area.right() - from.x), (-dy, from.y - area.y), (dy, area.bottom() - from.y)];
     for (towards, distance) in sides {
         if towards == 0.0 {
             if distance < 0.0 {
@@ -103,7 +99,10 @@ mod tests {
         check(&[(1.0, 1.0), (9.0, 9.0)], &[&[(1.0, 1.0), (9.0, 9.0)]]);
         check(&[(-5.0, 5.0), (15.0, 5.0)], &[&[(0.0, 5.0), (10.0, 5.0)]]);
         check(&[(-5.0, -1.0), (15.0, -1.0)], &[]);
-        check(&[(5.0, 5.0), (5.0, 15.0), (6.0, 15.0), (6.0, 5.0)], &[&[(5.0, 5.0), (5.0, 10.0)], &[(6.0, 10.0), (6.0, 5.0)]]);
+        check(
+            &[(5.0, 5.0), (5.0, 15.0), (6.0, 15.0), (6.0, 5.0)],
+            &[&[(5.0, 5.0), (5.0, 10.0)], &[(6.0, 10.0), (6.0, 5.0)]],
+        );
     }
 
     #[test]

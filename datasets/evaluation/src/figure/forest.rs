@@ -178,7 +178,11 @@ impl Forest {
         let frame = Frame { area, x: span, y: Span { low: 0.0, high: 1.0, scale: Scale::Linear } };
         let beneath = x_axis(&mut drawing, &frame, &self.x, area.bottom());
         if let Some(line) = self.line.map(|line| frame.across(line)).filter(|x| (area.x..=area.right()).contains(x)) {
-            drawing.segment(at(line, area.y), at(line, area.bottom()), Stroke::solid(REFERENCE, 1.2).dashed(&[4.0, 3.0]));
+            drawing.segment(
+                at(line, area.y),
+                at(line, area.bottom()),
+                Stroke::solid(REFERENCE, 1.2).dashed(&[4.0, 3.0]),
+            );
         }
         let heaviest = self.rows.iter().filter_map(weight).fold(0.0, f64::max);
         let mut y = top + 2.0;
@@ -242,7 +246,12 @@ impl Columns {
         let [label, counts, text] = [widths[0].min(165.0), widths[1].min(105.0), widths[2].min(150.0)];
         let plot = 6.0 + label + 12.0 + counts + 16.0;
         let right = WIDTH - 6.0 - text;
-        Self { label: (6.0, label), counts: (6.0 + label + 12.0, counts), plot: (plot, right - 16.0 - plot), text: (right, text) }
+        Self {
+            label: (6.0, label),
+            counts: (6.0 + label + 12.0, counts),
+            plot: (plot, right - 16.0 - plot),
+            text: (right, text),
+        }
     }
 
     /// The heads' height.
@@ -323,7 +332,10 @@ fn mark(drawing: &mut Drawing, frame: &Frame, row: &ForestRow, y: f64, share: f6
                     drawing.segment(at(x, y - 3.5), at(x, y + 3.5), Stroke::solid(INK, 1.2));
                 } else {
                     // The interval goes on: an arrow says so.
-                    drawing.line(vec![at(x + towards, y - 3.0), at(x, y), at(x + towards, y + 3.0)], Stroke::solid(INK, 1.2));
+                    drawing.line(
+                        vec![at(x + towards, y - 3.0), at(x, y), at(x + towards, y + 3.0)],
+                        Stroke::solid(INK, 1.2),
+                    );
                 }
             }
             let x = frame.across(*value);

@@ -136,7 +136,8 @@ impl Histogram {
             let colour = COLOURS[class % COLOURS.len()];
             let (fill, stroke) = (Fill { colour, opacity: 0.4 }, Stroke::solid(colour, 1.3).dashed(DASHES[class % 5]));
             self.bars(&mut drawing, &frame, heights, self.downwards(class), fill, &stroke);
-            entries.push(Entry { swatch: Swatch::Box { stroke: Some(stroke), fill: Some(fill) }, label: label.clone() });
+            entries
+                .push(Entry { swatch: Swatch::Box { stroke: Some(stroke), fill: Some(fill) }, label: label.clone() });
         }
         let zero = frame.down(0.0).clamp(area.y, area.bottom());
         drawing.segment(at(area.x, zero), at(area.right(), zero), Stroke::solid(SOFT, 1.0));

@@ -128,9 +128,13 @@ fn draw_cell(drawing: &mut Drawing, area: Area, cell: u64, all: u64) {
     drawing.rectangle(area, Some(Stroke::solid(Colour::WHITE, 2.0)), Some(fill));
     let ink = if share > 0.55 { Colour::WHITE } else { INK };
     let middle = area.x + area.width / 2.0;
-    let number = shortened(&count(cell), 14.0, Typeface::Bold, area.width - 4.0);
-    drawing.bold(at(middle, area.y + area.height / 2.0), number, 14.0, Anchor::Middle, ink);
+    // A count that is cut would be another count: it is made smaller.
+    let fit = |text: &str, size: f64, typeface| size * ((area.width - 4.0) / width(text, size, typeface)).min(1.0);
+    let number = count(cell);
+    let size = fit(&number, 14.0, Typeface::Bold);
+    drawing.bold(at(middle, area.y + area.height / 2.0), number, size, Anchor::Middle, ink);
     // The share of a row of nobody is none.
     let text = if all == 0 { "–".to_owned() } else { format!("{:.1}%", share * 100.0) };
-    drawing.text(at(middle, area.y + area.height / 2.0 + 15.0), text, SMALL, Anchor::Middle, ink);
+    let size = fit(&text, SMALL, Typeface::Regular);
+    drawing.text(at(middle, area.y + area.height / 2.0 + 15.0), text, size, Anchor::Middle, ink);
 }

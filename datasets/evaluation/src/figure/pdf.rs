@@ -59,7 +59,11 @@ impl<'a> Painter<'a> {
                 self.style(stroke.as_ref(), *fill);
                 for (i, place) in places.iter().enumerate() {
                     let (x, y) = self.place(*place);
-                    if i == 0 { self.content.move_to(x, y) } else { self.content.line_to(x, y) };
+                    if i == 0 {
+                        self.content.move_to(x, y)
+                    } else {
+                        self.content.line_to(x, y)
+                    };
                 }
                 if *closed {
                     self.content.close_path();

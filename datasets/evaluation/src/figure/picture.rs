@@ -28,7 +28,8 @@ impl Picture {
             return refused("is not a PNG");
         }
         let Some(header) = png.get(16..29) else { return refused("ends in its header") };
-        let number = |from: usize| u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
+        let number =
+            |from: usize| u32::from_be_bytes([header[from], header[from + 1], header[from + 2], header[from + 3]]);
         let (width, height) = (number(0), number(4));
         if width == 0 || height == 0 || width > SIDE_MAX || height > SIDE_MAX {
             return refused("is empty or too large");

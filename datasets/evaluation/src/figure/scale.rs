@@ -147,7 +147,15 @@ fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, 
     let rough = (span.high - span.low) / count as f64;
     let mut power = rough.log10().floor() as i32;
     let mantissa = rough / 10f64.powi(power);
-    let mut mantissa = if mantissa <= 1.0 { 1.0 } else if mantissa <= 2.0 { 2.0 } else if mantissa <= 5.0 { 5.0 } else { 10.0 };
+    let mut mantissa = if mantissa <= 1.0 {
+        1.0
+    } else if mantissa <= 2.0 {
+        2.0
+    } else if mantissa <= 5.0 {
+        5.0
+    } else {
+        10.0
+    };
     if mantissa == 10.0 {
         (mantissa, power) = (1.0, power + 1);
     }
@@ -155,11 +163,10 @@ fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, 
         (mantissa, power) = (1.0, 0);
     }
     let step = mantissa * 10f64.powi(power);
-    let decimals = usize::try_from(-power).unwrap_or(0);
     let slack = 1e-9 * (span.high - span.low);
     let (first, last) = (((span.low - slack) / step).ceil(), ((span.high + slack) / step).floor());
     let steps = (last - first).clamp(-1.0, 1000.0) as i64;
-    (0..=steps).map(|i| (first + i as f64) * step).map(|value| (value, written(value, decimals, numbers))).collect()
+    (0..=steps).map(|i| (first + i as f64) * step).map(|value| (value, written(value, power, numbers))).collect()
 }
 
 /// Powers of ten; between them 2 and 5 where few of them lie in the range.
@@ -169,21 +176,25 @@ fn logarithmic(span: Span, numbers: Numbers, count: usize) -> Vec<(f64, String)>
     let mantissas: &[f64] = if decades <= 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let every = ((decades / count as f64).ceil() as usize).max(1);
     let inside = |value: &f64| *value >= span.low * (1.0 - 1e-9) && *value <= span.high * (1.0 + 1e-9);
-    let values = (first..=last).step_by(every).flat_map(|power| mantissas.iter().map(move |m| (m * 10f64.powi(power), power)));
+    let values =
+        (first..=last).step_by(every).flat_map(|power| mantissas.iter().map(move |m| (m * 10f64.powi(power), power)));
     let values: Vec<(f64, i32)> = values.filter(|(value, _)| inside(value)).collect();
     if values.len() < 2 {
         return linear(Span { scale: Scale::Linear, ..span }, numbers, false, count.min(4));
     }
-    let text = |value: f64, power: i32| written(value, usize::try_from(-power).unwrap_or(0), numbers);
-    values.into_iter().map(|(value, power)| (value, text(value, power))).collect()
+    values.into_iter().map(|(value, power)| (value, written(value, power, numbers))).collect()
 }
 
-/// A number with so many decimals, with a true minus; very large and small ones by their power of ten.
-pub(crate) fn written(value: f64, decimals: usize, numbers: Numbers) -> String {
+/// A number down to a power of ten, with a true minus; very large and small ones by their power of ten.
+fn written(value: f64, power: i32, numbers: Numbers) -> String {
+    let decimals = usize::try_from(-power).unwrap_or(0);
     let text = match numbers {
         Numbers::Percent => format!("{:.*}%", decimals.saturating_sub(2), value * 100.0),
-        Numbers::Plain if decimals > 6 || value.abs() >= 1e7 => format!("{value:.1e}"),
-        Numbers::Plain => grouped(&format!("{value:.decimals$}")),
+        Numbers::Plain if value != 0.0 && (decimals > 6 || value.abs() >= 1e7) => {
+            let places = usize::try_from(value.abs().log10().floor() as i32 - power).unwrap_or(0);
+            format!("{value:.places$e}")
+        }
+        Numbers::Plain => grouped(&format!("{value:.*}", decimals.min(6))),
     };
     let zero = text.chars().all(|sign| !('1'..='9').contains(&sign));
     let text = if zero { text.trim_start_matches('-').to_owned() } else { text };
@@ -241,7 +252,7 @@ mod tests {
     proptest! {
         #[test]
         fn ticks_lie_within_in_order_with_different_texts(
-            low in -1e6..1e6f64, wide in 1e-3..1e6f64, count in 2..12usize, log in any::<bool>()
+            low in -1e9..1e9f64, wide in 1e-3..1e9f64, count in 2..12usize, log in any::<bool>()
         ) {
             let (low, scale) = if log { (low.abs() + 1e-3, Scale::Log10) } else { (low, Scale::Linear) };
             let span = span(low, low + wide, scale);

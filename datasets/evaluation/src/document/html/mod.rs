@@ -42,7 +42,10 @@ fn contents(document: &Document) -> String {
     for block in &document.blocks {
         if let Block::Heading(level, text) = block {
             number += 1;
-            list.push_str(&format!("<li class=\"l{level}\"><a href=\"#section-{number}\">{}</a></li>\n", escaped(text)));
+            list.push_str(&format!(
+                "<li class=\"l{level}\"><a href=\"#section-{number}\">{}</a></li>\n",
+                escaped(text)
+            ));
         }
     }
     if list.is_empty() {

@@ -7,6 +7,8 @@ mod file;
 mod lines;
 mod pages;
 mod tables;
+#[cfg(test)]
+mod tests;
 
 use crate::figure::Figure;
 use crate::figure::drawing::{Anchor, Area, Colour, Fill, Stroke};
@@ -23,6 +25,11 @@ const WARNING: Colour = Colour(179, 71, 0);
 
 /// The file.
 pub(super) fn write(document: &Document) -> Vec<u8> {
+    file::write(&lay_out(document), document)
+}
+
+/// The pages, but for heads and feet.
+fn lay_out(document: &Document) -> Pages<'_> {
     let mut pages = Pages::new();
     head(&mut pages, document);
     let (mut figures, mut tables) = (0, 0);
@@ -65,7 +72,7 @@ pub(super) fn write(document: &Document) -> Vec<u8> {
             Block::PageBreak => pages.page_break(),
         }
     }
-    file::write(&pages, document)
+    pages
 }
 
 fn head(pages: &mut Pages<'_>, document: &Document) {
@@ -211,7 +218,9 @@ fn key_numbers(pages: &mut Pages<'_>, cards: &[KeyNumber]) {
         let x = LEFT + (wide + gap) * i as f64;
         pages.card(Area { x, y: top, width: wide, height }, Some(Stroke::solid(RULE, 0.8)), Fill::solid(WASH));
         let mut y = top + 7.0;
-        for ((lines, line_height), (size, ink)) in part.iter().zip(heights).zip([(8.5, SOFT), (17.0, TEXT), (8.5, SOFT)]) {
+        for ((lines, line_height), (size, ink)) in
+            part.iter().zip(heights).zip([(8.5, SOFT), (17.0, TEXT), (8.5, SOFT)])
+        {
             for line in lines {
                 pages.line_at(line, x + 8.0, y, size, line_height, ink);
                 y += line_height;

@@ -115,7 +115,16 @@ impl<'a> Pages<'a> {
     }
 
     #[expect(clippy::too_many_arguments)]
-    pub(super) fn text(&mut self, x: f64, y: f64, text: &str, size: f64, typeface: Typeface, anchor: Anchor, ink: Colour) {
+    pub(super) fn text(
+        &mut self,
+        x: f64,
+        y: f64,
+        text: &str,
+        size: f64,
+        typeface: Typeface,
+        anchor: Anchor,
+        ink: Colour,
+    ) {
         self.last.drawing.label(Place { x, y }, text, size, typeface, anchor, ink);
     }
 

@@ -49,7 +49,11 @@ pub(super) fn write(pages: &mut Pages<'_>, table: &Table, number: usize) {
                 }
                 shape.row(pages, &cells);
                 let y = pages.y();
-                pages.rectangle(Area { x: LEFT, y: y - 0.25, width: shape.right() - LEFT, height: 0.5 }, None, Some(Fill::solid(RULE)));
+                pages.rectangle(
+                    Area { x: LEFT, y: y - 0.25, width: shape.right() - LEFT, height: 0.5 },
+                    None,
+                    Some(Fill::solid(RULE)),
+                );
             }
         }
         if !begun {
@@ -85,18 +89,14 @@ fn shape(table: &Table, count: usize) -> Shape {
             least[c] = least[c].max(longest_word(&prose, size, typeface) + 2.0 * SIDE + 0.5);
         }
     }
-    let (all, narrowest) = (natural.iter().sum::<f64>(), least.iter().sum::<f64>());
-    let widths: Vec<f64> = if all <= BODY {
+    let fit = |widths: &[f64]| widths.iter().sum::<f64>() <= BODY;
+    let widths = if fit(&natural) {
         natural
-    } else if narrowest <= BODY {
+    } else if fit(&least) {
         level(&natural, &least)
     } else {
-        // Not even words have room: long ones are cut.
-        let fair = BODY / count as f64;
-        let (small, large): (Vec<f64>, Vec<f64>) = least.iter().partition(|width| **width <= fair);
-        let left = BODY - small.iter().sum::<f64>();
-        let wanted = large.iter().sum::<f64>();
-        least.iter().map(|width| if *width <= fair { *width } else { width * left / wanted }).collect()
+        // Not even words have room: the longest are cut.
+        level(&least, &vec![0.0; count])
     };
     let mut x = LEFT;
     let mut columns = Vec::with_capacity(count);

@@ -49,7 +49,8 @@ fn y_ticks(axis: &Axis, span: Span, height: f64) -> Vec<(f64, String)> {
 
 /// The room that the y axis's numbers and label take to the left of the area.
 pub(crate) fn y_ticks_width(axis: &Axis, span: Span, height: f64) -> f64 {
-    let widest = y_ticks(axis, span, height).iter().map(|(_, text)| width(text, SMALL, Typeface::Regular)).fold(0.0, f64::max);
+    let widest =
+        y_ticks(axis, span, height).iter().map(|(_, text)| width(text, SMALL, Typeface::Regular)).fold(0.0, f64::max);
     let lines = if axis.label.is_empty() { 0 } else { label_lines(&axis.label, height).len() };
     widest + GAP + LINE * lines as f64 + 8.0
 }

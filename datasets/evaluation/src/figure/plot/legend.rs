@@ -41,7 +41,8 @@ pub(crate) fn legend(drawing: &mut Drawing, entries: &[Entry], left: f64, top: f
         return 0.0;
     }
     let (notes, samples): (Vec<_>, Vec<_>) = entries.iter().partition(|entry| matches!(entry.swatch, Swatch::None));
-    let widest = samples.iter().map(|entry| INDENT + width(&entry.label, LETTERS, Typeface::Regular)).fold(60.0, f64::max);
+    let widest =
+        samples.iter().map(|entry| INDENT + width(&entry.label, LETTERS, Typeface::Regular)).fold(60.0, f64::max);
     let columns = (((room + GUTTER) / (widest + GUTTER)) as usize).clamp(1, samples.len().max(1));
     let column = (room + GUTTER) / columns as f64 - GUTTER;
     let rows = samples.len().div_ceil(columns);

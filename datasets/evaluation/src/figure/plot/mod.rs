@@ -169,7 +169,13 @@ impl Plot {
             for (side, counts) in [(&strip.above.0, &strip.above.1), (&strip.below.0, &strip.below.1)] {
                 for (edges, count) in strip.edges.windows(2).zip(counts) {
                     let name = format!("{side}, from {} to {}", edges[0], edges[1]);
-                    data.rows.push(vec![name.as_str().into(), edges[0].into(), (*count).into(), Cell::Empty, Cell::Empty]);
+                    data.rows.push(vec![
+                        name.as_str().into(),
+                        edges[0].into(),
+                        (*count).into(),
+                        Cell::Empty,
+                        Cell::Empty,
+                    ]);
                 }
             }
         }
