@@ -13,3 +13,6 @@ pub mod document;
 pub mod figure;
 pub mod table;
 pub mod text;
+//! How scores are judged.
+#[cfg(test)]
+mod xml;
