@@ -5,7 +5,7 @@
 //! interpreter with the packages is `TEST_STATISTICS_PYTHON` (`tests/peers/setup FOLDER` makes it); R with pROC is found as
 //! `Rscript`. Where one is missing its tests say so and pass.
 
-mod peer;
-
+mod agreement;
 mod localisation;
+mod peer;
 mod readers;
