@@ -1,1 +1,13 @@
 //! Agreement of raters.
+//!
+//! - [`kappa`]: two raters who sort into categories: Cohen's kappa and its kin;
+//! - [`fleiss`]: several raters who sort into categories;
+//! - [`icc`]: several raters who measure: intraclass correlations;
+//! - [`pairs`]: two ways to measure: limits of agreement, Lin's concordance.
+
+pub mod fleiss;
+pub mod icc;
+pub mod kappa;
+pub mod pairs;
+#[cfg(test)]
+mod tests;

@@ -13,5 +13,7 @@ mod roc;
 mod proportions;
 mod calibration;
 mod survival;
+mod agreement;
 mod localisation;
+mod peer;
 mod readers;
