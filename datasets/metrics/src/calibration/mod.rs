@@ -24,6 +24,7 @@
 //! (2019) 230.
 
 mod bins;
+mod curve;
 mod folds;
 mod forecasts;
 mod isotonic;
@@ -36,10 +37,11 @@ mod slope;
 
 pub use bins::{Bin, Binning, Murphy, bins, expected_error, hosmer_lemeshow, largest_error, murphy};
 pub(crate) use bins::{equal_mass, grouped};
+pub use curve::{Curve, CurveErrors};
 pub use folds::folds;
 pub use forecasts::Forecasts;
 pub use isotonic::Isotonic;
-pub use loess::{Curve, CurveErrors, Loess};
+pub use loess::Loess;
 pub use observed_expected::{ObservedExpected, observed_expected};
 pub use recalibrate::{Map, Method, cross_fitted};
 pub use scores::{brier, log_loss, scaled_brier, spiegelhalter};

@@ -8,13 +8,14 @@
 
 use super::{Censoring, Survival};
 use crate::ranks::order;
-use crate::{Estimate, Result, Undefined};
+use crate::{Clusters, Estimate, Result, Undefined};
 
 /// Harrell's C with what it is made of.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Concordance {
     /// C, 0 to 1; 0.5 is chance. Its standard error is the infinitesimal jackknife's, the root of the sum over rows of
-    /// ((a - C b) / N)²: a row's pairs scored 1, 1/2 or 0, its pairs, and all pairs. As R's `survival::concordance`.
+    /// ((a - C b) / N)²: a row's pairs scored 1, 1/2 or 0, its pairs, and all pairs. With clusters, of sums over clusters.
+    /// As R's `survival::concordance`.
     pub estimate: Estimate,
     /// Pairs where the first had the higher risk.
     pub concordant: u64,
@@ -52,11 +53,14 @@ pub fn harrell(survival: &Survival, risks: &[f64]) -> Result<Concordance> {
         tied_risk += first.tied;
     }
     let all = pairs.all();
-    let shares = pairs.as_first.iter().zip(&pairs.as_second).map(|(first, second)| {
-        let pairs = first.all + second.all;
-        (first.above + first.tied / 2.0 + second.above + second.tied / 2.0 - index * pairs) / all
-    });
-    let variance: f64 = shares.map(|share| share * share).sum();
+    let each = Clusters::each(survival.len());
+    let clusters = survival.clusters().unwrap_or(&each);
+    let mut sums = vec![0.0; clusters.count()];
+    for (row, (first, second)) in pairs.as_first.iter().zip(&pairs.as_second).enumerate() {
+        let won = first.above + first.tied / 2.0 + second.above + second.tied / 2.0;
+        sums[clusters.of_row(row)] += (won - index * (first.all + second.all)) / all;
+    }
+    let variance: f64 = sums.iter().map(|sum| sum * sum).sum();
     Ok(Concordance {
         estimate: Estimate { value: index, standard_error: variance.sqrt() },
         concordant: concordant as u64,

@@ -78,7 +78,7 @@ pub fn by_risk_group(survival: &Survival, horizon: f64, risks: &[f64], count: us
     let group = |rows: &Vec<usize>| RiskGroup {
         rows: rows.len(),
         predicted: rows.iter().map(|row| risks[*row]).sum::<f64>() / rows.len() as f64,
-        curve: KaplanMeier::of(&survival.of_rows(rows)).at(horizon),
+        curve: survival.of_rows(rows).and_then(|own| KaplanMeier::of(&own).at(horizon)),
     };
     Ok(groups.iter().filter(|rows| !rows.is_empty()).map(group).collect())
 }

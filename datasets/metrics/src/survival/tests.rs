@@ -97,7 +97,12 @@ fn at_the_door() {
     for bad in [-0.1, f64::NAN, f64::INFINITY] {
         assert!(Survival::new(&[1.0, bad], &[true, false]).is_err());
     }
-    assert!(Survival::new(&[0.0, 2.0], &[true, false]).is_ok());
+    let fine = Survival::new(&[0.0, 2.0], &[true, false]).unwrap();
+    assert_eq!(fine.of_rows(&[1, 1]).unwrap().times(), [2.0, 2.0]);
+    assert!(fine.of_rows(&[]).is_err() && fine.of_rows(&[2]).is_err());
+    assert!(fine.clone().clustered(crate::Clusters::each(3)).is_err());
+    let clustered = fine.clustered(crate::Clusters::of(["a", "b"])).unwrap().of_rows(&[1, 1, 0]).unwrap();
+    assert_eq!(clustered.clusters().unwrap().count(), 2);
 }
 
 #[test]

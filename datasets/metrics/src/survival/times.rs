@@ -1,7 +1,7 @@
 //! Times with events, checked once.
 
 use crate::sample::{finite, same_length};
-use crate::{Result, Undefined};
+use crate::{Clusters, Result, Undefined};
 
 /// When each row was last seen, and whether it had the event then (else it was censored).
 ///
@@ -11,6 +11,7 @@ use crate::{Result, Undefined};
 pub struct Survival {
     times: Vec<f64>,
     events: Vec<bool>,
+    clusters: Option<Clusters>,
 }
 
 impl Survival {
@@ -35,7 +36,19 @@ impl Survival {
             return Err(Undefined::Value { what: "the time", row, value, domain: "0 or more" });
         }
         // -0.0 becomes 0.0, so that equal times have equal bits.
-        Ok(Self { times: times.iter().map(|t| t + 0.0).collect(), events: events.to_vec() })
+        Ok(Self { times: times.iter().map(|t| t + 0.0).collect(), events: events.to_vec(), clusters: None })
+    }
+
+    /// With the cluster (the patient) that each row belongs to. Standard errors of concordance are then of sums over
+    /// clusters; Greenwood's takes rows to be independent all the same.
+    ///
+    /// # Errors
+    ///
+    /// [`Undefined::Length`].
+    pub fn clustered(mut self, clusters: Clusters) -> Result<Self> {
+        same_length("clusters", self.len(), clusters.rows())?;
+        self.clusters = Some(clusters);
+        Ok(self)
     }
 
     /// Rows.
@@ -54,10 +67,29 @@ impl Survival {
         &self.events
     }
 
-    /// The rows listed, in that order.
-    pub(super) fn of_rows(&self, rows: &[usize]) -> Self {
-        let times = rows.iter().map(|row| self.times[*row]).collect();
-        Self { times, events: rows.iter().map(|row| self.events[*row]).collect() }
+    /// The clusters, where they were given.
+    pub fn clusters(&self) -> Option<&Clusters> {
+        self.clusters.as_ref()
+    }
+
+    /// The rows listed, in that order, one as often as it is listed: a subgroup, or a draw of the bootstrap.
+    ///
+    /// # Errors
+    ///
+    /// [`Undefined::Empty`] for none, [`Undefined::Parameter`] for a row that there is not.
+    pub fn of_rows(&self, rows: &[usize]) -> Result<Self> {
+        if rows.is_empty() {
+            return Err(Undefined::Empty("rows"));
+        }
+        if let Some(row) = rows.iter().find(|row| **row >= self.len()) {
+            let domain = "below the number of rows";
+            return Err(Undefined::Parameter { what: "the row", value: *row as f64, domain });
+        }
+        Ok(Self {
+            times: rows.iter().map(|row| self.times[*row]).collect(),
+            events: rows.iter().map(|row| self.events[*row]).collect(),
+            clusters: self.clusters.as_ref().map(|of| Clusters::of(rows.iter().map(|row| of.of_row(*row)))),
+        })
     }
 
     /// Checks that there is a finite risk for each row.

@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 mod bootstrap;
+mod calibration;
 mod peer;
 mod roc;
 mod proportions;

@@ -10,7 +10,7 @@ use uvid_metrics::survival::{
     Censoring, KaplanMeier, Survival, at_horizon, brier, by_risk_group, dynamic_auc, harrell, integrated_brier,
     mean_auc, uno,
 };
-use uvid_metrics::{Confidence, Result};
+use uvid_metrics::{Clusters, Confidence, Result};
 
 use crate::peer;
 
@@ -63,9 +63,12 @@ fn simple(survival: &Survival, risks: &[f64], horizon: f64) -> Result<f64> {
 
 fn concordances(out: &mut BTreeMap<String, f64>, survival: &Survival, risks: &[f64], suffix: &str) -> Result<()> {
     let found = harrell(survival, risks)?;
+    let clusters = Clusters::of((0..survival.len()).map(|row| row / 3));
+    let clustered = harrell(&survival.clone().clustered(clusters)?, risks)?;
     for (name, value) in [
         ("c", found.estimate.value),
         ("c se", found.estimate.standard_error),
+        ("c clustered se", clustered.estimate.standard_error),
         ("concordant", found.concordant as f64),
         ("discordant", found.discordant as f64),
         ("tied risk", found.tied_risk as f64),
