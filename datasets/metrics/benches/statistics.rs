@@ -16,12 +16,15 @@ use std::time::Instant;
 use rand_core::{Rng, SeedableRng};
 use rand_xoshiro::Xoshiro256PlusPlus;
 use uvid_metrics::bootstrap::{Design, Options, Statistic, resample};
+use uvid_metrics::roc::delong;
 use uvid_metrics::{Binary, Clusters};
 
 /// What is computed from a table.
 #[derive(Clone, Copy, PartialEq)]
 enum Task {
-    /// The AUC by resamples of patients: ours, and how many a peer is given.
+    /// The AUC and DeLong's standard error.
+    Delong,
+    /// The AUC by resamples of patients: ours, and how many a peer is given, whose time is scaled; 0: none is asked.
     Bootstrap { resamples: usize, peers: usize },
 }
 
@@ -47,15 +50,17 @@ const TABLES: &[Table] = &[
         name: "1,440 rows",
         rows: 1_440,
         levels: 200,
-        tasks: &[Task::Bootstrap { resamples: 1_000_000, peers: 1_000 }],
+        tasks: &[Task::Delong, Task::Bootstrap { resamples: 1_000_000, peers: 1_000 }],
     },
     Table { name: "1e5 rows", rows: 100_000, levels: 0, tasks: LARGE },
     Table { name: "1e5 rows, ties", rows: 100_000, levels: 100, tasks: LARGE },
     Table { name: "1e6 rows", rows: 1_000_000, levels: 0, tasks: LARGEST },
     Table { name: "1e6 rows, ties", rows: 1_000_000, levels: 100, tasks: LARGEST },
 ];
-const LARGE: &[Task] = &[Task::Bootstrap { resamples: 1_000, peers: 200 }];
-const LARGEST: &[Task] = &[Task::Bootstrap { resamples: 1_000, peers: 20 }];
+const LARGE: &[Task] =
+    &[Task::Delong, Task::Bootstrap { resamples: 200, peers: 200 }, Task::Bootstrap { resamples: 1_000, peers: 0 }];
+const LARGEST: &[Task] =
+    &[Task::Delong, Task::Bootstrap { resamples: 200, peers: 20 }, Task::Bootstrap { resamples: 1_000, peers: 0 }];
 
 const PEERS: [&str; 2] = ["statistics.py", "statistics.R"];
 
@@ -75,7 +80,7 @@ fn main() {
             for _ in 0..rounds {
                 keep(&mut best[0], Some(task.ours(&sample)));
                 for (best, script) in best[1..].iter_mut().zip(PEERS) {
-                    keep(best, task.ask(script, &folder));
+                    keep(best, task.ask(script, &folder, table.rows));
                 }
             }
             println!("{}", line(table, *task, &best));
@@ -94,7 +99,8 @@ fn keep(best: &mut Option<Timing>, new: Option<Timing>) {
 fn line(table: &Table, task: Task, [ours, python, r]: &[Option<Timing>; 3]) -> String {
     let ours = ours.expect("ours is always there");
     let time = |timing: &Option<Timing>| match timing {
-        Some(timing) => format!("{:.3} ({:.3})", timing.wall, timing.processor),
+        Some(timing) => format!("{} ({})", digits(timing.wall), digits(timing.processor)),
+        None if matches!(task, Task::Bootstrap { peers: 0, .. }) => "not asked".into(),
         None => "missing".into(),
     };
     let ratio = |timing: &Option<Timing>| match timing {
@@ -110,9 +116,16 @@ fn line(table: &Table, task: Task, [ours, python, r]: &[Option<Timing>; 3]) -> S
     format!("| {} | {} | {times} | {} | {} |", table.name, task.words(), ratio(python), ratio(r))
 }
 
+/// Three digits.
+fn digits(seconds: f64) -> String {
+    let places = (2.0 - seconds.log10().floor()).clamp(0.0, 6.0) as usize;
+    format!("{seconds:.places$}")
+}
+
 impl Task {
     fn words(self) -> String {
         match self {
+            Self::Delong => "AUC and DeLong's error".into(),
             Self::Bootstrap { resamples, .. } => format!("AUC, {resamples} resamples"),
         }
     }
@@ -120,13 +133,19 @@ impl Task {
     /// By how much a standard error may differ, as a share: four standard errors of one from so few resamples.
     fn spread(self) -> f64 {
         match self {
+            Self::Delong => 1e-9,
             Self::Bootstrap { peers, .. } => 4.0 / (2.0 * peers as f64).sqrt() + 0.1,
         }
     }
 
     fn ours(self, (sample, clusters): &(Binary, Clusters)) -> Timing {
+        let repeats = self.repeats(sample.len());
         let (wall, processor) = (Instant::now(), processor_seconds());
         let (auc, error) = match self {
+            Self::Delong => {
+                let areas = (0..repeats).map(|_| delong(sample).expect("both classes"));
+                areas.last().map_or((0.0, 0.0), |area| (area.value, area.standard_error))
+            }
             Self::Bootstrap { resamples, .. } => {
                 let design = Design::new(clusters).expect("a design");
                 let auc = Statistic::auc(&design, sample).expect("both classes");
@@ -136,12 +155,24 @@ impl Task {
                 (distribution.observed(), distribution.standard_error())
             }
         };
-        Timing { wall: wall.elapsed().as_secs_f64(), processor: processor_seconds() - processor, auc, error }
+        let (wall, processor) = (wall.elapsed().as_secs_f64(), processor_seconds() - processor);
+        let scale = 1.0 / repeats as f64;
+        Timing { wall: wall * scale, processor: processor * scale, auc, error }
+    }
+
+    /// How often it is done within a measurement: Linux counts a processor's time by some milliseconds.
+    fn repeats(self, rows: usize) -> usize {
+        match self {
+            Self::Delong => (2_000_000 / rows).clamp(2, 200),
+            Self::Bootstrap { .. } => 1,
+        }
     }
 
     /// A peer's times; those of resamples are scaled to as many as ours were.
-    fn ask(self, script: &str, folder: &Path) -> Option<Timing> {
+    fn ask(self, script: &str, folder: &Path, rows: usize) -> Option<Timing> {
         let (task, count, scale) = match self {
+            Self::Delong => ("delong", self.repeats(rows), 1.0 / self.repeats(rows) as f64),
+            Self::Bootstrap { peers: 0, .. } => return None,
             Self::Bootstrap { resamples, peers } => ("bootstrap", peers, resamples as f64 / peers as f64),
         };
         let program = match script.ends_with(".R") {

@@ -1,5 +1,6 @@
 # Times pROC on a table that the benchmark wrote: FOLDER delong|bootstrap COUNT.
-# Prints seconds by the clock, seconds of the processor, the AUC, its standard error.
+# COUNT is how often DeLong's is computed, or how many resamples are drawn. Prints seconds by the clock,
+# seconds of the processor, the AUC, its standard error.
 # pROC has no clusters: its resamples are of rows.
 suppressMessages(library(pROC))
 arguments <- commandArgs(trailingOnly = TRUE)
@@ -11,12 +12,16 @@ scores <- read("scores.f64", what = "double", size = 8)
 positive <- read("positive.u8", what = "integer", size = 1, signed = FALSE)
 set.seed(8)
 start <- proc.time()
-curve <- roc(positive, scores, levels = c(0, 1), direction = "<", quiet = TRUE)
-limits <- if (arguments[2] == "delong") {
-  ci.auc(curve, method = "delong")
+count <- as.integer(arguments[3])
+once <- function() roc(positive, scores, levels = c(0, 1), direction = "<", quiet = TRUE)
+if (arguments[2] == "delong") {
+  for (index in seq_len(count)) {
+    curve <- once()
+    limits <- ci.auc(curve, method = "delong")
+  }
 } else {
-  ci.auc(curve, method = "bootstrap", boot.n = as.integer(arguments[3]), boot.stratified = FALSE,
-         progress = "none", parallel = FALSE)
+  curve <- once()
+  limits <- ci.auc(curve, method = "bootstrap", boot.n = count, boot.stratified = FALSE, progress = "none")
 }
 error <- (limits[3] - limits[1]) / (2 * qnorm(0.975))
 spent <- proc.time() - start

@@ -60,10 +60,12 @@ struct Part {
 pub(super) fn jackknife(rows: &Sorted, design: &Design) -> Result<Vec<f64>> {
     let mut parts = vec![Part::default(); design.clusters()];
     let mut all = Part::default();
-    for (slot, weight) in rows.steps().flat_map(|[_, _, positive]| positive.iter().collect::<Vec<_>>()) {
-        for part in [&mut parts[slot], &mut all] {
-            part.positive += weight;
-            part.positive_rows += usize::from(weight > 0.0);
+    for [_, _, positive] in rows.steps() {
+        for (slot, weight) in positive.iter() {
+            for part in [&mut parts[slot], &mut all] {
+                part.positive += weight;
+                part.positive_rows += usize::from(weight > 0.0);
+            }
         }
     }
     let mut above = all.positive;

@@ -1,5 +1,7 @@
 //! Properties, and the fast statistics beside slow ones on the same draws.
 
+mod undefined;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -192,7 +194,7 @@ proptest! {
     }
 }
 
-fn example(rows: usize, per_cluster: usize) -> (Design, Binary) {
+pub(super) fn example(rows: usize, per_cluster: usize) -> (Design, Binary) {
     let scores: Vec<f64> = (0..rows).map(|row| ((row * 7919) % 101) as f64 / 10.0).collect();
     let positive: Vec<bool> = (0..rows).map(|row| (row * 31) % 10 < 3).collect();
     let clusters = Clusters::of((0..rows).map(|row| row / per_cluster));
@@ -240,6 +242,12 @@ fn a_row_that_stands_twice_in_its_cluster_changes_nothing() {
     assert!((1.3..1.55).contains(&(single / rows)), "{single} {rows}");
 }
 
+impl Options {
+    pub(super) fn with(self, resamples: usize) -> Self {
+        Self { resamples, ..self }
+    }
+}
+
 #[test]
 fn intervals_cover_the_mean_as_often_as_they_should() {
     // 400 tables of 40 clusters of two exponential values, of which the second is half the first: mean 1.5 in a cluster.
@@ -271,75 +279,4 @@ fn intervals_cover_the_mean_as_often_as_they_should() {
         let share = covered as f64 / tables as f64;
         assert!((0.83..0.94).contains(&share), "{share}");
     }
-}
-
-impl Options {
-    fn with(self, resamples: usize) -> Self {
-        Self { resamples, ..self }
-    }
-}
-
-#[test]
-fn the_same_scores_do_not_differ() {
-    let (design, sample) = example(100, 2);
-    let auc = Statistic::auc(&design, &sample).unwrap();
-    let resampled = resample(&[&auc, &auc], &Options::default()).unwrap();
-    let difference = resampled.difference(0, 1).unwrap();
-    assert_eq!((difference.standard_error(), difference.p(0.0)), (0.0, Ok(1.0)));
-    assert_eq!(difference.bias_correction(), Ok(0.0));
-}
-
-#[test]
-fn p_counts_both_sides() {
-    let values: Vec<f64> = (1..=99).map(f64::from).collect();
-    let distribution = Distribution::new(50.0, values).unwrap();
-    let check = |null: f64, expected: f64| assert!((distribution.p(null).unwrap() - expected).abs() < 1e-15);
-    check(0.5, 0.02);
-    check(3.0, 0.08);
-    check(97.0, 0.08);
-    check(50.0, 1.0);
-    check(1e9, 0.02);
-    assert!(distribution.p(f64::NAN).is_err());
-}
-
-#[test]
-fn what_has_no_number_says_so() {
-    let clusters = Clusters::each(4);
-    let design = Design::new(&clusters).unwrap();
-    let sample = Binary::new(&[0.1, 0.2, 0.3, 0.4], &[false, false, false, true]).unwrap();
-    let auc = Statistic::auc(&design, &sample).unwrap();
-    // The only positive is not drawn in some (3/4)^4 of resamples.
-    let all = resample(&[&auc], &ALL.with(10_000)).unwrap();
-    assert!((0.30..0.33).contains(&(all.undefined as f64 / 10_000.0)), "{}", all.undefined);
-    assert_eq!(all.undefined + all.values[0].len(), 10_000);
-    assert!(matches!(resample(&[&auc], &Options::default()), Err(Undefined::TooFew { .. })));
-    assert_eq!(auc.jackknife(), Err(Undefined::OneClass { positives: 0, negatives: 3 }));
-    // By outcome it is drawn always.
-    let by_outcome = Design::by_outcome(&clusters, sample.positive()).unwrap();
-    let auc_by_outcome = Statistic::auc(&by_outcome, &sample).unwrap();
-    assert_eq!(resample(&[&auc_by_outcome], &Options::default()).unwrap().undefined, 0);
-    assert!(matches!(resample(&[&auc, &auc_by_outcome], &ALL), Err(Undefined::Degenerate(_))));
-    assert_eq!(resample(&[], &ALL), Err(Undefined::Empty("statistics")));
-    for options in [ALL.with(0), ALL.with(1), ALL.with(10_000_001), Options { undefined_most: f64::NAN, ..ALL }] {
-        assert!(matches!(resample(&[&auc], &options), Err(Undefined::Parameter { .. })), "{options:?}");
-    }
-    assert_eq!(Design::new(&Clusters::each(0)), Err(Undefined::Empty("rows")));
-    let one_class = Binary::new(&[0.1; 4], &[true; 4]).unwrap();
-    assert!(matches!(Statistic::auc(&design, &one_class), Err(Undefined::OneClass { .. })));
-    let unweighted = sample.clone().weighted(&[1.0, 1.0, 1.0, 0.0]).unwrap();
-    assert!(matches!(Statistic::auc(&design, &unweighted), Err(Undefined::Degenerate(_))));
-    assert!(matches!(Statistic::mean(&design, &[1.0]), Err(Undefined::Length { .. })));
-    assert!(matches!(Statistic::mean(&design, &[1.0, f64::NAN, 0.0, 0.0]), Err(Undefined::Value { .. })));
-    assert!(matches!(Statistic::ratio(&design, &[1.0; 4], &[0.0; 4]), Err(Undefined::Degenerate(_))));
-    assert!(matches!(Statistic::ratio(&design, &[1.0; 4], &[1.0, 1.0, -1.0, 1.0]), Err(Undefined::Value { .. })));
-    assert!(matches!(Statistic::sensitivity(&design, &sample, f64::NAN), Err(Undefined::Parameter { .. })));
-    assert!(matches!(design.acceleration(&[1.0; 4]), Err(Undefined::Degenerate(_))));
-    assert!(matches!(Distribution::new(0.0, vec![1.0]), Err(Undefined::TooFew { .. })));
-    let aside = Distribution::new(0.0, vec![1.0, 2.0]).unwrap();
-    assert!(matches!(aside.bias_correction(), Err(Undefined::Degenerate(_))));
-    let wide = Distribution::new(0.5, vec![0.0, 1.0]).unwrap();
-    assert!(matches!(wide.bca(2.0, Confidence::P95), Err(Undefined::Degenerate(_))));
-    assert!(matches!(all.distribution(1), Err(Undefined::Parameter { .. })));
-    let failing = |(): &mut (), _: &[u32], _: &mut [f64]| Err(EMPTY);
-    assert_eq!(run(&design, &ALL, 1, || (), failing), Err(EMPTY));
 }

@@ -63,7 +63,8 @@ fn intervals_are_those_of_scipy_on_the_same_resamples() {
         cases.push(json!({"values": values, "resampled": resampled.values[0], "level": level, "against": against}));
     }
     let Some(answers) = ask("bootstrap.py", &json!({"intervals": cases})) else { return };
-    let names = ["percentile", "percentile", "basic", "basic", "BCa", "BCa", "standard error", "z0", "acceleration", "p"];
+    let names =
+        ["percentile", "percentile", "basic", "basic", "BCa", "BCa", "standard error", "z0", "acceleration", "p"];
     for (ours, answer) in ours.iter().zip(answers["intervals"].as_array().expect("a list")) {
         for theirs in ["scipy", "book"] {
             let theirs = numbers(&answer[theirs]);
@@ -98,10 +99,16 @@ fn the_stratified_acceleration_is_that_of_the_formula() {
 
 /// The same draws as lists of how often each cluster counts.
 fn draws(design: &Design, options: &Options) -> Vec<Vec<f64>> {
-    let all = run(design, options, design.clusters(), || (), |(), drawn, out| {
-        out.iter_mut().zip(drawn).for_each(|(out, drawn)| *out = f64::from(*drawn));
-        Ok(())
-    });
+    let all = run(
+        design,
+        options,
+        design.clusters(),
+        || (),
+        |(), drawn, out| {
+            out.iter_mut().zip(drawn).for_each(|(out, drawn)| *out = f64::from(*drawn));
+            Ok(())
+        },
+    );
     let Resampled { values, .. } = all.expect("draws");
     (0..options.resamples).map(|resample| values.iter().map(|of_cluster| of_cluster[resample]).collect()).collect()
 }
@@ -169,5 +176,46 @@ fn limits_are_those_of_proc_to_sampling_error() {
         for (limit, ours, theirs) in [("lower", interval.lower, theirs[0]), ("upper", interval.upper, theirs[2])] {
             assert!((ours - theirs).abs() <= allowed, "{name}, {limit}: {ours}, pROC has {theirs} (+- {allowed})");
         }
+    }
+}
+
+/// 720 patients with two breasts: the published AUCs, and a standard error near that of Obuchowski's for clustered data.
+#[test]
+fn the_reader_study_has_its_published_areas() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/reader_study/results.csv");
+    let Ok(text) = std::fs::read_to_string(path) else {
+        println!("skipped: {path} is not there");
+        return;
+    };
+    let mut lines = text.lines().map(|line| line.split(',').collect::<Vec<_>>());
+    let names = lines.next().expect("a header");
+    let rows: Vec<_> = lines.collect();
+    let column = |name: &str| names.iter().position(|other| *other == name).expect("a column");
+    let list =
+        |name: &str| -> Vec<f64> { rows.iter().map(|row| row[column(name)].parse().expect("a number")).collect() };
+    let positive: Vec<bool> = list("label").iter().map(|label| *label == 1.0).collect();
+    let patients = Clusters::of(rows.iter().map(|row| row[column("case_ID")]));
+    let design = Design::by_outcome(&patients, &positive).expect("a design");
+    let published = [
+        ("AI_GMIC_top5_POM", 0.8812, 0.4070),
+        ("AI_GMIC_top1_POM", 0.8567, 0.3529),
+        ("AI_GLAM_POM", 0.8532, 0.2362),
+        ("AI_DMVCNN_POM", 0.7788, 0.1667),
+        ("AI_frcnn_POM", 0.7145, 0.2312),
+    ];
+    for (name, auc, precision) in published {
+        let sample = Binary::new(&list(name), &positive).expect("a sample");
+        let areas = Statistic::auc(&design, &sample).expect("an AUC");
+        let precisions = Statistic::average_precision(&design, &sample).expect("an average precision");
+        let options = Options { resamples: 20_000, ..Options::default() };
+        let resampled = resample(&[&areas, &precisions], &options).expect("resamples");
+        same(name, resampled.observed[0], auc, 5e-5);
+        same(name, resampled.observed[1], precision, 5e-5);
+        let found = resampled.distribution(0).expect("values").standard_error();
+        let clustered = sample.clustered(patients.clone()).expect("clusters");
+        let expected = uvid_metrics::roc::delong(&clustered).expect("an error").standard_error;
+        // Two approximations of one number; by seed, resamples add 0.5 %.
+        assert!((found / expected - 1.0).abs() <= 0.05, "{name}: {found}, Obuchowski's is {expected}");
+        println!("{name}: {found:.5}, Obuchowski's {expected:.5}");
     }
 }
