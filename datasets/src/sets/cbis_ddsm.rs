@@ -27,7 +27,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::cohort::{Cohort, Image, Labels, Lesion, LesionKind, Reference, Series, Shape, Stage, Unit};
+use super::cohort::{Cohort, Image, Labels, Reference, Series};
+use super::exclusion::{Stage, Unit};
+use super::lesion::{Lesion, LesionKind, Shape};
 use super::table::{Column, Row, need, need_or};
 use super::values::{inside, projection, side_of};
 use super::{Expected, Reader, SetError, covariate, table, values};

@@ -23,7 +23,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::cohort::{Cohort, Image, Labels, Reference, Series, Side, Stage, Unit};
+use super::cohort::{Cohort, Image, Labels, Reference, Series, Side};
+use super::exclusion::{Stage, Unit};
 use super::table::{Column, Row, need};
 use super::values::side_of;
 use super::{Expected, Reader, SetError, covariate, table};

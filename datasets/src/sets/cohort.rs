@@ -16,7 +16,9 @@ use std::path::PathBuf;
 
 use uvid_exam::{Laterality, View};
 
+use super::exclusion::{Exclusion, Stage, Unit};
 use super::labels;
+use super::lesion::Lesion;
 
 /// A set of mammograms as its tables describe it. No image has been opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -159,74 +161,6 @@ pub struct Outcome {
     pub grain_days: f64,
 }
 
-/// Something that was marked in an image.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Lesion {
-    /// The set's name of it, unique in the image.
-    pub id: String,
-    /// What it is.
-    pub kind: LesionKind,
-    /// Cancer or not; `None` is "not known".
-    pub malignant: Option<bool>,
-    /// Where it is.
-    pub shape: Shape,
-}
-
-/// What was marked.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub enum LesionKind {
-    /// A mass.
-    Mass,
-    /// Calcifications.
-    Calcification,
-    /// An architectural distortion.
-    Distortion,
-    /// An asymmetry of any kind.
-    Asymmetry,
-    /// The set's own word.
-    Other(String),
-}
-
-impl LesionKind {
-    /// A word for tables: `mass`, `calcification`, `distortion`, `asymmetry`, or the set's own.
-    pub fn name(&self) -> &str {
-        match self {
-            Self::Mass => "mass",
-            Self::Calcification => "calcification",
-            Self::Distortion => "distortion",
-            Self::Asymmetry => "asymmetry",
-            Self::Other(text) => text,
-        }
-    }
-}
-
-/// Where a lesion is, in pixels of the stored image. The first pixel's outer corner is (0, 0).
-#[derive(Debug, Clone, PartialEq)]
-pub enum Shape {
-    /// A box; `right` and `bottom` are the first column and row outside it. Not inverted, unless the set's table is.
-    Box {
-        /// First column.
-        left: f64,
-        /// First row.
-        top: f64,
-        /// The column after the last.
-        right: f64,
-        /// The row after the last.
-        bottom: f64,
-    },
-    /// The points of a closed line, as (row, column). One point is a point.
-    Outline(Vec<(f64, f64)>),
-    /// An image in which the lesion is not zero. Of several files the one that has the size of the mammogram is meant.
-    MaskFile {
-        /// Where it may lie, relative to the root, the likeliest first.
-        candidates: Vec<PathBuf>,
-        /// The DICOM series that holds it.
-        series: Option<Series>,
-    },
-    /// Not given.
-    None,
-}
-
 /// What the set says of one breast, apart from any image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Side {
@@ -240,82 +174,6 @@ pub struct Side {
     pub cancer: Option<bool>,
     /// What is known of this breast, by the names in [`super::covariate`].
     pub covariates: BTreeMap<String, String>,
-}
-
-/// The steps at which something is left out, in the order in which a flow diagram shows them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Stage {
-    /// The row is no record of the set's kind: a footer, a table's annotation without an image.
-    Record,
-    /// The row does not say whose image it is, or of which breast.
-    Identity,
-    /// The same thing was listed before.
-    Duplicate,
-    /// Not a two-dimensional mammogram of a whole breast.
-    Kind,
-    /// The set's authors, or the table's, marked it as unusable.
-    Unusable,
-    /// Two rows contradict each other, and no rule says which one is right.
-    Contradiction,
-}
-
-impl Stage {
-    /// All of them, in order.
-    pub const ALL: [Self; 6] =
-        [Self::Record, Self::Identity, Self::Duplicate, Self::Kind, Self::Unusable, Self::Contradiction];
-
-    /// The step's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Record => "record",
-            Self::Identity => "identity",
-            Self::Duplicate => "duplicate",
-            Self::Kind => "kind",
-            Self::Unusable => "unusable",
-            Self::Contradiction => "contradiction",
-        }
-    }
-}
-
-/// What was left out.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Unit {
-    /// A patient with all exams.
-    Patient,
-    /// An exam with all images.
-    Exam,
-    /// One image.
-    Image,
-    /// One row about a lesion or a finding; its image stays.
-    Finding,
-    /// A row of a table that is none of these.
-    Row,
-}
-
-impl Unit {
-    /// `patient`, `exam`, `image`, `finding` or `row`.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Patient => "patient",
-            Self::Exam => "exam",
-            Self::Image => "image",
-            Self::Finding => "finding",
-            Self::Row => "row",
-        }
-    }
-}
-
-/// Something that is in a table and not in the cohort.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exclusion {
-    /// At which step.
-    pub stage: Stage,
-    /// What.
-    pub unit: Unit,
-    /// The set's name of it; of a row, `file:row`.
-    pub id: String,
-    /// Why, in a sentence without a name.
-    pub reason: String,
 }
 
 /// Why [`Cohort::place`] refuses.

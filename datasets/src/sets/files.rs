@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cohort::{Image, Lesion, Series, Shape};
+use super::cohort::{Image, Series};
+use super::lesion::{Lesion, Shape};
 
 /// The most files that a set's folder may hold. EMBED's whole release has 3.4 million images.
 const FILES_MAX: usize = 20_000_000;

@@ -26,7 +26,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use super::cohort::{Cohort, Image, Reference, Stage, Unit};
+use super::cohort::{Cohort, Image, Reference};
+use super::exclusion::{Stage, Unit};
 use super::table::{Column, Row, may, need, need_or};
 use super::values::{inside, projection, side_of};
 use super::{Expected, Reader, SetError, covariate, outline, table, values};

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use uvid_exam::Laterality;
 
-use super::cohort::{Exclusion, Image, Labels, Stage, Unit};
+use super::cohort::{Image, Labels};
+use super::exclusion::{Exclusion, Stage, Unit};
 
 /// What several statements say together.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,4 +1,5 @@
-use super::cohort::{Exclusion, Image, Labels};
+use super::cohort::{Image, Labels};
+use super::exclusion::Exclusion;
 use super::labels::derive;
 use super::testing::image;
 use proptest::prelude::*;

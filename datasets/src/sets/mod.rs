@@ -35,12 +35,14 @@ pub mod covariate;
 pub mod csaw_cc;
 pub mod embed;
 mod error;
+mod exclusion;
 mod files;
 pub mod generic;
 pub mod inbreast;
 mod labels;
 #[cfg(test)]
 mod labels_tests;
+mod lesion;
 pub mod mirai;
 mod outline;
 pub mod rsna;
@@ -56,12 +58,11 @@ pub mod vindr;
 mod workbook;
 
 pub use check::{Checks, Finding, Severity};
-pub use cohort::{
-    Cohort, Exclusion, Image, Labels, Lesion, LesionKind, Misplaced, Outcome, Projection, Reference, Series, Shape,
-    Side, Stage, Table, Unit,
-};
+pub use cohort::{Cohort, Image, Labels, Misplaced, Outcome, Projection, Reference, Series, Side, Table};
 pub use error::SetError;
+pub use exclusion::{Exclusion, Stage, Unit};
 pub use files::{Files, Found};
+pub use lesion::{Lesion, LesionKind, Shape};
 pub use summary::{Counts, Labelled, Step, Summary};
 pub use table::Column;
 

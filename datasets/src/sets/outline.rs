@@ -5,8 +5,8 @@ use std::path::Path;
 
 use plist::{Dictionary, Value};
 
-use super::cohort::{Lesion, Shape};
 use super::error::SetError;
+use super::lesion::{Lesion, Shape};
 use super::values::lesion_kind;
 
 /// The longest list that is read. INbreast's longest has less than 2 MB.
@@ -95,7 +95,7 @@ fn row_and_column(text: &str) -> Option<(f64, f64)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sets::cohort::LesionKind;
+    use crate::sets::lesion::LesionKind;
     use proptest::prelude::*;
 
     fn list(rois: &str) -> String {

@@ -13,7 +13,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cohort::{Cohort, Image, Reference, Stage, Unit};
+use super::cohort::{Cohort, Image, Reference};
+use super::exclusion::{Stage, Unit};
 use super::table::{Column, Row, need};
 use super::values::{inside, projection, side_of};
 use super::{Expected, Reader, SetError, covariate, rsna, table};

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::cohort::{Cohort, Image, Labels, Stage, Unit};
+use super::cohort::{Cohort, Image, Labels};
 use super::covariate::SPLIT;
+use super::exclusion::{Stage, Unit};
 
 /// Labels of the units of one level.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

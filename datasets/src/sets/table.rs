@@ -200,14 +200,16 @@ fn unreadable(file: &str) -> impl Fn(std::io::Error) -> SetError {
 
 fn malformed(file: &str, error: csv::Error) -> SetError {
     let row = error.position().map_or(0, |position| position.record() + 1);
-    match error.into_kind() {
-        csv::ErrorKind::Io(source) => SetError::Read { file: file.into(), source },
-        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
-            let problem = format!("has {len} columns where the header has {expected_len}");
-            SetError::Format { file: file.into(), row, problem }
-        }
-        _ => SetError::Format { file: file.into(), row, problem: "is no row of a table".into() },
+    let kind = error.into_kind();
+    if let csv::ErrorKind::Io(source) = kind {
+        return SetError::Read { file: file.into(), source };
     }
+    let problem = if let csv::ErrorKind::UnequalLengths { expected_len, len, .. } = kind {
+        format!("has {len} columns where the header has {expected_len}")
+    } else {
+        "is no row of a table".into()
+    };
+    SetError::Format { file: file.into(), row, problem }
 }
 
 /// A CSV file, its delimiter known from the first line.

@@ -2,8 +2,9 @@
 
 use uvid_exam::{Laterality, View};
 
-use super::cohort::{LesionKind, Projection};
+use super::cohort::Projection;
 use super::error::SetError;
+use super::lesion::LesionKind;
 use super::table::Row;
 
 /// `L`, `LEFT`, `R` or `RIGHT`, in any case.
@@ -114,8 +115,8 @@ pub(super) fn day(text: &str) -> Option<i32> {
 /// `None` if it is absolute, empty, or climbs.
 pub(super) fn inside(text: &str) -> Option<std::path::PathBuf> {
     let parts: Vec<&str> = text.trim().split(['/', '\\']).collect();
-    let good = |part: &&str| !matches!(*part, "" | "." | "..") && !part.contains(['\0', ':']);
-    (!parts.is_empty() && parts.iter().all(|part| good(&part))).then(|| parts.iter().collect())
+    let good = |part: &str| !matches!(part, "" | "." | "..") && !part.contains(['\0', ':']);
+    parts.iter().all(|part| good(part)).then(|| parts.iter().collect())
 }
 
 #[cfg(test)]

@@ -23,7 +23,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cohort::{Cohort, Image, Labels, Lesion, Reference, Shape, Stage, Unit};
+use super::cohort::{Cohort, Image, Labels, Reference};
+use super::exclusion::{Stage, Unit};
+use super::lesion::{Lesion, Shape};
 use super::table::{Column, Row, need};
 use super::values::{inside, lesion_kind, projection, python_list, side_of};
 use super::{Expected, Reader, SetError, covariate, table, values};

@@ -9,9 +9,10 @@ use sha2::{Digest, Sha256};
 
 use super::Severity::{Error, Note, Warning};
 use super::{Fault, Findings, fault};
-use crate::sets::cohort::{Cohort, Shape};
+use crate::sets::cohort::Cohort;
 use crate::sets::error::SetError;
 use crate::sets::files::{Files, Found};
+use crate::sets::lesion::Shape;
 use crate::sets::table::hex;
 
 const MISSING: Fault = fault(

@@ -6,8 +6,10 @@ use uvid_exam::Laterality;
 
 use super::Severity::{Error, Warning};
 use super::{Fault, Findings, fault};
-use crate::sets::cohort::{Cohort, Image, Outcome, Shape, Stage};
+use crate::sets::cohort::{Cohort, Image, Outcome};
 use crate::sets::covariate::{AGE, SPLIT};
+use crate::sets::exclusion::Stage;
+use crate::sets::lesion::Shape;
 
 const CONTRADICTION: Fault = fault(
     Error,

@@ -3,9 +3,9 @@ use std::path::Path;
 use uvid_exam::Laterality;
 
 use super::{Checks, Finding};
-use crate::sets::cohort::{
-    Cohort, Exclusion, Image, Labels, Lesion, LesionKind, Outcome, Reference, Shape, Stage, Unit,
-};
+use crate::sets::cohort::{Cohort, Image, Labels, Outcome, Reference};
+use crate::sets::exclusion::{Exclusion, Stage, Unit};
+use crate::sets::lesion::{Lesion, LesionKind, Shape};
 use crate::sets::testing::{folder, image};
 
 /// A cohort that has nothing wrong: two exams of one patient, one of another, four images.

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use uvid_exam::Laterality;
 
 use super::WITHIN_DAYS;
-use crate::sets::cohort::{Cohort, Image, Outcome, Stage, Unit};
+use crate::sets::cohort::{Cohort, Image, Outcome};
+use crate::sets::exclusion::{Stage, Unit};
 use crate::sets::table::{Column, Row, may, need};
 use crate::sets::values::{day, density, sides_of};
 use crate::sets::{SetError, covariate};
@@ -34,12 +35,14 @@ struct Course {
     cancers: Vec<(i32, Option<Laterality>)>,
 }
 
+/// What a covariate is of: patient, exam and breast, `None` being both breasts.
+type Place = (String, String, Option<Laterality>);
+
 /// All of the table that is used.
 #[derive(Debug, Default)]
 pub(super) struct Clinical {
     patients: BTreeMap<String, Course>,
-    /// Covariates of exams, and of their breasts: by patient, exam and breast, `None` being both.
-    notes: BTreeMap<(String, String, Option<Laterality>), Vec<(&'static str, String)>>,
+    notes: BTreeMap<Place, Vec<(&'static str, String)>>,
 }
 
 impl Clinical {

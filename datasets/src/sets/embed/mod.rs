@@ -34,7 +34,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use self::clinical::Clinical;
-use super::cohort::{Cohort, Image, Lesion, LesionKind, Reference, Shape, Stage, Unit};
+use super::cohort::{Cohort, Image, Reference};
+use super::exclusion::{Stage, Unit};
+use super::lesion::{Lesion, LesionKind, Shape};
 use super::table::{Column, Row, may, need};
 use super::values::{inside, projection, side_of};
 use super::{Expected, Reader, SetError, covariate, table};

@@ -1,4 +1,6 @@
-use crate::sets::cohort::{Cohort, Shape, Stage};
+use crate::sets::cohort::Cohort;
+use crate::sets::exclusion::Stage;
+use crate::sets::lesion::Shape;
 use crate::sets::testing::{folder, read};
 
 const T: Option<bool> = Some(true);

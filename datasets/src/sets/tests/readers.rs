@@ -2,7 +2,9 @@ use std::path::Path;
 
 use uvid_exam::{Laterality, View};
 
-use crate::sets::cohort::{Cohort, Image, LesionKind, Misplaced, Outcome, Projection, Reference, Shape, Stage, Unit};
+use crate::sets::cohort::{Cohort, Image, Misplaced, Outcome, Projection, Reference};
+use crate::sets::exclusion::{Stage, Unit};
+use crate::sets::lesion::{LesionKind, Shape};
 use crate::sets::testing::{folder, read, workbook};
 use crate::sets::{SetError, covariate, generic, recognise, screening640};
 
