@@ -10,6 +10,7 @@ pub mod devices;
 pub mod dicomweb;
 pub mod dimse;
 pub mod engine;
+pub mod evaluation;
 pub mod http;
 pub mod jobs;
 pub mod metrics;

@@ -9,10 +9,11 @@
 //! reason why, never as a number; the same table and options give the same bytes.
 
 pub mod analysis;
+pub mod checklist;
 pub mod document;
 pub mod figure;
+pub mod report;
 pub mod table;
 pub mod text;
-//! How scores are judged.
 #[cfg(test)]
 mod xml;

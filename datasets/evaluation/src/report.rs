@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::analysis::{Part, Section};
-use crate::checklist::{self, How};
+use crate::checklist::{self, Guideline, How};
 use crate::document::{Align, Block, Document, KeyNumber, NoteKind, Prose, Table};
 use crate::table::TableError;
 
@@ -65,23 +65,16 @@ impl Report {
         let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(["provenance"]).collect();
         let lines = checklist::filled(&sections, &self.stated);
         let mut document = document.heading(1, "Reporting guidelines").paragraph(
-            "Which items of the guidelines this report answers, and which only its author can. Items without a number are those that we know of \
-             from the guideline's text, not its table.",
+            "Which items of the guidelines this report answers, and which only its author can. That an item is answered here says where something \
+             on it stands, not that it is enough.",
         );
-        let mut names: Vec<&str> = Vec::new();
-        for line in &lines {
-            let name = line.item.guideline.name();
-            if !names.contains(&name) {
-                names.push(name);
-            }
-        }
-        for name in names {
+        for guideline in Guideline::ALL {
             let header = [("item", Align::Left), ("topic", Align::Left), ("where", Align::Left)];
-            let mut table = Table::new(name, &header);
-            for line in lines.iter().filter(|line| line.item.guideline.name() == name) {
+            let mut table = Table::new(guideline.name(), &header).footnote(guideline.citation());
+            for line in lines.iter().filter(|line| line.item.guideline == guideline) {
                 let place = match &line.how {
                     How::Here { section, what } => format!("section {section}: {what}"),
-                    How::Stated(text) => text.clone(),
+                    How::Stated(text) => (*text).to_owned(),
                     How::Missing { key: Some(key) } => format!("to be stated (--about, {key})"),
                     How::Missing { key: None } => "the author".to_owned(),
                 };

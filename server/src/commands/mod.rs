@@ -5,8 +5,10 @@ pub mod compare;
 pub(crate) mod compute;
 pub mod config;
 pub mod conformance;
+pub mod dataset;
 pub mod demo;
 pub mod echo;
+pub mod evaluate;
 mod import;
 pub mod model;
 mod objects;
@@ -21,6 +23,7 @@ pub mod send;
 pub mod serve;
 pub mod simulate_pacs;
 mod sources;
+pub mod stats;
 mod timings;
 
 use std::path::Path;

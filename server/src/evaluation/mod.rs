@@ -14,6 +14,7 @@ mod exams;
 mod journal;
 mod lesions;
 mod marks;
+mod misses;
 pub mod phantoms;
 mod picture;
 mod run;
@@ -21,5 +22,7 @@ mod tables;
 
 pub use exams::{Shard, Unit, units};
 pub use journal::Line;
-pub use run::{Running, run};
+pub use lesions::{lesions, marks};
+pub use misses::{Shown, misses};
+pub use run::{Ran, Running, run};
 pub use tables::{Level, Tables, tables};

@@ -4,7 +4,7 @@ use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, roc};
 
 use super::resampling::{BCA, Resamples, design};
-use super::{Finding, Options, Score, Section, Study, StudyError, number};
+use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Reference, Series};
 
 /// Specificity from which on the partial area is taken: where a screening programme works.
@@ -126,7 +126,3 @@ pub(super) fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     points.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, point)| point).collect()
 }
 
-/// The area as a short text, for other sections.
-pub(super) fn area(sample: &Binary) -> String {
-    roc::auc(sample).map_or_else(|why| why.to_string(), number)
-}

@@ -9,7 +9,8 @@ use uvid_evaluation::table::Table;
 use uvid_metrics::localisation::HitRule;
 
 use super::Ended;
-use args::{Aims, Hit, Output, Risks, Scores, Settings};
+use args::{Output, Risks, Scores};
+pub(super) use args::{Aims, Columns, Hit, Settings, command};
 
 /// Statistics of a table of scores (CSV or Parquet), without any model.
 ///

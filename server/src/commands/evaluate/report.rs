@@ -1,0 +1,88 @@
+//! From scores to a report.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use anyhow::Context;
+use uvid_evaluation::analysis::{self, Finding, Section, Study, StudyError, findings_table};
+use uvid_evaluation::report::Report;
+
+use super::{Args, Material};
+use crate::commands::stats::command;
+use crate::evaluation::misses;
+
+/// Computes all sections that the material allows, and writes the report with everything beside it.
+pub(super) fn write(args: &Args, material: Material, stated: BTreeMap<String, String>, out: &Path) -> anyhow::Result<()> {
+    let options = args.settings.options()?;
+    let study = Study::new(&material.table, &material.roles)?;
+    let aims = args.aims.aims();
+    let subgroups = &material.roles.subgroups;
+    let mut sections: Vec<Section> = material.before.into_iter().collect();
+    sections.push(analysis::rows(&study, subgroups)?);
+    let mut add = |section: Result<Section, StudyError>| -> anyhow::Result<()> {
+        sections.push(section?);
+        Ok(())
+    };
+    add(analysis::discrimination(&study, &options))?;
+    if study.models().count() > 1 {
+        add(analysis::comparison(&study, &options))?;
+    }
+    if study.readers().count() > 1 {
+        add(analysis::readers(&study, &options))?;
+        add(analysis::agreement(&study, args.recall, &options))?;
+        if let Ok([first, second]) = args.columns.first_readers() {
+            add(analysis::workflow(&study, first, second, args.recall, &options))?;
+        }
+    }
+    add(analysis::precision(&study, &options))?;
+    add(analysis::operating(&study, &aims, &options))?;
+    add(Ok(analysis::scores(&study)))?;
+    if study.models().any(Study::is_probability) {
+        add(analysis::calibration(&study, &options))?;
+        add(analysis::benefit(&study, &options))?;
+    }
+    if !subgroups.is_empty() {
+        add(analysis::subgroups(&study, subgroups, &options))?;
+    }
+    sections.extend(material.extra);
+    let shown = material.on_disk.as_ref().map(super::set::OnDisk::shown);
+    sections.push(misses(&study, &material.roles.row, shown.as_ref()));
+
+    let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
+    let table = findings_table(&findings)?;
+    table.write_csv(&out.join("findings.csv"))?;
+    std::fs::write(out.join("findings.json"), uvid_evaluation::text::json(&findings)).context("writing findings.json")?;
+    let mut provenance = material.provenance;
+    provenance.push(("command".into(), command()));
+    provenance.push(("uvid".into(), env!("CARGO_PKG_VERSION").into()));
+    provenance.push(("bootstrap".into(), format!("{} resamples, seed {}", options.resamples, options.seed)));
+    let report = Report {
+        title: material.title,
+        subtitle: material.subtitle,
+        about: material.about,
+        first: material.first,
+        key_numbers: key_numbers(&study, &findings),
+        sections,
+        provenance,
+        stated,
+    };
+    report.write(out)?;
+    println!("report:  {}", out.join("report.html").display());
+    println!("as PDF:  {}", out.join("report.pdf").display());
+    println!("numbers: {}", out.join("findings.csv").display());
+    Ok(())
+}
+
+/// The areas of the models that come first.
+fn key_numbers(study: &Study, findings: &[Finding]) -> Vec<(String, String, String)> {
+    const SHOWN: usize = 3;
+    let area = |name: &str| {
+        let found = findings.iter().find(|f| f.section == "roc" && f.subject == name && f.measure == "AUC")?;
+        let text = found.text();
+        let (value, interval) = text.split_once(' ').unwrap_or((&text, ""));
+        Some((format!("AUC of {name}"), value.to_owned(), interval.to_owned()))
+    };
+    let rows = (format!("{}", study.rows()), format!("{} with the outcome", study.positives()));
+    let first = ("rows analysed".to_owned(), rows.0, rows.1);
+    std::iter::once(first).chain(study.models().take(SHOWN).filter_map(|model| area(&model.name))).collect()
+}
