@@ -39,7 +39,8 @@ pub enum McNemar {
     MidP,
     /// `(b - c)^2 / (b + c)`, chi-squared with one degree of freedom.
     Asymptotic,
-    /// `(|b - c| - 1)^2 / (b + c)`, at least 0: with continuity correction (Edwards 1948).
+    /// `(|b - c| - 1)^2 / (b + c)`, at least 0 (not 1 as in statsmodels, where
+    /// b = c): with continuity correction (Edwards 1948).
     Corrected,
 }
 
