@@ -56,7 +56,7 @@ impl Random {
 
     /// Events and cases: few, many, all, none.
     fn events(&mut self) -> (u64, u64) {
-        let most = self.one([4, 60, 5000]);
+        let most = self.one([4, 60, 5000, 1_000_000]);
         let of = 1 + self.below(most);
         let (any, few) = (self.below(of + 1), self.below(of.min(6) + 1));
         let events = self.one([0, of, any, few]);
