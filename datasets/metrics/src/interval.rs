@@ -34,7 +34,8 @@ impl Confidence {
 
     /// The quantile of the standard normal distribution for a two-sided interval: 1.96 at 0.95.
     pub fn z(self) -> f64 {
-        normal_quantile(0.5 + self.0 / 2.0)
+        // By the tail that is left out: 0.5 plus half of a level near 1 would be 1, and its quantile infinite.
+        -normal_quantile(self.alpha() / 2.0)
     }
 }
 

@@ -81,7 +81,7 @@ pub fn choose(sample: &Binary, aim: Aim) -> Result<Chosen> {
         }
         Aim::Youden => {
             candidates[0].reached.youden()?;
-            largest_youden(&candidates, slack)
+            largest_youden(&candidates, sample.weights().is_some())
         }
     };
     let threshold = chosen.ok_or(Undefined::Degenerate("no threshold reaches the aim"))?.threshold;
@@ -89,14 +89,16 @@ pub fn choose(sample: &Binary, aim: Aim) -> Result<Chosen> {
     Ok(Chosen { threshold, reached: Totals::at(sample, threshold)? })
 }
 
-fn largest_youden(candidates: &[Chosen], slack: f64) -> Option<&Chosen> {
+fn largest_youden(candidates: &[Chosen], weighted: bool) -> Option<&Chosen> {
     let mut best: Option<(f64, &Chosen)> = None;
     for candidate in candidates {
         let at = candidate.reached;
-        // The index times both classes: whole numbers where rows are counted, so that equal ones are equal.
-        let scaled = at.true_positives * at.negatives() - at.false_positives * at.positives();
-        let least = slack * at.positives() * at.negatives();
-        if best.is_none_or(|(most, _)| scaled > most + least) {
+        let scaled = match weighted {
+            true => at.youden().ok()?,
+            // Times both classes: whole numbers where rows are counted, so that equal ones are equal.
+            false => at.true_positives * at.negatives() - at.false_positives * at.positives(),
+        };
+        if best.is_none_or(|(most, _)| scaled > most + if weighted { ROUNDING } else { 0.0 }) {
             best = Some((scaled, candidate));
         }
     }

@@ -55,7 +55,7 @@ impl Confusion {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Empty`] where nothing is there to take a share of; [`Undefined::Parameter`] for more rows than 2^53.
+    /// [`Undefined::Empty`] where nothing is there to take a share of; [`Undefined::Parameter`] for more than ten million rows.
     pub fn rate(&self, rate: Rate) -> Result<Proportion> {
         let (mut events, mut of) = (0_u64, 0_u64);
         for (flagged, positive, rows) in [
@@ -65,7 +65,7 @@ impl Confusion {
             (false, true, self.false_negatives),
         ] {
             if let Some(event) = rate.counts(flagged, positive) {
-                // Saturated sums are above 2^53 and refused as such.
+                // Saturated sums are above the most that is counted, and refused as such.
                 of = of.saturating_add(rows);
                 events = events.saturating_add(if event { rows } else { 0 });
             }

@@ -122,6 +122,15 @@ fn what_is_undefined_says_so() {
     assert!(at_prevalence(perfect, perfect, 0.0, Confidence::P95).is_err());
 }
 
+/// Sums of weights whose products overflow.
+#[test]
+fn large_weights() {
+    let sample = Binary::new(&[0.1, 0.2, 0.3], &[false, true, true]).unwrap();
+    let sample = sample.weighted(&[1e300, 1e300, 1e300]).unwrap();
+    assert_eq!(choose(&sample, Aim::Youden).unwrap().threshold, 0.2);
+    assert!(Totals::at(&sample.weighted(&[1e308; 3]).unwrap(), 0.2).is_err());
+}
+
 /// Tied rows cannot be parted: the aim is overshot, and what was reached says by how much.
 #[test]
 fn ties_overshoot() {

@@ -27,12 +27,13 @@ pub use paired::{McNemar, Paired};
 use crate::distributions::{beta_quantile, normal_cdf};
 use crate::{Confidence, Estimate, Interval, Result, Test, Undefined};
 
-/// Counts above this are not exact as numbers of 64 bits.
-const MOST: u64 = 1 << 53;
+/// Cases that are counted at most. Up to here exact intervals and tests agree with scipy to nine digits; from a hundred
+/// million on the fraction that they are computed by does not converge.
+const MOST: u64 = 10_000_000;
 
 /// So many events of so many cases.
 ///
-/// Invariant: at least one case, no more events than cases, no more than 2^53 cases.
+/// Invariant: at least one case, no more events than cases, no more than ten million cases.
 ///
 /// ```
 /// use uvid_metrics::{Confidence, proportions::Proportion};
@@ -52,13 +53,18 @@ impl Proportion {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Empty`] for a proportion of nothing; [`Undefined::Parameter`] for more events than cases.
+    /// [`Undefined::Empty`] for a proportion of nothing; [`Undefined::Parameter`] for more events than cases, or
+    /// more than ten million cases.
     pub fn new(events: u64, of: u64) -> Result<Self> {
         if of == 0 {
             return Err(Undefined::Empty("cases to take a proportion of"));
         }
         if of > MOST {
-            return Err(Undefined::Parameter { what: "the number of cases", value: of as f64, domain: "at most 2^53" });
+            return Err(Undefined::Parameter {
+                what: "the number of cases",
+                value: of as f64,
+                domain: "at most 10,000,000",
+            });
         }
         if events > of {
             let domain = "at most the number of cases";
@@ -71,7 +77,7 @@ impl Proportion {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Empty`] where there are none.
+    /// [`Undefined::Empty`] where there are none; [`Undefined::Parameter`] for more than ten million.
     pub fn count(rows: impl IntoIterator<Item = bool>) -> Result<Self> {
         let (events, of) = rows.into_iter().fold((0, 0), |(events, of), yes| (events + u64::from(yes), of + 1));
         Self::new(events, of)

@@ -8,7 +8,7 @@ use crate::{Confidence, Interval, Result, Test, Undefined};
 
 /// The table of two readings of the same cases: who said yes.
 ///
-/// Invariant: at least one case, no more than 2^53.
+/// Invariant: at least one case, no more than ten million.
 ///
 /// Below, `n` is all cases, `b` and `c` are those to which the first alone, the second alone, said yes.
 ///
@@ -39,7 +39,8 @@ pub enum McNemar {
     MidP,
     /// `(b - c)^2 / (b + c)`, chi-squared with one degree of freedom.
     Asymptotic,
-    /// `(|b - c| - 1)^2 / (b + c)`, at least 0: with continuity correction (Edwards 1948).
+    /// `(|b - c| - 1)^2 / (b + c)`, at least 0 (statsmodels has `1 / (b + c)` where b = c): with continuity correction
+    /// (Edwards 1948).
     Corrected,
 }
 
@@ -48,7 +49,7 @@ impl Paired {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Empty`] where all are 0; [`Undefined::Parameter`] for more cases than 2^53.
+    /// [`Undefined::Empty`] where all are 0; [`Undefined::Parameter`] for more than ten million cases.
     pub fn new(both: u64, first_only: u64, second_only: u64, neither: u64) -> Result<Self> {
         let total = [first_only, second_only, neither].iter().try_fold(both, |sum, cell| sum.checked_add(*cell));
         match total {
@@ -56,7 +57,7 @@ impl Paired {
             Some(1..=MOST) => Ok(Self { both, first_only, second_only, neither }),
             Some(_) | None => {
                 let value = total.map_or(u64::MAX as f64, |total| total as f64);
-                Err(Undefined::Parameter { what: "the number of cases", value, domain: "at most 2^53" })
+                Err(Undefined::Parameter { what: "the number of cases", value, domain: "at most 10,000,000" })
             }
         }
     }
@@ -65,7 +66,7 @@ impl Paired {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Length`] where they are not equally many, [`Undefined::Empty`].
+    /// [`Undefined::Length`] where they are not equally many; else as [`Self::new`].
     pub fn of(first: &[bool], second: &[bool]) -> Result<Self> {
         same_length("second readings", first.len(), second.len())?;
         let count = |a, b| first.iter().zip(second).filter(|pair| *pair == (&a, &b)).count() as u64;

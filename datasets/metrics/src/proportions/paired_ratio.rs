@@ -90,7 +90,7 @@ impl Paired {
 
 fn ratio_margin(least: f64) -> Result<f64> {
     // A least ratio so near 0 that its reciprocal is no number is refused with the others.
-    if least >= f64::MIN_POSITIVE && least < 1.0 {
+    if (f64::MIN_POSITIVE..1.0).contains(&least) {
         Ok(least)
     } else {
         Err(Undefined::Parameter { what: "the least ratio", value: least, domain: "above 0 and below 1" })

@@ -56,6 +56,33 @@ fn mcnemar_at_its_edges() {
     check((5, 0, 3, 5), McNemar::MidP, Some(0.125));
 }
 
+/// Levels so near 1 that 1 + level is 2.
+#[test]
+fn the_highest_level_has_finite_ends() {
+    let level = Confidence::new(1.0_f64.next_down()).unwrap();
+    let (a, b) = (Proportion::new(3, 10).unwrap(), Proportion::new(0, 4).unwrap());
+    let table = Paired::new(3, 1, 0, 4).unwrap();
+    for interval in [
+        a.wilson(level),
+        a.clopper_pearson(level),
+        difference_miettinen_nurminen(a, b, level).interval,
+        table.difference_newcombe(level).interval,
+        table.difference_tango(level).interval,
+        table.ratio(level).unwrap().interval,
+    ] {
+        assert!(interval.lower < interval.upper && interval.upper.is_finite(), "{interval:?}");
+    }
+}
+
+/// No discordant case: the score interval of the ratio still has a width.
+#[test]
+fn equal_readings_have_an_interval() {
+    let found = Paired::new(20, 0, 0, 5).unwrap().ratio(Confidence::P95).unwrap();
+    assert_eq!(found.value, 1.0);
+    near(found.interval.lower * found.interval.upper, 1.0, 1e-12);
+    assert!(found.interval.upper > 1.1);
+}
+
 fn table() -> impl Strategy<Value = Paired> {
     [0..40_u64, 0..9, 0..9, 0..90].prop_filter_map("empty", |[a, b, c, d]| Paired::new(a, b, c, d).ok())
 }

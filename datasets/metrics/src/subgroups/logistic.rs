@@ -10,7 +10,7 @@ use crate::{Estimate, Result, Undefined};
 const STEPS: usize = 40;
 
 /// A change of the coefficients, in units of the (scaled) columns, that counts as none.
-const CONVERGED: f64 = 1e-10;
+const CONVERGED: f64 = 1e-8;
 
 /// A pivot of the scaled information matrix below this means that columns are combinations of each other.
 const COLLINEAR: f64 = 1e-12;
@@ -85,6 +85,7 @@ impl Logistic {
 fn newton(design: &DMatrix<f64>, positive: &[bool]) -> Result<(DVector<f64>, DMatrix<f64>)> {
     let mut found = DVector::zeros(design.ncols());
     let mut reached = log_likelihood(&(design * &found), positive);
+    let mut last = f64::INFINITY;
     for step in 0..STEPS {
         let linear = design * &found;
         let probability = linear.map(|x| 1.0 / (1.0 + (-x).exp()));
@@ -101,10 +102,11 @@ fn newton(design: &DMatrix<f64>, positive: &[bool]) -> Result<(DVector<f64>, DMa
                 _ => separated(),
             });
         };
-        let mut change = &inverse * (design.transpose() * residual);
-        if change.amax() <= CONVERGED * (1.0 + found.amax()) {
+        // Newton's steps square the error: the one after a small step leaves none that could be seen.
+        if last <= CONVERGED * (1.0 + found.amax()) {
             return Ok((found, inverse));
         }
+        let mut change = &inverse * (design.transpose() * residual);
         // The likelihood is concave; a step that lowers it went too far.
         let mut next = log_likelihood(&(design * (&found + &change)), positive);
         for _ in 0..30 {
@@ -114,6 +116,7 @@ fn newton(design: &DMatrix<f64>, positive: &[bool]) -> Result<(DVector<f64>, DMa
             change /= 2.0;
             next = log_likelihood(&(design * (&found + &change)), positive);
         }
+        last = change.amax();
         found += change;
         reached = next;
     }

@@ -73,6 +73,31 @@ fn six_exams_by_hand() {
     assert_eq!((found.missed_anyway, found.false_positives_spared), (Ok(0), Ok(1)));
 }
 
+/// A suspicious exam that the second reader alone recalls and consensus does not.
+#[test]
+fn who_has_the_last_word() {
+    let exam = Exam { score: 0.9, cancer: Some(true), first: Some(false), second: Some(true), consensus: Some(false) };
+    let check = |strategy, readings, arbitrated, recalled| {
+        assert_eq!(
+            super::readings(&[exam], strategy),
+            Ok(vec![Reading { readings, arbitrated, recalled }]),
+            "{strategy:?}"
+        );
+    };
+    let (threshold, arbiter) = (0.9, Arbiter::Recorded);
+    check(Strategy::DoubleReading { arbiter }, 2, true, false);
+    check(Strategy::DoubleReading { arbiter: Arbiter::Second }, 2, true, true);
+    check(Strategy::AiAsSecond { threshold, arbiter }, 1, true, false);
+    check(Strategy::AiAsSecond { threshold, arbiter: Arbiter::Second }, 1, true, true);
+    check(Strategy::AiAsSecond { threshold, arbiter: Arbiter::AnyRecall }, 1, false, true);
+    check(Strategy::AiAsSecond { threshold, arbiter: Arbiter::BothRecall }, 1, false, false);
+    // The readers disagreed, so that the net is not asked.
+    check(Strategy::SafetyNet { threshold, arbiter, rescue: Arbiter::AnyRecall }, 2, true, false);
+    check(Strategy::RuleOut { threshold, arbiter: Arbiter::Perfect }, 2, true, true);
+    check(Strategy::RuleOut { threshold: 0.91, arbiter }, 0, false, false);
+    check(Strategy::SingleBelow { threshold: 0.91, arbiter }, 1, false, false);
+}
+
 #[test]
 fn what_is_not_recorded_is_not_guessed() {
     let mut exams = six();
