@@ -13,7 +13,7 @@ use crate::{Confidence, Interval, Result, Test, Undefined};
 /// How forecasts are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binning {
-    /// So many bins of equal width: (0, 1/n], (1/n, 2/n], ..., with 0 in the first. As Guo et al. (2017), section 2.
+    /// So many bins of equal width: (0, 1/n], (1/n, 2/n], ..., with 0 in the first. As Guo et al. (2017).
     EqualWidth(usize),
     /// So many bins of equal mass, in the order of the forecasts: a set of equal forecasts is in bin floor(n c), c the
     /// share of mass below it and half of its own. Fewer where many forecasts are equal.
@@ -122,7 +122,7 @@ fn bin(forecasts: &Forecasts, rows: &[usize]) -> Option<Bin> {
     })
 }
 
-/// ECE: the mean over bins, by weight, of |predicted - observed|. Naeini et al., AAAI 2015; Guo et al., ICML 2017, eq. 3.
+/// ECE: the mean over bins, by weight, of |predicted - observed|. Naeini et al., AAAI 2015; Guo et al., ICML 2017.
 ///
 /// It is above 0 for a perfect forecast too, the more so with many bins and few rows.
 ///
@@ -135,7 +135,7 @@ pub fn expected_error(forecasts: &Forecasts, binning: Binning) -> Result<f64> {
     Ok(bins.iter().map(|bin| bin.weight / total * (bin.predicted - bin.observed).abs()).sum())
 }
 
-/// MCE: the largest |predicted - observed| of a bin. Guo et al., eq. 4. A bin of one row can decide it.
+/// MCE: the largest |predicted - observed| of a bin. Guo et al. (2017). A bin of one row can decide it.
 ///
 /// # Errors
 ///
@@ -154,7 +154,7 @@ pub struct Murphy {
     /// prevalence (1 - prevalence), which no forecast changes.
     pub uncertainty: f64,
     /// What bins hide, because forecasts within one differ: 0 where each bin has one forecast. Stephenson, Coelho & Jolliffe,
-    /// Weather and Forecasting 23 (2008) 752, eq. 6: their within-bin variance less their covariance.
+    /// Weather and Forecasting 23 (2008) 752: their within-bin variance less their covariance.
     pub within: f64,
 }
 
@@ -177,7 +177,7 @@ pub fn murphy(forecasts: &Forecasts, binning: Binning) -> Result<Murphy> {
 
 /// Hosmer and Lemeshow's test on groups of equal mass: the sum of (O - E)² / (E (1 - E / n)), chi-squared with as many
 /// degrees as groups, less `fitted`: 0 for forecasts of a model that was made elsewhere, 2 for those of a logistic
-/// regression on the very rows that it was fitted to. Applied Logistic Regression (2013), section 5.2.2.
+/// regression on the very rows that it was fitted to. Applied Logistic Regression (2013), chapter 5.
 ///
 /// **Not recommended**: the answer depends on the groups, says neither how nor how much forecasts err, finds nothing in
 /// small samples and trifles in large ones. Kept because papers ask for it. Weights are frequencies; clusters are not

@@ -54,7 +54,7 @@ impl RiskGroup {
 
 /// Rows in groups of equal mass by their risk of the event by a horizon, lowest first, as
 /// [`crate::calibration::Binning::EqualMass`]: equal risks together, empty groups left out. One group is all rows.
-/// Crowson, Atkinson & Therneau, Statistical Methods in Medical Research 25 (2016) 1692, section 2.
+/// Crowson, Atkinson & Therneau, Statistical Methods in Medical Research 25 (2016) 1692.
 ///
 /// # Errors
 ///
