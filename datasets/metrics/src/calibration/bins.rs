@@ -3,6 +3,8 @@
 //! Bins are a picture, not an estimate: every number here changes with their count and kind. [`super::Loess`] needs none.
 //! Equal forecasts are always in one bin. Weights count as mass. Empty bins are left out.
 
+use std::collections::BTreeMap;
+
 use super::Forecasts;
 use crate::distributions::chi_squared_upper;
 use crate::ranks::order;
@@ -11,7 +13,7 @@ use crate::{Confidence, Interval, Result, Test, Undefined};
 /// How forecasts are put into bins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Binning {
-    /// So many bins of equal width: (0, 1/n], (1/n, 2/n], ..., with 0 in the first. As Guo et al. (2017), section 2.
+    /// So many bins of equal width: (0, 1/n], (1/n, 2/n], ..., with 0 in the first. As Guo et al. (2017).
     EqualWidth(usize),
     /// So many bins of equal mass, in the order of the forecasts: a set of equal forecasts is in bin floor(n c), c the
     /// share of mass below it and half of its own. Fewer where many forecasts are equal.
@@ -72,10 +74,10 @@ pub fn bins(forecasts: &Forecasts, binning: Binning) -> Result<Vec<Bin>> {
                 let guess = ((p * count as f64).ceil() as usize).saturating_sub(2);
                 (guess..count - 1).find(|i| p <= (i + 1) as f64 / count as f64).unwrap_or(count - 1)
             };
-            grouped(forecasts.sample().scores().iter().map(|p| bin_of(*p)), count)
+            grouped(forecasts.sample().scores().iter().map(|p| bin_of(*p)))
         }
         Binning::EqualMass(count) => {
-            grouped(equal_mass(forecasts.sample().scores(), |row| forecasts.sample().weight(row), count), count)
+            grouped(equal_mass(forecasts.sample().scores(), |row| forecasts.sample().weight(row), count))
         }
     };
     Ok(members.iter().filter_map(|rows| bin(forecasts, rows)).collect())
@@ -96,13 +98,13 @@ pub(crate) fn equal_mass(values: &[f64], weight: impl Fn(usize) -> f64, count: u
     of_row
 }
 
-/// The rows of each bin.
-pub(crate) fn grouped(of_row: impl IntoIterator<Item = usize>, count: usize) -> Vec<Vec<usize>> {
-    let mut members = vec![Vec::new(); count];
+/// The rows of each bin that has some, in the order of bins.
+pub(crate) fn grouped(of_row: impl IntoIterator<Item = usize>) -> Vec<Vec<usize>> {
+    let mut members: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
     for (row, bin) in of_row.into_iter().enumerate() {
-        members[bin].push(row);
+        members.entry(bin).or_default().push(row);
     }
-    members
+    members.into_values().collect()
 }
 
 fn bin(forecasts: &Forecasts, rows: &[usize]) -> Option<Bin> {
@@ -116,11 +118,11 @@ fn bin(forecasts: &Forecasts, rows: &[usize]) -> Option<Bin> {
         highest: rows.iter().map(|row| sample.scores()[*row]).fold(0.0, f64::max),
         predicted: sum(&|row| sample.weight(row) * sample.scores()[row]) / weight,
         observed: sum(&|row| if sample.positive()[row] { sample.weight(row) } else { 0.0 }) / weight,
-        effective: weight * weight / sum(&|row| sample.weight(row) * sample.weight(row)),
+        effective: 1.0 / sum(&|row| (sample.weight(row) / weight).powi(2)),
     })
 }
 
-/// ECE: the mean over bins, by weight, of |predicted - observed|. Naeini et al., AAAI 2015; Guo et al., ICML 2017, eq. 3.
+/// ECE: the mean over bins, by weight, of |predicted - observed|. Naeini et al., AAAI 2015; Guo et al., ICML 2017.
 ///
 /// It is above 0 for a perfect forecast too, the more so with many bins and few rows.
 ///
@@ -133,7 +135,7 @@ pub fn expected_error(forecasts: &Forecasts, binning: Binning) -> Result<f64> {
     Ok(bins.iter().map(|bin| bin.weight / total * (bin.predicted - bin.observed).abs()).sum())
 }
 
-/// MCE: the largest |predicted - observed| of a bin. Guo et al., eq. 4. A bin of one row can decide it.
+/// MCE: the largest |predicted - observed| of a bin. Guo et al. (2017). A bin of one row can decide it.
 ///
 /// # Errors
 ///
@@ -152,7 +154,7 @@ pub struct Murphy {
     /// prevalence (1 - prevalence), which no forecast changes.
     pub uncertainty: f64,
     /// What bins hide, because forecasts within one differ: 0 where each bin has one forecast. Stephenson, Coelho & Jolliffe,
-    /// Weather and Forecasting 23 (2008) 752, eq. 6: their within-bin variance less their covariance.
+    /// Weather and Forecasting 23 (2008) 752: their within-bin variance less their covariance.
     pub within: f64,
 }
 
@@ -175,7 +177,7 @@ pub fn murphy(forecasts: &Forecasts, binning: Binning) -> Result<Murphy> {
 
 /// Hosmer and Lemeshow's test on groups of equal mass: the sum of (O - E)² / (E (1 - E / n)), chi-squared with as many
 /// degrees as groups, less `fitted`: 0 for forecasts of a model that was made elsewhere, 2 for those of a logistic
-/// regression on the very rows that it was fitted to. Applied Logistic Regression (2013), section 5.2.2.
+/// regression on the very rows that it was fitted to. Applied Logistic Regression (2013), chapter 5.
 ///
 /// **Not recommended**: the answer depends on the groups, says neither how nor how much forecasts err, finds nothing in
 /// small samples and trifles in large ones. Kept because papers ask for it. Weights are frequencies; clusters are not
@@ -187,7 +189,7 @@ pub fn murphy(forecasts: &Forecasts, binning: Binning) -> Result<Murphy> {
 pub fn hosmer_lemeshow(forecasts: &Forecasts, groups: usize, fitted: usize) -> Result<Test> {
     let bins = bins(forecasts, Binning::EqualMass(groups))?;
     if bins.len() <= fitted {
-        return Err(Undefined::TooFew { what: "groups", found: bins.len(), needed: fitted + 1 });
+        return Err(Undefined::TooFew { what: "groups", found: bins.len(), needed: fitted.saturating_add(1) });
     }
     let mut statistic = 0.0;
     for bin in &bins {
@@ -219,6 +221,8 @@ mod tests {
         check(&[0.1, 0.2, 0.3, 0.4], Binning::EqualMass(2), &[2, 2]);
         check(&[0.1, 0.1, 0.1, 0.4], Binning::EqualMass(2), &[3, 1]);
         check(&[0.5; 4], Binning::EqualMass(3), &[4]);
+        check(&[0.2, 1.0], Binning::EqualWidth(usize::MAX), &[1, 1]);
+        check(&[0.2, 1.0], Binning::EqualMass(usize::MAX), &[1, 1]);
     }
 
     #[test]

@@ -4,15 +4,15 @@ use super::Forecasts;
 use crate::{Result, Undefined};
 
 /// A reliability curve.
+///
+/// Invariants: forecasts ascend, with a value for each.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
-    /// Forecasts, ascending.
-    pub predicted: Vec<f64>,
-    /// The smoothed share of the outcome at each.
-    pub observed: Vec<f64>,
+    pub(super) predicted: Vec<f64>,
+    pub(super) observed: Vec<f64>,
 }
 
-/// Distances |p - curve(p)| over the rows: Austin & Steyerberg, Statistics in Medicine 38 (2019) 4051, section 2.
+/// Distances |p - curve(p)| over the rows: Austin & Steyerberg, Statistics in Medicine 38 (2019) 4051.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct CurveErrors {
     /// The mean, by weight: the integrated calibration index.
@@ -26,6 +26,16 @@ pub struct CurveErrors {
 }
 
 impl Curve {
+    /// Forecasts, ascending.
+    pub fn predicted(&self) -> &[f64] {
+        &self.predicted
+    }
+
+    /// The smoothed share of the outcome at each; it may lie below 0 or above 1.
+    pub fn observed(&self) -> &[f64] {
+        &self.observed
+    }
+
     /// The curve at a forecast, straight between its points.
     ///
     /// # Errors

@@ -14,7 +14,8 @@ impl Forecasts {
     ///
     /// # Errors
     ///
-    /// [`Undefined::Value`] for a score that is no probability.
+    /// [`Undefined::Value`] for a score that is no probability; [`Undefined::Degenerate`] for weights whose squares have no
+    /// finite sum.
     ///
     /// ```
     /// use uvid_metrics::{Binary, calibration::Forecasts};
@@ -24,6 +25,7 @@ impl Forecasts {
     /// ```
     pub fn new(sample: Binary) -> Result<Self> {
         probabilities("the probability", sample.scores())?;
+        check_weights(&sample)?;
         Ok(Self(sample))
     }
 
@@ -103,6 +105,7 @@ impl Forecasts {
 /// Refuses a sample where one class has no row, or no weight.
 pub(super) fn both_classes(sample: &Binary) -> Result<()> {
     sample.both_classes()?;
+    check_weights(sample)?;
     let weighted =
         |class: bool| (0..sample.len()).any(|row| sample.positive()[row] == class && sample.weight(row) > 0.0);
     if weighted(true) && weighted(false) {
@@ -110,6 +113,12 @@ pub(super) fn both_classes(sample: &Binary) -> Result<()> {
     } else {
         Err(Undefined::Degenerate("all rows of one class have weight 0"))
     }
+}
+
+/// Refuses weights with which sums would overflow.
+fn check_weights(sample: &Binary) -> Result<()> {
+    let squares: f64 = (0..sample.len()).map(|row| sample.weight(row) * sample.weight(row)).sum();
+    if squares.is_finite() { Ok(()) } else { Err(Undefined::Degenerate("the weights are too large to be squared")) }
 }
 
 /// ln(p / (1 - p)).

@@ -66,7 +66,9 @@ impl Isotonic {
         if after == 0 || self.scores[after] == score {
             return self.values[after];
         }
-        let share = (score - self.scores[after - 1]) / (self.scores[after] - self.scores[after - 1]);
+        // Halves, for the distance of two finite scores may be infinite.
+        let distance = |a: f64, b: f64| a / 2.0 - b / 2.0;
+        let share = distance(score, self.scores[after - 1]) / distance(self.scores[after], self.scores[after - 1]);
         self.values[after - 1] + share * (self.values[after] - self.values[after - 1])
     }
 }

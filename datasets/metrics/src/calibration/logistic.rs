@@ -62,7 +62,7 @@ impl Model<'_> {
     }
 
     /// The covariance that does not believe the model: inverse information around the squares of the scores, summed over
-    /// clusters first. Liang & Zeger, Biometrika 73 (1986) 13, eq. 9, times G / (G - 1).
+    /// clusters first. Liang & Zeger, Biometrika 73 (1986) 13, times G / (G - 1).
     pub fn sandwich(&self, fit: &Fit, sample: &Binary) -> Result<DMatrix<f64>> {
         let eta = self.predictor(&DVector::from_column_slice(&fit.coefficients));
         let residual = |row: usize| self.weights[row] * (self.outcomes[row] - expit(eta[row]));

@@ -34,8 +34,9 @@ pub struct ObservedExpected {
 /// ```
 pub fn observed_expected(forecasts: &Forecasts) -> Result<ObservedExpected> {
     let (observed, expected) = (forecasts.sum(|_, y| y), forecasts.sum(|p, _| p));
-    if expected <= 0.0 {
-        return Err(Undefined::Degenerate("observed over expected: every probability is 0"));
+    let ratio = observed / expected;
+    if !ratio.is_finite() {
+        return Err(Undefined::Degenerate("observed over expected: every probability is 0, or as good as 0"));
     }
     let outcomes: Vec<f64> = forecasts.rows().map(|(_, y, _)| y).collect();
     let log_error = match observed > 0.0 {
@@ -43,7 +44,7 @@ pub fn observed_expected(forecasts: &Forecasts) -> Result<ObservedExpected> {
         false => Err(Undefined::Degenerate("observed over expected: no outcome, so its logarithm has no interval")),
     };
     let counts = forecasts.sample().weights().is_none() && forecasts.sample().clusters().is_none();
-    Ok(ObservedExpected { observed, expected, ratio: observed / expected, log_error, counts })
+    Ok(ObservedExpected { observed, expected, ratio, log_error, counts })
 }
 
 impl ObservedExpected {

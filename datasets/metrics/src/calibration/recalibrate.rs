@@ -15,12 +15,12 @@ pub enum Method {
     /// a + b logit(p), by greatest likelihood (Cox 1958). Of probabilities.
     Logistic,
     /// a + b score, with Platt's targets (N+ + 1)/(N+ + 2) and 1/(N- + 2) instead of 1 and 0, which keep it finite where
-    /// the classes are separated. Platt, in: Advances in Large Margin Classifiers (1999), section 2.2. Of any scores.
+    /// the classes are separated. Platt, in: Advances in Large Margin Classifiers (1999). Of any scores.
     Platt,
-    /// logit(p) / T. Guo et al., ICML 2017, section 4.2. Of probabilities.
+    /// logit(p) / T. Guo et al., ICML 2017. Of probabilities.
     Temperature,
     /// c + a ln p - b ln(1 - p), with a and b not below 0, by greatest likelihood. Kull, Silva Filho & Flach, Electronic
-    /// Journal of Statistics 11 (2017) 5052, section 4. Where the free fit has a or b below 0, the better of those at 0 is
+    /// Journal of Statistics 11 (2017) 5052. Where the free fit has a or b below 0, the better of those at 0 is
     /// taken (the authors' program takes a = 0 first). Of probabilities.
     Beta,
     /// The nearest non-decreasing function. See [`Isotonic`]. Of any scores.

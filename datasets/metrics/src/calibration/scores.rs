@@ -56,7 +56,7 @@ pub fn log_loss(forecasts: &Forecasts) -> Result<Estimate> {
 }
 
 /// Spiegelhalter's z: the Brier score against what it would be, on average, if every forecast were right. Spiegelhalter,
-/// Statistics in Medicine 5 (1986) 421, eq. 4: the sum of (y - p)(1 - 2p) over the root of the sum of (1 - 2p)² p (1 - p);
+/// Statistics in Medicine 5 (1986) 421: the sum of (y - p)(1 - 2p) over the root of the sum of (1 - 2p)² p (1 - p);
 /// with weights w and w². Rows are taken to be independent: clusters are not looked at.
 ///
 /// # Errors

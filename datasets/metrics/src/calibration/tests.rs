@@ -180,6 +180,12 @@ fn degenerate() {
     assert!(matches!(Method::Beta.fit(&reversed), Err(Undefined::Degenerate(_))));
     let one_patient = Binary::new(&[0.1, 0.6], &[false, true]).unwrap().clustered(Clusters::of([7, 7])).unwrap();
     assert!(matches!(brier(&Forecasts::new(one_patient).unwrap()), Err(Undefined::TooFew { found: 1, .. })));
+    let heavy = Binary::new(&[0.1, 0.6], &[false, true]).unwrap().weighted(&[1e200, 1e200]).unwrap();
+    assert!(Forecasts::new(heavy.clone()).is_err() && Method::Isotonic.fit(&heavy).is_err());
+    let far = Binary::new(&[-1.7e308, 1.7e308], &[false, true]).unwrap();
+    assert_eq!(Method::Isotonic.fit(&far).unwrap().apply(0.0).unwrap(), 0.5);
+    assert!(Method::Platt.fit(&far).is_err());
+    assert!(observed_expected(&f(&[5e-324, 5e-324], &[true, false])).is_err());
     let map = Method::Platt.fit(separated.sample()).unwrap();
     assert!(matches!(map.apply(f64::NAN), Err(Undefined::Parameter { .. })));
     assert!(Method::Isotonic.fit(separated.sample()).unwrap().apply(f64::INFINITY).is_err());

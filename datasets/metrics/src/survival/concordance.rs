@@ -2,7 +2,7 @@
 //!
 //! A pair can be compared where the earlier time is an event, or where times are equal and just one is an event (that one
 //! is first). Equal risks count one half. Harrell et al., Statistics in Medicine 15 (1996) 361. Uno et al., Statistics in
-//! Medicine 30 (2011) 1105, eq. 6: a pair weighs 1/G(t)², t the earlier time, and only events before tau are first.
+//! Medicine 30 (2011) 1105: a pair weighs 1/G(t)², t the earlier time, and only events before tau are first.
 //!
 //! O(n log n), by trees of partial sums over ranks. Risks are tied where they are equal; see the module above.
 

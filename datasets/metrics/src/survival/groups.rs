@@ -43,17 +43,18 @@ impl RiskGroup {
     ///
     /// As [`RiskGroup::observed`]; where every risk is 0.
     pub fn ratio(&self) -> Result<f64> {
-        if self.predicted > 0.0 {
-            Ok(self.observed()? / self.predicted)
+        let ratio = self.observed()? / self.predicted;
+        if ratio.is_finite() {
+            Ok(ratio)
         } else {
-            Err(Undefined::Degenerate("observed over expected: every risk is 0"))
+            Err(Undefined::Degenerate("observed over expected: every risk is 0, or as good as 0"))
         }
     }
 }
 
 /// Rows in groups of equal mass by their risk of the event by a horizon, lowest first, as
 /// [`crate::calibration::Binning::EqualMass`]: equal risks together, empty groups left out. One group is all rows.
-/// Crowson, Atkinson & Therneau, Statistical Methods in Medical Research 25 (2016) 1692, section 2.
+/// Crowson, Atkinson & Therneau, Statistical Methods in Medical Research 25 (2016) 1692.
 ///
 /// # Errors
 ///
@@ -74,11 +75,11 @@ pub fn by_risk_group(survival: &Survival, horizon: f64, risks: &[f64], count: us
     if count == 0 {
         return Err(Undefined::Parameter { what: "the number of groups", value: 0.0, domain: "1 or more" });
     }
-    let groups = grouped(equal_mass(risks, |_| 1.0, count), count);
+    let groups = grouped(equal_mass(risks, |_| 1.0, count));
     let group = |rows: &Vec<usize>| RiskGroup {
         rows: rows.len(),
         predicted: rows.iter().map(|row| risks[*row]).sum::<f64>() / rows.len() as f64,
         curve: survival.of_rows(rows).and_then(|own| KaplanMeier::of(&own).at(horizon)),
     };
-    Ok(groups.iter().filter(|rows| !rows.is_empty()).map(group).collect())
+    Ok(groups.iter().map(group).collect())
 }

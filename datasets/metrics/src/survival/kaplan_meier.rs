@@ -3,7 +3,7 @@
 //! S(t) is the product over times up to t of 1 - d/n: d events among the n rows that were still seen. Kaplan & Meier, JASA 53
 //! (1958) 457. A row that is censored at the time of an event was at risk of it. Variance by Greenwood (1926): S² times the
 //! sum of d / (n (n - d)). Interval: exp(-exp(ln(-ln S) ± z σ)), σ² the sum over (ln S)² (Kalbfleisch & Prentice,
-//! The Statistical Analysis of Failure Time Data (2002), section 1.4).
+//! The Statistical Analysis of Failure Time Data (2002)).
 //!
 //! Undefined: after the last time of follow-up, unless the curve has come to 0; the interval where S is 1 (no event yet) or
 //! 0. scikit-survival gives [1, 1] and [0, 0] there, lifelines NaN.

@@ -17,11 +17,11 @@
 //! **Ties** are exact. scikit-survival takes risks within 1e-8 of each other to be tied unless told otherwise
 //! (`tied_tol=0`); such a relation is not transitive, and rows would count as tied or not by their neighbours.
 //!
-//! **Weights of rows** are not taken here.
+//! **Weights of rows** are not taken here. Clusters are, where a standard error says so.
 //!
 //! **Years from days.** The published tables of risk models give days. The evaluation that goes with the demonstration
 //! table of Mirai's and Sybil's authors (GeneralEvaluation) counts years of 365 days, and a negative as followed for year t
-//! once t - 1 whole years are over. In the words of [`at_horizon`]: times are `floor(days / 365) + 1`, the year in which
+//! once t - 1 whole years are over; cancers of day 0 are left out. In the words of [`at_horizon`]: times are `floor(days / 365) + 1`, the year in which
 //! something happened, and horizons are 1, 2, 3. With times of `days / 365` negatives have been followed for t whole years.
 
 mod auc;

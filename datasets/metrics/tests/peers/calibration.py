@@ -25,7 +25,7 @@ def glm(x, y, w, offset=None):
 
 
 def sandwich(x, y, w, groups, params, offset):
-    """Liang & Zeger 1986, eq. 9, times G / (G - 1)."""
+    """Liang & Zeger 1986, times G / (G - 1)."""
     mu = 1 / (1 + np.exp(-(x @ params + offset)))
     bread = np.linalg.inv((x * (w * mu * (1 - mu))[:, None]).T @ x)
     scores = x * (w * (y - mu))[:, None]
@@ -34,7 +34,7 @@ def sandwich(x, y, w, groups, params, offset):
 
 
 def mean_error(v, w, groups):
-    """The linearised standard error of a weighted mean over clusters (Cochran 1977, section 9A)."""
+    """The linearised standard error of a weighted mean over clusters (Cochran 1977)."""
     u = w * (v - np.average(v, weights=w)) / w.sum()
     sums = np.array([u[groups == g].sum() for g in np.unique(groups[w > 0])])
     return np.sqrt(len(sums) / (len(sums) - 1) * (sums**2).sum())
@@ -121,7 +121,7 @@ def answer(case):
     out["scaled brier"] = 1 - out["brier"] / (share * (1 - share))
     out["log loss"] = log_loss(y, p, sample_weight=w)
     out["log loss se"] = mean_error(-np.where(y == 1, np.log(p), np.log(1 - p)), w, groups)
-    # Spiegelhalter 1986, eq. 4.
+    # Spiegelhalter 1986.
     out["spiegelhalter"] = (w * (y - p) * (1 - 2 * p)).sum() / np.sqrt((w**2 * (1 - 2 * p) ** 2 * p * (1 - p)).sum())
     out["spiegelhalter p"] = 2 * stats.norm.sf(abs(out["spiegelhalter"]))
 
@@ -135,7 +135,7 @@ def answer(case):
         out[f"mce {name}"] = gaps.max()
         out[f"reliability {name}"] = np.average(gaps**2, weights=mass)
         out[f"resolution {name}"] = np.average((seen - share) ** 2, weights=mass)
-        # Stephenson et al. 2008, eq. 6: the variance within bins, less twice the covariance.
+        # Stephenson et al. 2008: the variance within bins, less twice the covariance.
         within = 0.0
         for b in np.unique(bins):
             own = bins == b
@@ -151,7 +151,7 @@ def answer(case):
             theirs = calibration_curve(y, p, n_bins=7, strategy="quantile")
             assert np.allclose(theirs, [seen, predicted], rtol=1e-12)
         if name == "mass":
-            # Hosmer, Lemeshow & Sturdivant 2013, section 5.2.2.
+            # Hosmer, Lemeshow & Sturdivant 2013, chapter 5.
             statistic = ((mass * seen - mass * predicted) ** 2 / (mass * predicted * (1 - predicted))).sum()
             out["hosmer"], out["hosmer p"] = statistic, stats.chi2.sf(statistic, len(mass))
         if not case["w"]:

@@ -68,7 +68,7 @@ def answer(case):
     train = Surv.from_arrays(np.array(case["train event"]), np.array(case["train time"]))
     out = concordances(time, event, risk)
 
-    # lifelines compares no event with a row that is censored at the same time, where risks are as they are: only without such ties.
+    # lifelines treats a censoring at the time of an event in its own way: compared only where there is none.
     if out["tied time"] == 0:
         assert np.isclose(concordance_index(time, -risk, event), out["c"], rtol=1e-12)
     out["uno tau"] = concordance_index_ipcw(train, test, risk, tau=horizons[-1], tied_tol=0)[0]
