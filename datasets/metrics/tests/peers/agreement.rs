@@ -27,7 +27,7 @@ fn stream(seed: u64) -> impl FnMut(u64) -> u64 {
 /// Raters who agree half the time; tiny ones may use one category alone.
 fn random_sorted(seed: u64) -> Sorted {
     let mut draw = stream(seed);
-    let (subjects, categories) = (2 + draw(if seed % 3 == 0 { 3 } else { 60 }), 2 + draw(4));
+    let (subjects, categories) = (2 + draw(if seed.is_multiple_of(3) { 3 } else { 60 }), 2 + draw(4));
     let one: Vec<usize> = (0..subjects).map(|_| draw(categories) as usize).collect();
     let other = one.iter().map(|i| if draw(2) == 0 { *i } else { draw(categories) as usize }).collect();
     Sorted { one, other, categories: categories as usize }
@@ -50,7 +50,7 @@ fn random_counts(seed: u64) -> Vec<Vec<u32>> {
 fn random_ratings(seed: u64) -> Vec<Vec<f64>> {
     let mut draw = stream(seed);
     let (subjects, raters) = (3 + draw(9), 2 + draw(4));
-    let levels = if seed % 2 == 0 { 5 } else { 1000 };
+    let levels = if seed.is_multiple_of(2) { 5 } else { 1000 };
     (0..subjects)
         .map(|_| {
             let own = draw(levels);
