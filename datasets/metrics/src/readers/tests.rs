@@ -180,6 +180,10 @@ fn any_figure_of_merit() {
     let deviations = [-1.0 / 12.0, -1.0 / 12.0, 0.25, -1.0 / 12.0, 0.0, 0.0];
     let expected = 5.0 / 6.0 * deviations.iter().map(|d: &f64| d * d).sum::<f64>();
     assert!(near(figures.covariance((0, 0), (0, 0)).unwrap(), expected));
+    assert_eq!(Figures::jackknife(&Rate::sensitivity(&study, 3.0).unwrap()).unwrap(), figures);
+    let right = Figures::jackknife(&Rate::specificity(&study, 2.0).unwrap()).unwrap();
+    assert_eq!((right.value(0, 0).unwrap(), right.value(0, 1).unwrap()), (0.5, 0.5));
+    assert!(Rate::sensitivity(&study, f64::NAN).is_err());
 }
 
 #[test]
