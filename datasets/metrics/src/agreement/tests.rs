@@ -1,6 +1,7 @@
 use super::fleiss::fleiss;
 use super::icc::{Form, Ratings, Unit};
 use super::kappa::{Table, Weights, cohen, gwet, prevalence_adjusted, proportion};
+use super::krippendorff::{Level, alpha};
 use super::pairs::{concordance, limits_of_agreement};
 use crate::{Confidence, Undefined};
 
@@ -93,6 +94,15 @@ fn what_is_undefined_is_an_error() {
     assert!(fleiss(&[vec![2, 1], vec![1, 1, 1]]).is_err());
     assert!(fleiss(&[vec![3, 0], vec![3, 0]]).is_err());
     assert!(fleiss(&[vec![3, 0], vec![2, 1]]).is_err(), "without the second subject there is one category");
+
+    let alone = |value| vec![Some(value), None];
+    let both = |a, b| vec![Some(a), Some(b)];
+    assert!(alpha(&[], Level::Nominal).is_err());
+    assert!(alpha(&[alone(1.0), both(1.0, 2.0)], Level::Nominal).is_err());
+    assert!(alpha(&[both(1.0, 1.0), both(1.0, 1.0), alone(2.0)], Level::Ordinal).is_err());
+    assert!(alpha(&[both(1.0, 1.0), both(1.0, 2.0), both(1.0, 1.0)], Level::Interval).is_err());
+    assert!(alpha(&[both(1.0, f64::NAN), both(1.0, 2.0)], Level::Interval).is_err());
+    assert!(alpha(&[both(f64::MAX, -f64::MAX), both(1.0, 2.0), both(3.0, 2.0)], Level::Interval).is_err());
 
     assert!(Ratings::new(&[vec![1.0, 2.0]]).is_err());
     assert!(Ratings::new(&[vec![1.0], vec![2.0]]).is_err());

@@ -135,7 +135,7 @@ impl Mask {
     ///
     /// [`Undefined::Parameter`] for an image of 0 or more than 2^28 pixels, [`Undefined::Length`] where rows are not whole.
     pub fn new(width: usize, within: Vec<bool>) -> Result<Self> {
-        let height = if width == 0 { 0 } else { within.len() / width };
+        let height = within.len().checked_div(width).unwrap_or(0);
         let expected = pixels(width, height)?;
         crate::sample::same_length("pixels of the mask", expected, within.len())?;
         Ok(Self { width, within })

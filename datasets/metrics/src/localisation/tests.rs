@@ -150,7 +150,11 @@ fn a_reader_study_of_marks() {
     let reading = |shift: f64| {
         let case = |k: usize| {
             let score = ((k * 37) % 11) as f64;
-            if k % 2 == 0 { Case::new(&[Some(score + shift), None], &[score]) } else { Case::new(&[], &[score]) }
+            if k.is_multiple_of(2) {
+                Case::new(&[Some(score + shift), None], &[score])
+            } else {
+                Case::new(&[], &[score])
+            }
         };
         Cases::new((0..20).map(case).collect()).unwrap()
     };

@@ -1,7 +1,7 @@
 //! Multi-reader multi-case studies: several readers read the same cases under each of several modalities.
 //!
 //! A [`Study`] is fully crossed: a score for every modality, reader and case. A [`FigureOfMerit`] says how good one reader
-//! is under one modality ([`Auc`], [`crate::localisation::Merit`], or the caller's own); [`Figures`] holds those numbers
+//! is under one modality ([`Auc`], [`Rate`], [`crate::localisation::Merit`], or the caller's own); [`Figures`] holds those numbers
 //! for all modalities and readers with their covariances over cases, by DeLong, the jackknife or the bootstrap. What is
 //! concluded from them, and for whom, is said by [`Random`]:
 //!
@@ -34,6 +34,7 @@ mod delong;
 mod estimate;
 mod figures;
 mod obuchowski_rockette;
+mod rate;
 mod resampling;
 mod study;
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use dbm::Pseudovalues;
 pub use estimate::{FTest, StudentEstimate};
 pub use figures::Figures;
 pub use obuchowski_rockette::{Components, Random};
+pub use rate::Rate;
 pub use study::{Reading, Study};
 pub use u_statistics::{UStatistics, u_statistics};
 

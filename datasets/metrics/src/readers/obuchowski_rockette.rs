@@ -210,9 +210,9 @@ impl Figures {
 pub(super) fn satterthwaite(mean_square: f64, rest: f64, degrees: f64) -> (f64, Option<f64>) {
     let total = mean_square + rest;
     let share = mean_square / total;
-    // More than any table of readers has, and where Student's distribution is the normal one to nine digits.
+    // Beyond, Student's distribution is the normal one to 3e-8, which is nearer than it can be computed.
     let found = degrees / (share * share);
-    (total, (found.is_finite() && found < 1e9).then_some(found))
+    (total, (found.is_finite() && found < 1e8).then_some(found))
 }
 
 pub(super) fn f_test(between: Option<f64>, noise: f64, numerator: f64, denominator: Option<f64>) -> Result<FTest> {

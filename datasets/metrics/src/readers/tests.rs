@@ -63,8 +63,8 @@ fn long_form_is_the_same_study() {
     let truth = [false, true, true];
     let mut rows = Vec::new();
     for case in [2, 0, 1] {
-        for reader in 0..2 {
-            rows.push(Reading { modality: 0, reader, case, score: scores[0][reader][case] });
+        for (reader, scores) in scores[0].iter().enumerate() {
+            rows.push(Reading { modality: 0, reader, case, score: scores[case] });
         }
     }
     assert_eq!(Study::of_readings(&rows, &truth).unwrap(), Study::new(&scores, &truth).unwrap());
@@ -97,6 +97,31 @@ fn what_is_undefined_is_an_error() {
     assert!(matches!(Figures::jackknife(&Auc::of(&few)), Err(Undefined::OneClass { positives: 0, negatives: 3 })));
     assert!(Figures::bootstrap(&Auc::of(&study), 1, 0).is_err());
     assert!(u_statistics(&study, 0, None).is_err());
+}
+
+#[test]
+fn perfect_readers_have_no_variance() {
+    let reader: Vec<f64> = (0..17).map(f64::from).collect();
+    let truth: Vec<bool> = (0..17).map(|case| case >= 6).collect();
+    let study = Study::new(&[vec![reader; 3]], &truth).unwrap();
+    let found = u_statistics(&study, 0, None).unwrap();
+    assert_eq!((found.value, found.variance), (1.0, 0.0));
+    assert_eq!(found.estimate().unwrap().standard_error, 0.0);
+}
+
+#[test]
+fn many_degrees_of_freedom_are_nearly_normal() {
+    // scipy.stats.t.ppf(0.975, df) and 2 * scipy.stats.t.sf(2.5, df)
+    let expected = [
+        (1e4, 1.960201239890626, 0.012435219550583698),
+        (1e6, 1.959966356814107, 0.012419489502163254),
+        (9e7, 1.9599640108986234, 0.0124193324165548),
+    ];
+    for (degrees, quantile, p) in expected {
+        let found = StudentEstimate { value: 2.5, standard_error: 1.0, degrees: Some(degrees) };
+        let half = found.interval(Confidence::P95).upper - 2.5;
+        assert!((half - quantile).abs() < 1e-7 && (found.test(0.0).unwrap().p - p).abs() < 1e-7, "{degrees}: {half}");
+    }
 }
 
 #[test]
@@ -155,6 +180,10 @@ fn any_figure_of_merit() {
     let deviations = [-1.0 / 12.0, -1.0 / 12.0, 0.25, -1.0 / 12.0, 0.0, 0.0];
     let expected = 5.0 / 6.0 * deviations.iter().map(|d: &f64| d * d).sum::<f64>();
     assert!(near(figures.covariance((0, 0), (0, 0)).unwrap(), expected));
+    assert_eq!(Figures::jackknife(&Rate::sensitivity(&study, 3.0).unwrap()).unwrap(), figures);
+    let right = Figures::jackknife(&Rate::specificity(&study, 2.0).unwrap()).unwrap();
+    assert_eq!((right.value(0, 0).unwrap(), right.value(0, 1).unwrap()), (0.5, 0.5));
+    assert!(Rate::sensitivity(&study, f64::NAN).is_err());
 }
 
 #[test]

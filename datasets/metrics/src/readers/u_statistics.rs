@@ -102,6 +102,10 @@ pub fn u_statistics(study: &Study, one: usize, other: Option<usize>) -> Result<U
         variance += (own[k] + pairs[k]) / (n * m * j).powi(2);
     }
     variance -= moments[7];
+    // Moments are at most 1: what is smaller is their rounding, as where all readers are perfect.
+    if variance.abs() < 1e-14 {
+        variance = 0.0;
+    }
     Ok(UStatistics { value: total / (n * m * j), variance, moments })
 }
 

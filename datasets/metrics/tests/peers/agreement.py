@@ -90,6 +90,44 @@ def fleiss(rows):
     return [float(fleiss_kappa(table, method="fleiss")), float(jackknife), float(null)]
 
 
+def alpha(rows, level):
+    """Krippendorff 2011 over all pairs, the ordinal metric by counts between two values."""
+    rows = [[v for v in row if v is not None] for row in rows]
+    rows = [row for row in rows if len(row) > 1]
+    values = [v for row in rows for v in row]
+    n = len(values)
+
+    def delta(a, b):
+        if level == "nominal":
+            return float(a != b)
+        if level == "interval":
+            return (a - b) ** 2
+        low, high = min(a, b), max(a, b)
+        between = sum(low <= v <= high for v in values)
+        return (between - (values.count(a) + values.count(b)) / 2) ** 2 if a != b else 0.0
+
+    def pairs_of(x):
+        return sum(delta(x[i], x[j]) for i in range(len(x)) for j in range(len(x)) if i != j)
+
+    expected = pairs_of(values) / (n * (n - 1)) if n > 1 else 0
+    if expected == 0:
+        return None
+    return 1 - sum(pairs_of(row) / (len(row) - 1) for row in rows) / n / expected
+
+
+def alphas(rows):
+    kept = [row for row in rows if sum(v is not None for v in row) > 1]
+    out = []
+    for level in ("nominal", "ordinal", "interval"):
+        left = [alpha(kept[:i] + kept[i + 1:], level) for i in range(len(kept))]
+        if len(kept) < 2 or None in left or alpha(rows, level) is None:
+            out.append(None)
+            continue
+        n = len(left)
+        out.append([alpha(rows, level), (n - 1) / n * sum((v - np.mean(left)) ** 2 for v in left)])
+    return out
+
+
 def icc(rows):
     x = np.array(rows)
     n, k = x.shape
@@ -175,6 +213,7 @@ asked = json.load(sys.stdin)
 print(json.dumps(dict(
     kappas=[kappas(case) for case in asked["kappas"]],
     fleiss=[fleiss(rows) for rows in asked["fleiss"]],
+    alpha=[alphas(rows) for rows in asked["alpha"]],
     icc=[icc(rows) for rows in asked["icc"]],
     pairs=[pairs(case) for case in asked["pairs"]],
 )))

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use uvid_metrics::agreement::fleiss::fleiss;
 use uvid_metrics::agreement::icc::{Form, Ratings, Unit};
 use uvid_metrics::agreement::kappa::{Table, Weights, cohen, gwet, prevalence_adjusted};
+use uvid_metrics::agreement::krippendorff::{Level, alpha};
 use uvid_metrics::agreement::pairs::{WithInterval, concordance, limits_of_agreement};
 use uvid_metrics::{Confidence, Estimate};
 
@@ -27,7 +28,7 @@ fn stream(seed: u64) -> impl FnMut(u64) -> u64 {
 /// Raters who agree half the time; tiny ones may use one category alone.
 fn random_sorted(seed: u64) -> Sorted {
     let mut draw = stream(seed);
-    let (subjects, categories) = (2 + draw(if seed % 3 == 0 { 3 } else { 60 }), 2 + draw(4));
+    let (subjects, categories) = (2 + draw(if seed.is_multiple_of(3) { 3 } else { 60 }), 2 + draw(4));
     let one: Vec<usize> = (0..subjects).map(|_| draw(categories) as usize).collect();
     let other = one.iter().map(|i| if draw(2) == 0 { *i } else { draw(categories) as usize }).collect();
     Sorted { one, other, categories: categories as usize }
@@ -50,13 +51,24 @@ fn random_counts(seed: u64) -> Vec<Vec<u32>> {
 fn random_ratings(seed: u64) -> Vec<Vec<f64>> {
     let mut draw = stream(seed);
     let (subjects, raters) = (3 + draw(9), 2 + draw(4));
-    let levels = if seed % 2 == 0 { 5 } else { 1000 };
+    let levels = if seed.is_multiple_of(2) { 5 } else { 1000 };
     (0..subjects)
         .map(|_| {
             let own = draw(levels);
             (0..raters).map(|rater| (own + draw(levels) + rater * levels / 4) as f64).collect()
         })
         .collect()
+}
+
+/// A third of the readings is missing.
+fn random_readings(seed: u64) -> Vec<Vec<Option<f64>>> {
+    let mut draw = stream(seed);
+    let (subjects, raters) = (3 + draw(7), 2 + draw(3));
+    let mut subject = || {
+        let own = draw(4);
+        (0..raters).map(|_| (draw(3) > 0).then(|| (own + draw(3)) as f64)).collect::<Vec<_>>()
+    };
+    (0..subjects).map(|_| subject()).collect()
 }
 
 fn random_pair(seed: u64) -> (Vec<f64>, Vec<f64>) {
@@ -73,11 +85,13 @@ fn as_others_have_it() {
     let sorted: Vec<Sorted> = (0..60).map(random_sorted).collect();
     let counts: Vec<Vec<Vec<u32>>> = (0..40).map(random_counts).collect();
     let ratings: Vec<Vec<Vec<f64>>> = (0..40).map(random_ratings).collect();
+    let readings: Vec<Vec<Vec<Option<f64>>>> = (0..60).map(random_readings).collect();
     let pairs: Vec<(Vec<f64>, Vec<f64>)> = (0..40).map(random_pair).collect();
     let sorted_json = |s: &Sorted| json!({"one": s.one, "other": s.other, "categories": s.categories});
     let asked = json!({
         "kappas": sorted.iter().map(sorted_json).collect::<Vec<_>>(),
         "fleiss": counts,
+        "alpha": readings,
         "icc": ratings,
         "pairs": pairs.iter().map(|(one, other)| json!({"one": one, "other": other})).collect::<Vec<_>>(),
     });
@@ -85,6 +99,7 @@ fn as_others_have_it() {
     let of = |name: &str| answer[name].as_array().unwrap().iter();
     sorted.iter().zip(of("kappas")).for_each(|(case, peer)| compare_kappas(case, peer));
     counts.iter().zip(of("fleiss")).for_each(|(case, peer)| compare_fleiss(case, peer));
+    readings.iter().zip(of("alpha")).for_each(|(case, peer)| compare_alpha(case, peer));
     ratings.iter().zip(of("icc")).for_each(|(case, peer)| compare_icc(case, peer));
     pairs.iter().zip(of("pairs")).for_each(|(case, peer)| compare_pairs(case, peer));
 }
@@ -118,6 +133,17 @@ fn compare_fleiss(case: &[Vec<u32>], peer: &Value) {
     same("Fleiss' kappa", ours.estimate.value, number(&peer[0]), TOLERANCE);
     same("its variance", ours.estimate.standard_error.powi(2), number(&peer[1]), TOLERANCE);
     same("its null standard error", ours.null_standard_error, number(&peer[2]), TOLERANCE);
+}
+
+fn compare_alpha(case: &[Vec<Option<f64>>], peer: &Value) {
+    for (k, level) in [Level::Nominal, Level::Ordinal, Level::Interval].into_iter().enumerate() {
+        let Ok(ours) = alpha(case, level) else {
+            assert!(peer[k].is_null(), "{case:?}");
+            continue;
+        };
+        same("alpha", ours.value, number(&peer[k][0]), TOLERANCE);
+        same("its variance", ours.standard_error.powi(2), number(&peer[k][1]), TOLERANCE);
+    }
 }
 
 fn compare_icc(case: &[Vec<f64>], peer: &Value) {

@@ -34,8 +34,8 @@ struct Tables {
 fn random_tables(seed: u64) -> Tables {
     let mut stream = Xoshiro256PlusPlus::seed_from_u64(seed);
     let mut draw = |below: u64| stream.next_u64() % below;
-    let (cases, most_lesions) = (3 + draw(12), if seed % 3 == 0 { 1 } else { 3 });
-    let levels = if seed % 2 == 0 { 4 } else { 1000 };
+    let (cases, most_lesions) = (3 + draw(12), if seed.is_multiple_of(3) { 1 } else { 3 });
+    let levels = if seed.is_multiple_of(2) { 4 } else { 1000 };
     let mut models = [Vec::new(), Vec::new()];
     for _ in 0..cases {
         let lesions = if draw(2) == 0 { 0 } else { 1 + draw(most_lesions) };
@@ -49,7 +49,7 @@ fn random_tables(seed: u64) -> Tables {
             model.push(Case { lesions, weights: weights.clone(), false_marks, images });
         }
     }
-    let groups = if seed % 4 == 0 { 1 + cases / 2 } else { 1000 };
+    let groups = if seed.is_multiple_of(4) { 1 + cases / 2 } else { 1000 };
     Tables { models, clusters: (0..cases).map(|_| draw(groups)).collect() }
 }
 

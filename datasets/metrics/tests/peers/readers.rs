@@ -35,7 +35,7 @@ fn random_case(seed: u64) -> Case {
             found.collect::<std::collections::BTreeSet<u64>>().len() >= 2
         })
     });
-    let levels = if seed % 3 == 0 { 5 } else { 1000 };
+    let levels = if seed.is_multiple_of(3) { 5 } else { 1000 };
     let mut score = |positive: bool| (draw(levels) + if positive { draw(levels) } else { 0 }) as f64;
     let mut reader = || truth.iter().map(|positive| score(*positive)).collect::<Vec<f64>>();
     let scores = (0..modalities).map(|_| (0..readers).map(|_| reader()).collect()).collect();
@@ -142,8 +142,8 @@ fn estimate(what: &str, ours: &StudentEstimate, peer: &Value) {
         return;
     }
     match ours.degrees {
-        // Theirs are more than a billion where ours are infinite.
-        None => assert!(peer["df"].as_f64().is_none_or(|df| df > 1e8), "{what}: {peer}"),
+        // Ours are infinite from 1e8.
+        None => assert!(peer["df"].as_f64().is_none_or(|df| df > 9e7), "{what}: {peer}"),
         Some(degrees) => same("degrees", degrees, number(&peer["df"]), 1e-6 * degrees.max(1.0).sqrt()),
     }
     let interval = ours.interval(Confidence::P95);
