@@ -1,1 +1,3 @@
 //! How scores are judged.
+
+pub mod checklist;
