@@ -17,3 +17,4 @@ pub mod table;
 pub mod text;
 #[cfg(test)]
 mod xml;
+//! How scores are judged.
