@@ -129,11 +129,11 @@ pub fn run<S>(
     scratch: impl Fn() -> S + Sync + Send,
     statistic: impl Fn(&mut S, &[u32], &mut [f64]) -> Result<()> + Sync + Send,
 ) -> Result<Resampled> {
-    let mut observed = vec![0.0; outputs];
-    statistic(&mut scratch(), &vec![1; design.clusters()], &mut observed)?;
     if outputs == 0 {
         return Err(Undefined::Empty("statistics"));
     }
+    let mut observed = vec![0.0; outputs];
+    statistic(&mut scratch(), &vec![1; design.clusters()], &mut observed)?;
     let start = || (scratch(), vec![0; design.clusters()], vec![0.0; outputs]);
     blocks(design, options, observed, start, |(scratch, drawn, out), counts, values| {
         for lane in 0..LANES {

@@ -65,6 +65,11 @@ fn what_has_no_number_says_so() {
     let wide = Distribution::new(0.5, vec![0.0, 1.0]).unwrap();
     assert!(matches!(wide.bca(2.0, Confidence::P95), Err(Undefined::Degenerate(_))));
     assert!(matches!(all.distribution(1), Err(Undefined::Parameter { .. })));
+    let writes = |(): &mut (), _: &[u32], out: &mut [f64]| {
+        out[0] = 1.0;
+        Ok(())
+    };
+    assert_eq!(run(&design, &ALL, 0, || (), writes), Err(Undefined::Empty("statistics")));
     let failing = |(): &mut (), _: &[u32], _: &mut [f64]| Err(EMPTY);
     assert_eq!(run(&design, &ALL, 1, || (), failing), Err(EMPTY));
 }
