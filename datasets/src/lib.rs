@@ -1,4 +1,5 @@
-//! Where mammograms come from: DICOM files ([`dicom`]) and phantoms ([`phantom`]).
+//! Where mammograms come from: DICOM files ([`dicom`]), phantoms ([`phantom`]) and public sets ([`sets`]).
 
 pub mod dicom;
 pub mod phantom;
+pub mod sets;
