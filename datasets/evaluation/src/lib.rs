@@ -17,4 +17,3 @@ pub mod table;
 pub mod text;
 #[cfg(test)]
 mod xml;
-//! How scores are judged.

@@ -212,14 +212,18 @@ impl Image {
         }
     }
 
-    /// Adds a covariate; a second value that differs from the first is joined to it by `+`, in alphabetical order.
+    /// Adds a covariate; a second value that differs from the first is joined to it by `+`, in alphabetical order. What a
+    /// set itself joins by `+` is taken apart then.
     pub(super) fn note(&mut self, name: &str, value: impl Into<String>) {
         let value = value.into();
         let Some(known) = self.covariates.get_mut(name) else {
             self.covariates.insert(name.to_owned(), value);
             return;
         };
-        let mut values: Vec<&str> = known.split('+').chain([value.as_str()]).collect();
+        if *known == value {
+            return;
+        }
+        let mut values: Vec<&str> = known.split('+').chain(value.split('+')).map(str::trim).collect();
         values.sort_unstable();
         values.dedup();
         *known = values.join("+");
@@ -273,5 +277,23 @@ impl Cohort {
             image.labels.image = Some(false);
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_that_differ_are_joined_in_order() {
+        let check = |values: &[&str], expected: &str| {
+            let mut image = Image::new("p", "e", "i");
+            values.iter().for_each(|value| image.note("x", *value));
+            assert_eq!(image.covariates["x"], expected);
+        };
+        check(&["b", "a", "b"], "a+b");
+        check(&["CAD + tomo", "CAD + tomo"], "CAD + tomo");
+        check(&["CAD + tomo", "2D", "CAD + tomo"], "2D+CAD+tomo");
+        check(&["a+c", "b"], "a+b+c");
     }
 }

@@ -18,6 +18,8 @@ pub struct Files {
     /// Relative to the root, in order.
     paths: Vec<PathBuf>,
     by_name: BTreeMap<String, Vec<usize>>,
+    /// By the names of folder and file: in a set of DICOM series thousands of files are called `1-1.dcm`.
+    by_pair: BTreeMap<(String, String), Vec<usize>>,
     /// By what follows the last `-` in the name of the folder that a file lies in, or the whole name.
     by_folder: BTreeMap<String, Vec<usize>>,
 }
@@ -35,6 +37,11 @@ pub enum Found<'a> {
 
 fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// The names of the folder and of the file.
+fn pair_of(path: &Path) -> (String, String) {
+    (path.parent().map(name_of).unwrap_or_default(), name_of(path))
 }
 
 fn folder_tail(path: &Path) -> Option<String> {
@@ -77,12 +84,14 @@ impl Files {
         }
         paths.sort();
         let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
+        let mut by_pair: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
         let mut by_folder: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, path) in paths.iter().enumerate() {
             by_name.entry(name_of(path)).or_default().push(index);
+            by_pair.entry(pair_of(path)).or_default().push(index);
             by_folder.entry(folder_tail(path).unwrap_or_default()).or_default().push(index);
         }
-        Ok(Self { paths, by_name, by_folder })
+        Ok(Self { paths, by_name, by_pair, by_folder })
     }
 
     /// All of them, relative to the root, in order.
@@ -126,7 +135,9 @@ impl Files {
     }
 
     fn ends(&self, place: &Path) -> Vec<&Path> {
-        let named = self.by_name.get(&name_of(place)).map(Vec::as_slice).unwrap_or_default();
+        let alone = place.iter().count() < 2;
+        let named = if alone { self.by_name.get(&name_of(place)) } else { self.by_pair.get(&pair_of(place)) };
+        let named = named.map(Vec::as_slice).unwrap_or_default();
         named.iter().map(|&index| self.paths[index].as_path()).filter(|path| path.ends_with(place)).collect()
     }
 

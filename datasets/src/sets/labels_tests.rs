@@ -116,6 +116,17 @@ proptest! {
                 prop_assert!(!exam || image.laterality.is_none() || other.laterality != image.laterality || other.labels.breast == l.breast);
             }
         }
+        // What must be known is: a whole whose parts are all negative, or one of them positive.
+        for image in images.iter().filter(|image| image.laterality.is_some()) {
+            let exam = || images.iter().filter(|other| (&other.patient, &other.exam) == (&image.patient, &image.exam));
+            let breast = || exam().filter(|other| other.laterality == image.laterality);
+            prop_assert!(image.labels.breast.is_some() || breast().any(|other| other.labels.image.is_none()));
+            prop_assert!(image.labels.exam.is_some() || exam().any(|other| other.labels.breast.is_none()));
+            let stated = |label: fn(&Labels) -> Option<bool>, of: &Image| {
+                before.iter().any(|b| (&b.patient, &b.exam) == (&of.patient, &of.exam) && label(&b.labels) == Y)
+            };
+            prop_assert_eq!(image.labels.exam == Y, stated(|l| l.image, image) || stated(|l| l.breast, image) || stated(|l| l.exam, image));
+        }
         let mut again = images.clone();
         let mut none = Vec::new();
         derive(&mut again, &mut none);

@@ -7,14 +7,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test that cannot go on fails")]
 
+mod agreement;
 mod bootstrap;
 mod calibration;
-mod peer;
-mod roc;
-mod proportions;
-mod calibration;
-mod survival;
-mod agreement;
 mod localisation;
 mod peer;
+mod proportions;
 mod readers;
+mod roc;
+mod survival;

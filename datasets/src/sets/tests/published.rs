@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::sets::summary::Labelled;
-use crate::sets::{Checks, Cohort, recognise};
+use crate::sets::{Checks, Cohort, LesionKind, recognise};
 
 /// The folder of real tables, or a reason on the terminal.
 fn shared(folder: &str) -> Option<PathBuf> {
@@ -36,6 +36,15 @@ fn cbis_ddsm_as_published() {
     assert_eq!(summary.total.patients, labelled(752, 1566 - 752, 0));
     assert_eq!(summary.total.breasts, labelled(761, 1708 - 761, 0));
     assert!(cohort.exclusions.is_empty());
+    let of = |split: &str| {
+        (summary.splits[split].images, summary.splits[split].patients.all(), summary.splits[split].lesions)
+    };
+    let ((train, train_patients, train_lesions), (test, test_patients, test_lesions)) = (of("train"), of("test"));
+    assert_eq!((train.all(), train_patients, train_lesions), (2458, 1248, 2864));
+    assert_eq!((test.all(), test_patients, test_lesions), (645, 349, 704));
+    let lesions = || cohort.images.iter().flat_map(|image| &image.lesions);
+    assert_eq!(lesions().filter(|lesion| lesion.kind == LesionKind::Calcification).count(), 1872);
+    assert_eq!(lesions().filter(|lesion| lesion.malignant == Some(true)).count(), 1457);
     assert_eq!(ids(&cohort, &root, "patient-in-two-splits"), 31);
     let films: std::collections::BTreeMap<_, _> =
         cohort.images.iter().map(|i| ((&i.patient, i.laterality, i.view.clone()), i.labels.image)).collect();
@@ -80,7 +89,8 @@ fn screening640_as_it_lies_there() {
     let summary = cohort.summary();
     assert_eq!((summary.rows, cohort.images.len(), cohort.exclusions.len()), (3383, 3382, 1));
     assert_eq!(summary.total.patients, labelled(486, 963 - 486, 0));
-    assert_eq!(summary.total.breasts.positive, 492);
+    assert_eq!(summary.total.breasts, labelled(492, 1464 - 492, 0));
+    assert_eq!((summary.splits["0"].patients.all(), summary.splits["4"].patients.all()), (194, 193));
     assert_eq!(summary.splits.len(), 5);
     assert_eq!(ids(&cohort, &root, "patient-in-two-splits"), 0);
 }

@@ -143,29 +143,29 @@ fn inbreast_is_read_from_its_workbook() {
     ];
     let rows: [&[&str]; 5] = [
         &header,
-        &["removed", "removed", "R", "CC", "201001", "22670094", "2", "4a", "X", "", "", "", "nota"],
-        &["removed", "removed", "L", "CC", "201001", "22670095", "2", "1", "", "", "", "", ""],
-        &["removed", "removed", "L", "CC", "201001", "22670096", "2", "1", "", "", "", "", ""],
+        &["removed", "removed", "R", "CC", "201001", "10000004", "2", "4a", "X", "", "", "", "nota"],
+        &["removed", "removed", "L", "CC", "201001", "10000005", "2", "1", "", "", "", "", ""],
+        &["removed", "removed", "L", "CC", "201001", "10000006", "2", "1", "", "", "", "", ""],
         &["X: present"],
     ];
     let (book, xml) = (workbook(&rows), inbreast_xml());
     let root = folder(&[
         ("INbreast.xls", &book),
-        ("AllDICOMs/22670094_abcd_MG_R_CC_ANON.dcm", b""),
-        ("AllDICOMs/22670095_abcd_MG_L_CC_ANON.dcm", b""),
-        ("AllXML/22670094.xml", xml.as_bytes()),
+        ("AllDICOMs/10000004_abcd_MG_R_CC_ANON.dcm", b""),
+        ("AllDICOMs/10000005_abcd_MG_L_CC_ANON.dcm", b""),
+        ("AllXML/10000004.xml", xml.as_bytes()),
     ]);
     let cohort = read(root.path()).unwrap();
     assert_eq!((cohort.set.as_str(), cohort.reference), ("inbreast", Reference::Proxy));
     assert_eq!(cohort.images.len(), 2);
     let first = &cohort.images[0];
-    assert_eq!((first.patient.as_str(), first.exam.as_str(), first.image.as_str()), ("abcd", "201001", "22670094"));
+    assert_eq!((first.patient.as_str(), first.exam.as_str(), first.image.as_str()), ("abcd", "201001", "10000004"));
     assert_eq!(labels(first), [T, T, T, T]);
     assert_eq!(labels(&cohort.images[1]), [F, F, T, T]);
     assert_eq!(first.lesions[0].shape, Shape::Outline(vec![(5.0, 7.0)]));
     assert_eq!((note(first, covariate::BIRADS), note(first, covariate::LESION)), (Some("4a"), Some("mass")));
     let out: Vec<_> = cohort.exclusions.iter().map(|e| (e.stage, e.id.as_str())).collect();
-    assert_eq!(out, [(Stage::Identity, "22670096"), (Stage::Record, "INbreast.xls:5")]);
+    assert_eq!(out, [(Stage::Identity, "10000006"), (Stage::Record, "INbreast.xls:5")]);
     assert_eq!(
         cohort.check(root.path(), crate::sets::Checks { files: true, digests: true }).unwrap()[0].code,
         "same-content"
@@ -269,7 +269,7 @@ fn generic_tables_have_lesions_weights_and_other_names() {
 #[test]
 fn screening640_leaves_blank_images_out() {
     let text = "file,patient_id,image_id,laterality,view,age,cancer,biopsy,invasive,BIRADS,implant,density,machine_id,\
-        site_id,fold,blank\n5_6.jpg,5,6,L,MLO,68.0,0,0,0,0.0,0,,21,2,2,0\n5_7.jpg,5,7,R,CC,68.0,0,0,0,,0,,21,2,2,1\n";
+        site_id,fold,blank\n905_6.jpg,905,6,L,MLO,70.0,0,0,0,0.0,0,,21,2,2,0\n905_7.jpg,905,7,R,CC,70.0,0,0,0,,0,,21,2,2,1\n";
     let cohort = set(&[("labels.csv", text)], "screening640");
     assert_eq!((cohort.images.len(), cohort.exclusions[0].stage), (1, Stage::Unusable));
     assert_eq!(note(&cohort.images[0], covariate::SPLIT), Some("2"));
