@@ -173,7 +173,7 @@ fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, 
 fn logarithmic(span: Span, numbers: Numbers, count: usize) -> Vec<(f64, String)> {
     let (first, last) = (span.low.log10().floor() as i32, span.high.log10().ceil() as i32);
     let decades = span.high.log10() - span.low.log10();
-    let mantissas: &[f64] = if decades <= 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let mantissas: &[f64] = if 3.0 * decades <= count as f64 + 1.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let every = ((decades / count as f64).ceil() as usize).max(1);
     let inside = |value: &f64| *value >= span.low * (1.0 - 1e-9) && *value <= span.high * (1.0 + 1e-9);
     let values =
