@@ -1,6 +1,7 @@
 //! Writes one of everything into a folder, to be looked at: `cargo run -p uvid-evaluation --example gallery -- FOLDER`.
 
 mod figures;
+mod kinds;
 mod report;
 
 use std::error::Error;

@@ -146,7 +146,8 @@ impl Span {
 fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, String)> {
     let rough = (span.high - span.low) / count as f64;
     let mut power = rough.log10().floor() as i32;
-    let mantissa = rough / 10f64.powi(power);
+    // A quotient that rounding has put above 2 is 2.
+    let mantissa = rough / 10f64.powi(power) * (1.0 - 1e-9);
     let mut mantissa = if mantissa <= 1.0 {
         1.0
     } else if mantissa <= 2.0 {
@@ -166,6 +167,13 @@ fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, 
     let slack = 1e-9 * (span.high - span.low);
     let (first, last) = (((span.low - slack) / step).ceil(), ((span.high + slack) / step).floor());
     let steps = (last - first).clamp(-1.0, 1000.0) as i64;
+    if whole && steps < 0 {
+        return linear(span, numbers, false, count);
+    }
+    if !whole && steps < 1 && count < 64 {
+        // Steps that are too long for a short axis are halved until two lie within.
+        return linear(span, numbers, false, count * 2);
+    }
     (0..=steps).map(|i| (first + i as f64) * step).map(|value| (value, written(value, power, numbers))).collect()
 }
 
@@ -173,7 +181,7 @@ fn linear(span: Span, numbers: Numbers, whole: bool, count: usize) -> Vec<(f64, 
 fn logarithmic(span: Span, numbers: Numbers, count: usize) -> Vec<(f64, String)> {
     let (first, last) = (span.low.log10().floor() as i32, span.high.log10().ceil() as i32);
     let decades = span.high.log10() - span.low.log10();
-    let mantissas: &[f64] = if decades <= 2.5 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let mantissas: &[f64] = if 3.0 * decades <= count as f64 + 1.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
     let every = ((decades / count as f64).ceil() as usize).max(1);
     let inside = |value: &f64| *value >= span.low * (1.0 - 1e-9) && *value <= span.high * (1.0 + 1e-9);
     let values =
@@ -247,6 +255,18 @@ mod tests {
         check(span(0.01, 10.0, Scale::Log10), Numbers::Plain, 6, &["0.01", "0.1", "1", "10"]);
         check(span(0.1, 3.0, Scale::Log10), Numbers::Plain, 6, &["0.1", "0.2", "0.5", "1", "2"]);
         check(span(0.41, 0.47, Scale::Log10), Numbers::Plain, 6, &["0.42", "0.44", "0.46"]);
+    }
+
+    #[test]
+    fn an_axis_of_whole_numbers_has_no_others_where_it_holds_one() {
+        let check = |low, high, expected: &[&str]| {
+            let ticks = span(low, high, Scale::Linear).ticks(Numbers::Plain, true, 5);
+            let texts: Vec<String> = ticks.into_iter().map(|(_, text)| text).collect();
+            assert_eq!(texts, expected);
+        };
+        check(0.5, 1.5, &["1"]);
+        check(0.0, 5.0, &["0", "1", "2", "3", "4", "5"]);
+        check(0.3, 0.4, &["0.30", "0.32", "0.34", "0.36", "0.38", "0.40"]);
     }
 
     proptest! {

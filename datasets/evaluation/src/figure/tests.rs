@@ -102,7 +102,7 @@ proptest! {
         plot.series = all;
         plot.references = vec![Reference::Diagonal("=".into()), Reference::Horizontal(reference, "a line".into())];
         if square {
-            plot = plot.square();
+            plot = plot.square().beneath("At risk", &[(0.0, "1,440"), (0.001, "1,200"), (0.0005, "7")]);
         }
         match plot.figure() {
             Ok(figure) => check(&figure),

@@ -40,6 +40,9 @@ fn numbered(number: usize) -> Style {
     Style { stroke, marker: Marker::ALL[number % 7], radius: 3.8 }
 }
 
+/// Steps that are too small to be seen, pixels.
+const STEP: f64 = 0.1;
+
 /// Draws references, then series.
 pub(super) fn all(drawing: &mut Drawing, plot: &Plot, frame: &Frame) {
     for (i, reference) in plot.references.iter().enumerate() {
@@ -114,13 +117,27 @@ fn lines(drawing: &mut Drawing, series: &Series, style: &Style, frame: &Frame) {
         Form::Line | Form::LineAndPoints => series.points.clone(),
     };
     let places: Vec<Place> = points.into_iter().map(|(x, y)| frame.place(x, y)).collect();
-    for piece in clip::line(&places, frame.area) {
+    for piece in clip::line(&thinned(&places), frame.area) {
         drawing.line(piece, style.stroke.clone());
     }
 }
 
+/// Without places that lie where the one before lies, to the eye: a curve of a million points is a file of thousands.
+fn thinned(places: &[Place]) -> Vec<Place> {
+    let mut kept: Vec<Place> = Vec::new();
+    for (i, place) in places.iter().enumerate() {
+        let far = |last: &Place| (last.x - place.x).abs() >= STEP || (last.y - place.y).abs() >= STEP;
+        if i + 1 == places.len() || kept.last().is_none_or(far) {
+            kept.push(*place);
+        }
+    }
+    kept
+}
+
 fn points(drawing: &mut Drawing, series: &Series, style: &Style, frame: &Frame) {
     let bar = Stroke { dash: &[], width: 1.2, ..style.stroke.clone() };
+    // Of points that lie on each other one is drawn.
+    let mut seen = BTreeSet::new();
     for (row, (x, y)) in series.points.iter().enumerate() {
         if let Some((low, high)) = series.bars.get(row) {
             whisker(drawing, frame, frame.place(*x, *low), frame.place(*x, *high), &bar);
@@ -129,7 +146,8 @@ fn points(drawing: &mut Drawing, series: &Series, style: &Style, frame: &Frame) 
             whisker(drawing, frame, frame.place(*low, *y), frame.place(*high, *y), &bar);
         }
         let place = frame.place(*x, *y);
-        if matches!(series.form, Form::Points | Form::LineAndPoints) && clip::holds(frame.area, place) {
+        let shown = matches!(series.form, Form::Points | Form::LineAndPoints) && clip::holds(frame.area, place);
+        if shown && seen.insert(((place.x / STEP).round() as i64, (place.y / STEP).round() as i64)) {
             // Where there are many, each is smaller and shines through.
             let (radius, opacity) = if series.points.len() > 200 { (2.0, 0.5) } else { (style.radius, 1.0) };
             style.marker.draw(drawing, place, radius, style.stroke.colour, opacity);
@@ -173,4 +191,19 @@ pub(super) fn entries(plot: &Plot) -> Vec<Entry> {
     }
     entries.extend(plot.notes.iter().map(|note| Entry { swatch: Swatch::None, label: note.clone() }));
     entries
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_of_many_points_is_drawn_with_few_and_keeps_its_ends() {
+        let places: Vec<Place> = (0..=1_000_000).map(|i| at(f64::from(i) / 10_000.0, f64::from(i / 500_000))).collect();
+        let few = thinned(&places);
+        assert!(few.len() < 1_100, "{}", few.len());
+        assert_eq!((few[0], few[few.len() - 1]), (places[0], places[places.len() - 1]));
+        // No kept place is further from the next one than the step, but for the jump.
+        assert!(few.windows(2).all(|pair| pair[1].x - pair[0].x <= STEP + 1e-3));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::super::drawing::{Anchor, Area, Drawing, Fill, Stroke, at};
 use super::super::font::{Typeface, width};
-use super::super::palette::{COLOURS, SOFT};
+use super::super::palette::{COLOURS, INK, SOFT};
 use super::super::scale::Span;
 use super::super::wrap::shortened;
 use super::super::{FigureError, SMALL, WIDTH};
@@ -13,7 +13,7 @@ const TOP: f64 = 12.0;
 const RIGHT: f64 = 22.0;
 /// Height of a plot that is wider than high; the side of a square one.
 const HEIGHT: f64 = 280.0;
-const SIDE: f64 = 340.0;
+const SIDE: f64 = 325.0;
 /// Height of a strip, and the room above it.
 const STRIP: f64 = 74.0;
 const STRIP_GAP: f64 = 12.0;
@@ -37,6 +37,7 @@ pub(super) fn drawing(plot: &Plot) -> Result<Drawing, FigureError> {
     }
     draw::all(&mut drawing, plot, &frame);
     bottom += beneath;
+    bottom += rows_beneath(&mut drawing, plot, &frame, bottom);
     let entries = draw::entries(plot);
     let right = frame.area.right() + 20.0;
     let beside = plot.square && plot.legend == Legend::Beside;
@@ -53,6 +54,34 @@ pub(super) fn drawing(plot: &Plot) -> Result<Drawing, FigureError> {
     }
     drawing.height = (bottom + 8.0).ceil();
     Ok(drawing)
+}
+
+/// Words under their x, a row a line after its label; the height that they take.
+fn rows_beneath(drawing: &mut Drawing, plot: &Plot, frame: &Frame, top: f64) -> f64 {
+    let mut bottom = top + 4.0;
+    for (label, cells) in &plot.beneath {
+        let room = WIDTH - frame.area.x - 6.0;
+        drawing.text(
+            at(frame.area.x, bottom + 11.0),
+            shortened(label, SMALL, Typeface::Regular, room),
+            SMALL,
+            Anchor::Start,
+            SOFT,
+        );
+        let mut places: Vec<(f64, &str)> = cells.iter().map(|(x, text)| (frame.across(*x), text.as_str())).collect();
+        places.sort_by(|(one, _), (two, _)| one.total_cmp(two));
+        let half = |text: &str, size| width(text, size, Typeface::Regular) / 2.0;
+        // None is left out and none lies on another: all are as small as the closest two need.
+        let need =
+            |pair: &[(f64, &str)]| (pair[1].0 - pair[0].0) / (half(pair[0].1, SMALL) + half(pair[1].1, SMALL) + 6.0);
+        let edges = places.iter().map(|(x, text)| (x - 2.0).min(WIDTH - 2.0 - x) / half(text, SMALL).max(0.1));
+        let share = places.windows(2).map(need).chain(edges).fold(1.0, f64::min);
+        for (x, text) in places {
+            drawing.text(at(x, bottom + 25.0), text, SMALL * share, Anchor::Middle, INK);
+        }
+        bottom += 30.0;
+    }
+    if plot.beneath.is_empty() { 0.0 } else { bottom - top }
 }
 
 /// The axes' ranges: given, or as far as points, bands, bars and references go.
@@ -79,7 +108,14 @@ fn spans(plot: &Plot) -> Result<(Span, Span), FigureError> {
     if let Some(strip) = &plot.strip {
         xs.extend(&strip.edges);
     }
-    Ok((Span::of(&plot.x, xs.into_iter(), id)?, Span::of(&plot.y, ys.into_iter(), id)?))
+    let (x, y) = (Span::of(&plot.x, xs.into_iter(), id)?, Span::of(&plot.y, ys.into_iter(), id)?);
+    // What stands beneath a place has to have one.
+    let places = plot.beneath.iter().flat_map(|(_, cells)| cells).map(|(at, _)| *at);
+    if let Some(value) = places.into_iter().find(|at| !(-1e-9..=1.0 + 1e-9).contains(&x.share(*at))) {
+        let (figure, what) = (id.clone(), "an x of a row beneath");
+        return Err(FigureError::Domain { figure, what, value, domain: "within the x axis" });
+    }
+    Ok((x, y))
 }
 
 /// Counts under the plot, the one class upwards and the other downwards from a line in the middle.

@@ -56,6 +56,8 @@ pub struct Plot {
     pub notes: Vec<String>,
     /// Counts under the plot, over the same x.
     pub strip: Option<Strip>,
+    /// Rows beneath the x axis: what they are, and words at an x, as the number of women at risk each year.
+    pub beneath: Vec<(String, Vec<(f64, String)>)>,
     /// Whether both axes are of the same length.
     pub square: bool,
     /// Where it is said which series is which.
@@ -65,8 +67,9 @@ pub struct Plot {
 impl Plot {
     /// Nothing between two axes yet.
     pub fn new(about: About, x: Axis, y: Axis) -> Self {
-        let (series, references, notes) = (Vec::new(), Vec::new(), Vec::new());
-        Self { about, x, y, series, references, notes, strip: None, square: false, legend: Legend::Beside }
+        let (series, references, notes, beneath) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        let (strip, square, legend) = (None, false, Legend::Beside);
+        Self { about, x, y, series, references, notes, strip, beneath, square, legend }
     }
 
     /// With one more series, before the others.
@@ -94,6 +97,14 @@ impl Plot {
     #[must_use]
     pub fn strip(mut self, strip: Strip) -> Self {
         self.strip = Some(strip);
+        self
+    }
+
+    /// With one more row beneath the x axis: what it is, and words at an x.
+    #[must_use]
+    pub fn beneath(mut self, label: impl Into<String>, cells: &[(f64, &str)]) -> Self {
+        let cells = cells.iter().map(|&(x, text)| (x, text.to_owned())).collect();
+        self.beneath.push((label.into(), cells));
         self
     }
 
@@ -149,6 +160,9 @@ impl Plot {
                 finite(about, "a reference", row, value)?;
             }
         }
+        for (row, (x, _)) in self.beneath.iter().flat_map(|(_, cells)| cells).enumerate() {
+            finite(about, "an x of a row beneath", row, *x)?;
+        }
         self.strip.as_ref().map_or(Ok(()), |strip| strip.check(about))
     }
 
@@ -163,6 +177,17 @@ impl Plot {
             for (x, low, high) in &series.band {
                 let name = format!("{}, band", series.label);
                 data.rows.push(vec![name.as_str().into(), (*x).into(), Cell::Empty, (*low).into(), (*high).into()]);
+            }
+        }
+        for (label, cells) in &self.beneath {
+            for (x, text) in cells {
+                data.rows.push(vec![
+                    label.as_str().into(),
+                    (*x).into(),
+                    text.as_str().into(),
+                    Cell::Empty,
+                    Cell::Empty,
+                ]);
             }
         }
         if let Some(strip) = &self.strip {
