@@ -139,8 +139,8 @@ fn figure(at: usize, score: &Score, forecasts: &Forecasts, options: &Options) ->
     let about = About::new(format!("calibration-{at}"), format!("Calibration of {}", score.name), caption);
     let mut plot = Plot::new(about, Axis::new("predicted"), Axis::new("observed"));
     if let Ok(curve) = Loess::default().curve(forecasts) {
-        let step = curve.predicted.len().div_ceil(POINTS).max(1);
-        let points = curve.predicted.iter().zip(&curve.observed).step_by(step).map(|(x, y)| (*x, y.clamp(0.0, 1.0)));
+        let step = curve.predicted().len().div_ceil(POINTS).max(1);
+        let points = curve.predicted().iter().zip(curve.observed()).step_by(step).map(|(x, y)| (*x, y.clamp(0.0, 1.0)));
         plot = plot.series(Series::line("LOESS", &points.collect::<Vec<_>>()).look(at));
     }
     if let Ok(bins) = bins(forecasts, Binning::EqualMass(BINS)) {
