@@ -115,7 +115,8 @@ fn block(part: &Part) -> Block {
         Part::Figure(figure, words) => Block::Figure(figure.clone(), prose(words)),
         Part::Grid(grid) => {
             let align = |at: usize| if at == 0 { Align::Left } else { Align::Right };
-            let header: Vec<(&str, Align)> = grid.header.iter().enumerate().map(|(at, name)| (name.as_str(), align(at))).collect();
+            let header: Vec<(&str, Align)> =
+                grid.header.iter().enumerate().map(|(at, name)| (name.as_str(), align(at))).collect();
             let table = grid.rows.iter().fold(Table::new(grid.title.clone(), &header), |table, row| {
                 table.row(row.iter().map(|cell| Prose::from(cell.as_str())).collect())
             });

@@ -85,7 +85,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 
 fn list() {
     for reader in sets::readers() {
-        println!("{}\n  {}\n  source:  {}\n  licence: {}\n  labels:  {}", reader.name, reader.title, reader.source, reader.licence, reader.labels);
+        println!(
+            "{}\n  {}\n  source:  {}\n  licence: {}\n  labels:  {}",
+            reader.name, reader.title, reader.source, reader.licence, reader.labels
+        );
         for table in reader.tables {
             let needed = if table.required { "" } else { " (if there)" };
             println!("  table:   {}{needed}", table.names.join(" or "));

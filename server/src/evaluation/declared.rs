@@ -102,7 +102,9 @@ impl Source for SetImage {
 
     fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes> {
         let unreadable = |problem: String| NoBytes::Unreadable(problem);
-        let path = self.path.as_ref().ok_or_else(|| unreadable("the file is not there, or several may be it: uvid dataset check says more".into()))?;
+        let path = self.path.as_ref().ok_or_else(|| {
+            unreadable("the file is not there, or several may be it: uvid dataset check says more".into())
+        })?;
         let is_picture = path.extension().is_some_and(|e| PICTURES.iter().any(|p| e.eq_ignore_ascii_case(p)));
         if is_picture {
             let bytes = self.wrapped(path, limits).map_err(unreadable)?;

@@ -79,7 +79,9 @@ fn region(
 ) -> anyhow::Result<Option<Region>> {
     Ok(match &lesion.shape {
         Shape::None => None,
-        Shape::Box { left, top, right, bottom } => Some(Region::Rectangle(Rectangle::new(*left, *top, *right, *bottom)?)),
+        Shape::Box { left, top, right, bottom } => {
+            Some(Region::Rectangle(Rectangle::new(*left, *top, *right, *bottom)?))
+        }
         Shape::Outline(points) => {
             let corners: Vec<Point> = points.iter().map(|(row, column)| Point { x: *column, y: *row }).collect();
             Some(Region::Polygon(Polygon::new(&corners)?))
@@ -87,14 +89,18 @@ fn region(
         Shape::MaskFile { .. } => {
             let candidates = files.masks(lesion);
             anyhow::ensure!(!candidates.is_empty(), "no file of its mask is there");
-            let masks = candidates.iter().map(|path| mask(&root.join(path), limits)).collect::<anyhow::Result<Vec<_>>>()?;
+            let masks =
+                candidates.iter().map(|path| mask(&root.join(path), limits)).collect::<anyhow::Result<Vec<_>>>()?;
             // Of a mask and the picture cut out by it, the one of the mammogram's size is meant; else the larger.
             let fits = |(rows, columns, _): &&(usize, usize, Vec<bool>)| {
                 size.is_some_and(|[height, width]| (*rows, *columns) == (height as usize, width as usize))
             };
-            let chosen = masks.iter().find(fits).or_else(|| masks.iter().max_by_key(|(rows, columns, _)| rows * columns));
+            let chosen =
+                masks.iter().find(fits).or_else(|| masks.iter().max_by_key(|(rows, columns, _)| rows * columns));
             match chosen {
-                Some((_, columns, within)) if within.contains(&true) => Some(Region::Mask(Mask::new(*columns, within.clone())?)),
+                Some((_, columns, within)) if within.contains(&true) => {
+                    Some(Region::Mask(Mask::new(*columns, within.clone())?))
+                }
                 Some(_) | None => anyhow::bail!("its mask is empty"),
             }
         }

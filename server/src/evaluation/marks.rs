@@ -63,7 +63,9 @@ fn peaks(map: &Heatmap) -> Vec<(f64, (f64, f64))> {
                 .flat_map(|r| (column.saturating_sub(1)..=(column + 1).min(map.columns - 1)).map(move |c| (r, c)));
             let is_peak = |(r, c): (usize, usize)| {
                 let before = (r, c) < (row, column);
-                (r, c) == (row, column) || at(r, c).is_nan() || if before { at(r, c) < value } else { at(r, c) <= value }
+                (r, c) == (row, column)
+                    || at(r, c).is_nan()
+                    || if before { at(r, c) < value } else { at(r, c) <= value }
             };
             if value > 0.0 && around.into_iter().all(is_peak) {
                 let place = map.to_file.apply(row as f64 + 0.5, column as f64 + 0.5);

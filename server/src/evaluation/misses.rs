@@ -41,12 +41,18 @@ pub fn misses(study: &Study, names: &[String], shown: Option<&Shown<'_>>) -> Sec
     for (at, score) in study.models().enumerate() {
         for (positive, title) in [(true, "with the outcome, lowest scores"), (false, "without it, highest scores")] {
             let rows = worst(study, score, positive);
-            let grid = rows.iter().enumerate().map(|(rank, row)| {
-                vec![format!("{}. {}", rank + 1, row_name(*row)), number(score.values[*row])]
-            });
+            let grid = rows
+                .iter()
+                .enumerate()
+                .map(|(rank, row)| vec![format!("{}. {}", rank + 1, row_name(*row)), number(score.values[*row])]);
             let header = vec!["row".to_owned(), "score".to_owned()];
             let title = format!("{}: {title}", score.name);
-            section.parts.push(Part::Grid(Grid { title: title.clone(), header, rows: grid.collect(), note: String::new() }));
+            section.parts.push(Part::Grid(Grid {
+                title: title.clone(),
+                header,
+                rows: grid.collect(),
+                note: String::new(),
+            }));
             for row in &rows {
                 let measure = if positive { "low score with the outcome" } else { "high score without the outcome" };
                 let finding = Finding::new("misses", &score.name, measure, Ok(score.values[*row]));

@@ -15,7 +15,7 @@ use crate::pipeline::{Limits, Source};
 /// Pixels of a picture's longer side, at most.
 const SIDE_MAX: usize = 420;
 /// Percentiles of the breast's pixels that become black and white.
-const GREY: [f64; 2] = [0.5, 0.999];
+const GREY: [f64; 2] = [0.02, 0.998];
 /// Marks of the model that are shown.
 const MARKS_MAX: usize = 3;
 
@@ -38,7 +38,8 @@ pub fn panel(
     let shown = Shown { mammogram: &mammogram, step: step as f64 };
     let regions = lesions.of_image.get(&image.image).map_or(&[][..], Vec::as_slice);
     let mut outlines: Vec<Outline> = regions.iter().filter_map(|region| shown.region(region)).collect();
-    let mut strongest: Vec<_> = marks.and_then(|marks| marks.of_image.get(&image.image)).into_iter().flatten().collect();
+    let mut strongest: Vec<_> =
+        marks.and_then(|marks| marks.of_image.get(&image.image)).into_iter().flatten().collect();
     strongest.sort_by(|a, b| b.score().total_cmp(&a.score()));
     let points = strongest.iter().take(MARKS_MAX).map(|mark| (mark.centre().y, mark.centre().x));
     outlines.extend(points.map(|(row, column)| Outline::Point(Whose::Model, shown.point(row, column))));

@@ -122,18 +122,21 @@ fn fingerprint(running: &Running<'_>, unit: &Unit) -> String {
 
 /// One exam through the packages that have not seen it.
 fn score(running: &Running<'_>, unit: &Unit, inputs: &str, predictors: &[&Predictor]) -> anyhow::Result<Vec<Line>> {
-    let image = |place: &usize| SetImage::new(&running.cohort.set, running.root, running.files, &running.cohort.images[*place]);
+    let image =
+        |place: &usize| SetImage::new(&running.cohort.set, running.root, running.files, &running.cohort.images[*place]);
     let sources = unit.images.iter().map(image).collect::<Result<Vec<_>, _>>()?;
     let scored = pipeline::score_each(&sources, predictors, running.limits)
         .with_context(|| format!("scoring the exam {}", unit.key()))?;
-    let found = sources.iter().zip(&unit.images).filter_map(|(source, place)| {
-        Some((source.found()?.to_string(), running.cohort.images[*place].image.clone()))
-    });
+    let found = sources
+        .iter()
+        .zip(&unit.images)
+        .filter_map(|(source, place)| Some((source.found()?.to_string(), running.cohort.images[*place].image.clone())));
     let images: Vec<(String, String)> = found.collect();
     let line = |Scored { report, .. }: Scored| {
         let name = |uid: &str| images.iter().find(|(found, _)| found == uid).map(|(_, image)| image.as_str());
         let scores = report.outcome.iter().flat_map(|scores| &scores.images);
-        let marks = scores.filter_map(|image| Some(marks(name(image.sop_instance.as_str())?, image))).flatten().collect();
+        let marks =
+            scores.filter_map(|image| Some(marks(name(image.sop_instance.as_str())?, image))).flatten().collect();
         let mut report = ReportJson::from(&report);
         report.images.iter_mut().for_each(|image| {
             image.heatmaps.clear();

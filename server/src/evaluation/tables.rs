@@ -110,7 +110,13 @@ fn image_row<'a>(unit: &'a Unit, image: &'a Image, lines: &[&Line]) -> Row<'a> {
         let outputs = found.and_then(|(uid, _)| line.report.images.iter().find(|i| i.sop_instance == *uid));
         add(&mut scores, line, outputs.map(|image| image.outputs.as_slice()), "not-chosen");
     }
-    Row { about, label: image.labels.image, outcome: image.breast_outcome, covariates: image.covariates.clone(), scores }
+    Row {
+        about,
+        label: image.labels.image,
+        outcome: image.breast_outcome,
+        covariates: image.covariates.clone(),
+        scores,
+    }
 }
 
 fn breast_row<'a>(
@@ -123,9 +129,10 @@ fn breast_row<'a>(
     let mut about = about(unit);
     about.insert("breast", side.to_string());
     let of: Vec<&Image> = images.iter().filter(|image| image.laterality == Some(side)).copied().collect();
-    let stated = cohort.sides.iter().find(|stated| {
-        stated.patient == unit.patient && stated.exam == unit.exam && stated.laterality == side
-    });
+    let stated = cohort
+        .sides
+        .iter()
+        .find(|stated| stated.patient == unit.patient && stated.exam == unit.exam && stated.laterality == side);
     let letter = side.to_string();
     let scored = lines.iter().any(|line| line.report.breasts.iter().any(|breast| breast.laterality == letter));
     // A breast that only its images' files know of has a row once they have been read.

@@ -25,23 +25,30 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
     // Where recalling all stops to pay is at the prevalence; of interest is what lies around it.
     let highest = (4.0 * prevalence).clamp(0.02, 0.99);
     let thresholds: Vec<f64> = (1..=STEPS).map(|i| highest * i as f64 / STEPS as f64).collect();
-    let caption = format!("{} rows, prevalence {prevalence:.4}. In findings per row, less what recalls for nothing cost.", study.rows());
+    let caption = format!(
+        "{} rows, prevalence {prevalence:.4}. In findings per row, less what recalls for nothing cost.",
+        study.rows()
+    );
     let about = About::new("decision-curve", "Net benefit", caption);
     let mut plot = Plot::new(about, Axis::new("threshold probability"), Axis::new("net benefit"));
-    let (mut lowest, mut drawn) = (0.0_f64, false);
+    let mut drawn = false;
     for (score, sample) in samples(study)?.iter().filter(|(score, _)| !score.is_reader) {
         let curve = net_benefit(sample, &thresholds, options.prevalence);
         match &curve {
             Ok(curve) => {
+                // Far below zero a curve only says that it is worse than doing nothing.
+                let shown = |of: fn(&NetBenefit) -> f64| {
+                    let points = curve.iter().map(|at| (at.threshold, of(at)));
+                    points.take_while(|(_, benefit)| *benefit > -0.3 * prevalence).collect::<Vec<_>>()
+                };
                 if !drawn {
-                    let all = |at: &NetBenefit| (at.threshold, at.all.max(-0.3 * prevalence));
-                    plot = plot.series(Series::line("recall all", &curve.iter().map(all).collect::<Vec<_>>()).crowd());
+                    plot = plot.series(Series::line("recall all", &shown(|at| at.all)).crowd());
                     drawn = true;
                 }
-                let points: Vec<_> = curve.iter().map(|at| (at.threshold, at.model.max(-0.3 * prevalence))).collect();
-                lowest = points.iter().map(|(_, y)| *y).fold(lowest, f64::min);
-                plot = plot.series(Series::line(score.name.clone(), &points));
-                for at in curve.iter().filter(|at| [0, STEPS / 4, STEPS / 2].contains(&((at.threshold / highest * STEPS as f64).round() as usize))) {
+                plot = plot.series(Series::line(score.name.clone(), &shown(|at| at.model)));
+                for at in curve.iter().filter(|at| {
+                    [0, STEPS / 4, STEPS / 2].contains(&((at.threshold / highest * STEPS as f64).round() as usize))
+                }) {
                     let stratum = format!("threshold {:.4}", at.threshold);
                     let finding = |measure: &str, value| {
                         Finding::new("decision-curve", &score.name, measure, value).of(sample).among(&stratum)

@@ -1,8 +1,8 @@
 //! Whether a score of 0.02 means two in a hundred.
 
 use uvid_metrics::calibration::{
-    Binning, Forecasts, Loess, Method, StandardErrors, bins, brier, cox, cross_fitted, expected_error, in_the_large, log_loss,
-    observed_expected, scaled_brier, spiegelhalter,
+    Binning, Forecasts, Loess, Method, StandardErrors, bins, brier, cox, cross_fitted, expected_error, in_the_large,
+    log_loss, observed_expected, scaled_brier, spiegelhalter,
 };
 use uvid_metrics::{Binary, Estimate, Undefined};
 
@@ -40,14 +40,18 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
             Ok(forecasts) => forecasts,
             Err(why) => {
                 section.findings.push(Finding::new("calibration", &score.name, "all", Err(why.clone())).of(sample));
-                section.warn(format!("{}: not a probability ({why}), so calibration means nothing for it.", score.name));
+                section
+                    .warn(format!("{}: not a probability ({why}), so calibration means nothing for it.", score.name));
                 continue;
             }
         };
         let findings = measures(score, sample, &forecasts, options, "");
         lines.push(line(&score.name, &findings));
         section.findings.extend(findings);
-        section.figure(figure(at, score, &forecasts, options), "Points on the diagonal are calibrated. Points below it: fewer cases than the scores say.");
+        section.figure(
+            figure(at, score, &forecasts, options),
+            "Points on the diagonal are calibrated. Points below it: fewer cases than the scores say.",
+        );
         for (method, name) in [(Method::Platt, "Platt"), (Method::Isotonic, "isotonic"), (Method::Beta, "beta")] {
             let refitted = cross_fitted(method, sample, FOLDS, options.seed).and_then(|values| again(sample, &values));
             match refitted {
@@ -56,7 +60,9 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
                     lines.push(line(&format!("{}, recalibrated ({name})", score.name), &findings));
                     section.findings.extend(findings);
                 }
-                Err(why) => section.findings.push(Finding::new("calibration", &score.name, "all", Err(why)).among(name)),
+                Err(why) => {
+                    section.findings.push(Finding::new("calibration", &score.name, "all", Err(why)).among(name))
+                }
             }
         }
     }
@@ -86,10 +92,14 @@ fn again(sample: &Binary, values: &[f64]) -> Result<(Binary, Forecasts), Undefin
 }
 
 fn measures(score: &Score, sample: &Binary, forecasts: &Forecasts, options: &Options, stratum: &str) -> Vec<Finding> {
-    let finding = |measure: &str, value| Finding::new("calibration", &score.name, measure, value).of(sample).among(stratum);
+    let finding =
+        |measure: &str, value| Finding::new("calibration", &score.name, measure, value).of(sample).among(stratum);
     let unbounded = (f64::MIN, f64::MAX);
     let estimate = |measure: &str, estimate: Result<Estimate, Undefined>, by: &str| {
-        Finding::estimate("calibration", &score.name, measure, estimate, options.confidence, unbounded).of(sample).among(stratum).by(by)
+        Finding::estimate("calibration", &score.name, measure, estimate, options.confidence, unbounded)
+            .of(sample)
+            .among(stratum)
+            .by(by)
     };
     let errors = if sample.clusters().is_some() { StandardErrors::Sandwich } else { StandardErrors::Model };
     let clipped = forecasts.clipped(CLIP);

@@ -41,15 +41,23 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
             let paired = roc::paired(first.2, second.2);
             let test = paired.as_ref().map_err(Clone::clone).and_then(roc::Paired::test);
             let difference = paired.map(|paired| paired.difference);
-            let delong = Finding::estimate("comparison", &name, "difference of AUC", difference.clone(), options.confidence, (-1.0, 1.0))
-                .of(first.2)
-                .tested(&test)
-                .by("paired DeLong");
+            let delong = Finding::estimate(
+                "comparison",
+                &name,
+                "difference of AUC",
+                difference.clone(),
+                options.confidence,
+                (-1.0, 1.0),
+            )
+            .of(first.2)
+            .tested(&test)
+            .by("paired DeLong");
             let inferior = difference.clone().and_then(|difference| roc::non_inferiority(&difference, options.margin));
-            let inferior = Finding::new("comparison", &name, "AUC not inferior", difference.map(|difference| difference.value))
-                .of(first.2)
-                .tested(&inferior)
-                .by(&format!("one-sided, margin {}", options.margin));
+            let inferior =
+                Finding::new("comparison", &name, "AUC not inferior", difference.map(|difference| difference.value))
+                    .of(first.2)
+                    .tested(&inferior)
+                    .by(&format!("one-sided, margin {}", options.margin));
             let bootstrap = bootstrapped(&name, first, second, &resampled, options);
             lines.push(vec![
                 name.clone(),
@@ -110,13 +118,15 @@ fn decided(name: &str, first: &Binary, second: &Binary, options: &Options) -> (V
     let paired = flags(first).and_then(|a| Paired::of(&a, &flags(second)?));
     let test = paired.clone().and_then(|paired| paired.mcnemar(McNemar::Exact));
     let interval = paired.clone().ok().map(|paired| paired.difference_tango(options.confidence).interval);
-    let difference = Finding::new("comparison", name, "difference of sensitivity", paired.clone().map(Paired::difference))
-        .of(first)
-        .with_interval(interval)
-        .tested(&test)
-        .among(&format!("specificity {SPECIFICITY} each"))
-        .by("Tango, exact McNemar");
-    let count = |of: fn(Paired) -> u64| paired.clone().map_or_else(|why| why.to_string(), |paired| of(paired).to_string());
+    let difference =
+        Finding::new("comparison", name, "difference of sensitivity", paired.clone().map(Paired::difference))
+            .of(first)
+            .with_interval(interval)
+            .tested(&test)
+            .among(&format!("specificity {SPECIFICITY} each"))
+            .by("Tango, exact McNemar");
+    let count =
+        |of: fn(Paired) -> u64| paired.clone().map_or_else(|why| why.to_string(), |paired| of(paired).to_string());
     let line = vec![
         name.to_owned(),
         difference.text(),
@@ -131,7 +141,8 @@ fn decided(name: &str, first: &Binary, second: &Binary, options: &Options) -> (V
 fn adjusted(section: &mut Section, p_values: &[(String, f64)]) -> Result<(), StudyError> {
     let raw: Vec<f64> = p_values.iter().map(|(_, p)| *p).collect();
     let holm = subgroups::adjust(&raw, subgroups::Adjustment::Holm)?;
-    let lines = p_values.iter().zip(&holm).map(|((name, p), adjusted)| vec![name.clone(), p_value(*p), p_value(*adjusted)]);
+    let lines =
+        p_values.iter().zip(&holm).map(|((name, p), adjusted)| vec![name.clone(), p_value(*p), p_value(*adjusted)]);
     section.grid(
         "All differences together",
         &["first - second", "p", "p, adjusted"],

@@ -5,7 +5,7 @@ use uvid_metrics::{Binary, Undefined, roc};
 
 use super::resampling::{BCA, Resamples, design};
 use super::{Finding, Options, Score, Section, Study, StudyError};
-use crate::figure::{About, Figure, FigureError, Plot, Reference, Series};
+use crate::figure::{About, Figure, FigureError, Plot, Series};
 
 /// Specificity from which on the partial area is taken: where a screening programme works.
 const PARTIAL_FROM: f64 = 0.8;
@@ -24,7 +24,9 @@ pub fn discrimination(study: &Study, options: &Options) -> Result<Section, Study
     let (mut lines, mut curves) = (Vec::new(), Vec::new());
     for (at, (score, sample)) in samples.iter().enumerate() {
         let findings = of_score(score, sample, at, &resamples, options);
-        lines.push(line(score, &findings));
+        if !score.is_reader {
+            lines.push(line(score, &findings));
+        }
         if let Ok(curve) = roc::corners(sample) {
             let points: Vec<_> = curve.iter().map(|p| (p.false_positive_rate, p.true_positive_rate)).collect();
             curves.push((*score, thinned(points), findings[0].text()));
@@ -60,7 +62,11 @@ pub(super) fn samples(study: &Study) -> Result<Vec<(&Score, Binary)>, Undefined>
 }
 
 /// Areas on the same resamples, or why there are none.
-pub(super) fn resamples(study: &Study, samples: &[(&Score, Binary)], options: &Options) -> Result<Option<Resamples>, Undefined> {
+pub(super) fn resamples(
+    study: &Study,
+    samples: &[(&Score, Binary)],
+    options: &Options,
+) -> Result<Option<Resamples>, Undefined> {
     let design = design(study)?;
     let statistics = samples.iter().map(|(_, sample)| Statistic::auc(&design, sample)).collect::<Result<_, _>>()?;
     Resamples::of(statistics, options)
@@ -74,7 +80,8 @@ fn of_score(
     options: &Options,
 ) -> Vec<Finding> {
     let finding = |measure: &str, value| Finding::new("roc", &score.name, measure, value).of(sample);
-    let area = Finding::estimate("roc", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0)).of(sample);
+    let area =
+        Finding::estimate("roc", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0)).of(sample);
     let resampled = match resamples {
         Ok(Some(resamples)) => resamples.interval(at, options).map(Some),
         Ok(None) => Ok(None),
@@ -87,9 +94,12 @@ fn of_score(
         if sample.weights().is_some() { finding("AUC", roc::auc(sample)) } else { area.by("DeLong") },
         bootstrap,
         finding("partial AUC, specificity 0.8 to 1", roc::partial_auc(sample, range)).by("trapezoid"),
-        finding("partial AUC, specificity 0.8 to 1, standardised", roc::standardised_partial_auc(sample, range)).by("McClish"),
-        finding("sensitivity at specificity 0.9", roc::sensitivity_at_specificity(sample, 0.9)).by("interpolated on the curve"),
-        finding("specificity at sensitivity 0.9", roc::specificity_at_sensitivity(sample, 0.9)).by("interpolated on the curve"),
+        finding("partial AUC, specificity 0.8 to 1, standardised", roc::standardised_partial_auc(sample, range))
+            .by("McClish"),
+        finding("sensitivity at specificity 0.9", roc::sensitivity_at_specificity(sample, 0.9))
+            .by("interpolated on the curve"),
+        finding("specificity at sensitivity 0.9", roc::specificity_at_sensitivity(sample, 0.9))
+            .by("interpolated on the curve"),
     ]
 }
 
@@ -97,7 +107,11 @@ fn line(score: &Score, findings: &[Finding]) -> Vec<String> {
     vec![score.name.clone(), findings[0].text(), findings[1].text(), findings[3].text(), findings[4].text()]
 }
 
-fn figure(curves: &[(&Score, Vec<(f64, f64)>, String)], study: &Study, options: &Options) -> Result<Figure, FigureError> {
+fn figure(
+    curves: &[(&Score, Vec<(f64, f64)>, String)],
+    study: &Study,
+    options: &Options,
+) -> Result<Figure, FigureError> {
     let about = About::new(
         "roc",
         "ROC curves",
@@ -109,14 +123,10 @@ fn figure(curves: &[(&Score, Vec<(f64, f64)>, String)], study: &Study, options: 
         ),
     );
     let mut plot = Plot::roc(about);
-    let readers: Vec<_> = curves.iter().filter(|(score, ..)| score.is_reader).collect();
-    for (_, points, _) in &readers {
-        plot = plot.series(Series::line(format!("{} readers", readers.len()), points).crowd());
-    }
     for (score, points, area) in curves.iter().filter(|(score, ..)| !score.is_reader) {
         plot = plot.series(Series::line(format!("{}: {area}", score.name), points));
     }
-    plot.reference(Reference::Diagonal("chance".into())).figure()
+    plot.figure()
 }
 
 /// No more points than can be told apart; the first and the last stay.
@@ -125,4 +135,3 @@ pub(super) fn thinned(points: Vec<(f64, f64)>) -> Vec<(f64, f64)> {
     let last = points.len().saturating_sub(1);
     points.into_iter().enumerate().filter(|(at, _)| at % step == 0 || *at == last).map(|(_, point)| point).collect()
 }
-

@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use uvid_metrics::localisation::{Case, Cases, Further, HitRule, Mark, Merit, Point, Rectangle, Region, estimate, find, froc};
+use uvid_metrics::localisation::{
+    Case, Cases, Further, HitRule, Mark, Merit, Point, Rectangle, Region, estimate, find, froc,
+};
 use uvid_metrics::{Clusters, Estimate, Undefined};
 
 use super::{Finding, Options, Section, StudyError};
@@ -80,7 +82,8 @@ impl Marks {
         let mut of_model: BTreeMap<String, Self> = BTreeMap::new();
         for (at, model) in models.iter().enumerate() {
             let mark = Mark::Point { at: Point { x: columns[at], y: rows[at] }, score: scores[at] };
-            let marks = of_model.entry(model.clone()).or_insert_with(|| Self { model: model.clone(), ..Self::default() });
+            let marks =
+                of_model.entry(model.clone()).or_insert_with(|| Self { model: model.clone(), ..Self::default() });
             marks.of_image.entry(images[at].clone()).or_default().push(mark);
         }
         Ok(of_model.into_values().collect())
@@ -107,7 +110,12 @@ fn whole<T: Clone>(table: &Table, column: &str, values: Vec<Option<T>>) -> Resul
 /// # Errors
 ///
 /// There is no image.
-pub fn localisation(lesions: &Lesions, marks: &[Marks], rule: HitRule, options: &Options) -> Result<Section, StudyError> {
+pub fn localisation(
+    lesions: &Lesions,
+    marks: &[Marks],
+    rule: HitRule,
+    options: &Options,
+) -> Result<Section, StudyError> {
     let mut section = Section::new("localisation", "Localisation");
     let count: usize = lesions.of_image.values().map(Vec::len).sum();
     let with = lesions.of_image.values().filter(|list| !list.is_empty()).count();
@@ -164,12 +172,20 @@ fn cases(lesions: &Lesions, marks: &Marks, rule: HitRule) -> Result<Cases, Undef
     Cases::new(cases)?.clustered(Clusters::of(lesions.images.iter().map(|(_, patient)| patient)))
 }
 
-fn of_model(marks: &Marks, cases: &Result<Cases, Undefined>, images: usize, options: &Options) -> (Vec<Finding>, Vec<String>) {
+fn of_model(
+    marks: &Marks,
+    cases: &Result<Cases, Undefined>,
+    images: usize,
+    options: &Options,
+) -> (Vec<Finding>, Vec<String>) {
     let (sensitivity, counted) = (froc::Sensitivity::Lesions, froc::Marks::OfAllImages);
-    let found = |merit: Merit| -> Result<Estimate, Undefined> { estimate(cases.as_ref().map_err(Clone::clone)?, merit) };
+    let found =
+        |merit: Merit| -> Result<Estimate, Undefined> { estimate(cases.as_ref().map_err(Clone::clone)?, merit) };
     let finding = |measure: String, merit: Merit, by: &str| {
         let estimate = found(merit);
-        Finding::estimate("localisation", &marks.model, &measure, estimate, options.confidence, (0.0, 1.0)).rows(images).by(by)
+        Finding::estimate("localisation", &marks.model, &measure, estimate, options.confidence, (0.0, 1.0))
+            .rows(images)
+            .by(by)
     };
     let mut findings: Vec<Finding> = RATES
         .iter()
@@ -182,7 +198,11 @@ fn of_model(marks: &Marks, cases: &Result<Cases, Undefined>, images: usize, opti
     let total: usize = marks.of_image.values().map(Vec::len).sum();
     let per_image = total as f64 / images as f64;
     findings.push(Finding::new("localisation", &marks.model, "marks per image", Ok(per_image)).rows(images));
-    findings.push(finding("mean sensitivity at 1/8 to 8 false marks".into(), Merit::Cpm { sensitivity, marks: counted }, "jackknife by patient"));
+    findings.push(finding(
+        "mean sensitivity at 1/8 to 8 false marks".into(),
+        Merit::Cpm { sensitivity, marks: counted },
+        "jackknife by patient",
+    ));
     findings.push(finding("AFROC area, false marks of all images".into(), Merit::Afroc1, "jackknife by patient"));
     let line = std::iter::once(marks.model.clone()).chain(findings.iter().take(6).map(Finding::text)).collect();
     (findings, line)

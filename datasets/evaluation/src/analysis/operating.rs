@@ -1,6 +1,6 @@
 //! What thresholds do: sensitivity, specificity, recall rate, predictive values.
 
-use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, at_prevalence};
+use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, Totals, at_prevalence};
 use uvid_metrics::{Binary, Confidence, Undefined};
 
 use super::discrimination::samples;
@@ -60,10 +60,14 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
     }
     let samples = samples(study)?;
     for aim in aims {
-        let mut lines = Vec::new();
+        let (mut lines, mut counts) = (Vec::new(), Vec::new());
         for (score, sample) in samples.iter().filter(|(score, _)| !score.is_reader) {
             let (findings, line) = at(score, sample, *aim, options);
             lines.push(line);
+            if let Ok(found) = aim.threshold(sample).and_then(|threshold| Totals::at(sample, threshold)) {
+                let cells = [found.true_positives, found.false_negatives, found.false_positives, found.true_negatives];
+                counts.push(std::iter::once(score.name.clone()).chain(cells.map(number)).collect());
+            }
             section.findings.extend(findings);
         }
         section.grid(
@@ -77,15 +81,20 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
                 options.prevalence.map(|p| format!(" PPV and NPV at a prevalence of {p}.")).unwrap_or_default(),
             ),
         );
+        section.grid(
+            &format!("Counts at {}", aim.name()),
+            &["score", "outcome, flagged", "outcome, not flagged", "none, flagged", "none, not flagged"],
+            counts,
+            if study.weights.is_some() { "Sums of weights." } else { "" },
+        );
     }
     Ok(section)
 }
 
 fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Finding>, Vec<String>) {
     let stratum = aim.name();
-    let finding = |measure: &str, value| {
-        Finding::new("operating-points", &score.name, measure, value).of(sample).among(&stratum)
-    };
+    let finding =
+        |measure: &str, value| Finding::new("operating-points", &score.name, measure, value).of(sample).among(&stratum);
     let threshold = aim.threshold(sample);
     let mut findings = vec![finding("threshold", threshold.clone())];
     let measures = threshold.clone().and_then(|t| operating_point::table(sample, t, options.confidence));
@@ -124,15 +133,19 @@ fn predicted(
     finding: &impl Fn(&str, Result<f64, Undefined>) -> Finding,
 ) -> Vec<Finding> {
     let rate = |rate: Rate| rate.estimate(sample, threshold);
-    let found = rate(Rate::Sensitivity).and_then(|sensitivity| {
-        at_prevalence(sensitivity, rate(Rate::Specificity)?, prevalence, confidence)
-    });
-    let bounded = |of: fn(&AtPrevalence) -> Result<uvid_metrics::proportions::Bounded, Undefined>| found.clone().and_then(|f| of(&f));
-    [("PPV", bounded(|f| f.positive_predictive_value.clone())), ("NPV", bounded(|f| f.negative_predictive_value.clone()))]
-        .into_iter()
-        .map(|(name, value)| {
-            let interval = value.as_ref().ok().map(|bounded| bounded.interval);
-            finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value)).with_interval(interval)
-        })
-        .collect()
+    let found = rate(Rate::Sensitivity)
+        .and_then(|sensitivity| at_prevalence(sensitivity, rate(Rate::Specificity)?, prevalence, confidence));
+    let bounded = |of: fn(&AtPrevalence) -> Result<uvid_metrics::proportions::Bounded, Undefined>| {
+        found.clone().and_then(|f| of(&f))
+    };
+    [
+        ("PPV", bounded(|f| f.positive_predictive_value.clone())),
+        ("NPV", bounded(|f| f.negative_predictive_value.clone())),
+    ]
+    .into_iter()
+    .map(|(name, value)| {
+        let interval = value.as_ref().ok().map(|bounded| bounded.interval);
+        finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value)).with_interval(interval)
+    })
+    .collect()
 }

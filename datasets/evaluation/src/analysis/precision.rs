@@ -20,7 +20,9 @@ pub fn precision(study: &Study, options: &Options) -> Result<Section, StudyError
     let mut lines = Vec::new();
     for (at, (score, sample)) in samples.iter().enumerate() {
         let findings = of_score(score, sample, at, &resamples, options);
-        lines.push(std::iter::once(score.name.clone()).chain(findings.iter().take(3).map(Finding::text)).collect());
+        if !score.is_reader {
+            lines.push(std::iter::once(score.name.clone()).chain(findings.iter().take(3).map(Finding::text)).collect());
+        }
         section.findings.extend(findings);
     }
     section.words(

@@ -2,12 +2,13 @@
 
 use uvid_metrics::agreement::fleiss::fleiss;
 use uvid_metrics::agreement::icc::{Form, Ratings, Unit};
+use uvid_metrics::precision_recall::average_precision;
 use uvid_metrics::readers::{self as mrmc, Figures, Random, StudentEstimate};
 use uvid_metrics::{Undefined, roc};
 
 use super::discrimination::samples;
 use super::{Finding, Options, Section, Study, StudyError, number, p_value};
-use crate::figure::{About, Figure, FigureError, Plot, Reference, Series};
+use crate::figure::{About, Figure, FigureError, Plot, Series};
 
 /// Each reader, their mean with an interval that holds for other readers and cases, and each model against it.
 ///
@@ -27,7 +28,8 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
     }
     let figures = Figures::delong(&multi);
     let mean = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(0, Random::ReadersAndCases));
-    let mean = student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
+    let mean =
+        student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
     section.words(format!(
         "{} readers read the same {} rows. Their mean area under the ROC curve is **{}**; the interval says where the mean of other readers \
          on other cases would lie.",
@@ -35,7 +37,10 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
         study.rows(),
         mean.text()
     ));
-    section.figure(curves(study), "A model whose curve runs above most grey ones ranks cases better than most readers do.");
+    section.figure(
+        curves(study),
+        "A model whose curve runs above most grey ones ranks cases better than most readers do.",
+    );
     let mut lines = vec![vec!["mean of readers".to_owned(), mean.text(), String::new(), String::new(), String::new()]];
     section.findings.push(mean);
     for model in study.models() {
@@ -57,7 +62,8 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
             finding.p.map_or_else(String::new, p_value),
             not_worse.p.map_or_else(String::new, p_value),
         ]);
-        let beaten = Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(read.len());
+        let beaten =
+            Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(read.len());
         section.findings.extend([finding, not_worse, beaten]);
     }
     section.grid(
@@ -90,12 +96,14 @@ fn beaten(study: &Study, area: f64) -> Result<f64, Undefined> {
 fn each(section: &mut Section, study: &Study, options: &Options) -> Result<(), StudyError> {
     let mut lines = Vec::new();
     for (score, sample) in samples(study)?.iter().filter(|(score, _)| score.is_reader) {
-        let finding = Finding::estimate("readers", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0));
+        let finding =
+            Finding::estimate("readers", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0));
         let finding = finding.of(sample).by("DeLong");
-        lines.push(vec![score.name.clone(), finding.text()]);
-        section.findings.push(finding);
+        let precision = Finding::new("readers", &score.name, "average precision", average_precision(sample)).of(sample);
+        lines.push(vec![score.name.clone(), finding.text(), precision.text()]);
+        section.findings.extend([finding, precision]);
     }
-    section.grid("Each reader", &["reader", "AUC (DeLong)"], lines, "");
+    section.grid("Each reader", &["reader", "AUC (DeLong)", "average precision"], lines, "");
     Ok(())
 }
 
@@ -111,7 +119,7 @@ fn curves(study: &Study) -> Result<Figure, FigureError> {
             false => Series::line(score.name.clone(), &points),
         });
     }
-    plot.reference(Reference::Diagonal("chance".into())).figure()
+    plot.figure()
 }
 
 /// Whether readers say the same of the same rows: intraclass correlation of their scores, kappa of their decisions at or above
@@ -145,7 +153,9 @@ pub fn agreement(study: &Study, threshold: f64, options: &Options) -> Result<Sec
 fn agreements(ratings: &[Vec<f64>], threshold: f64, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     let finding = |measure: &str, value| Finding::new("agreement", "readers", measure, value);
-    for (measure, form) in [("intraclass correlation (2,1)", Form::Agreement), ("intraclass correlation (3,1)", Form::Consistency)] {
+    for (measure, form) in
+        [("intraclass correlation (2,1)", Form::Agreement), ("intraclass correlation (3,1)", Form::Consistency)]
+    {
         let icc = Ratings::new(ratings).and_then(|ratings| ratings.icc(form, Unit::Single, options.confidence));
         let interval = icc.as_ref().ok().map(|icc| icc.interval);
         findings.push(finding(measure, icc.map(|icc| icc.value)).with_interval(interval).by("Shrout and Fleiss"));

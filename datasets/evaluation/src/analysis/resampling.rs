@@ -25,7 +25,8 @@ impl Resamples {
         if options.resamples == 0 || statistics.is_empty() {
             return Ok(None);
         }
-        let how = bootstrap::Options { resamples: options.resamples, seed: options.seed, ..bootstrap::Options::default() };
+        let how =
+            bootstrap::Options { resamples: options.resamples, seed: options.seed, ..bootstrap::Options::default() };
         let resampled = resample(&statistics.iter().collect::<Vec<_>>(), &how)?;
         Ok(Some(Self { statistics, resampled }))
     }

@@ -2,7 +2,8 @@
 
 use uvid_metrics::bootstrap::{self, Design};
 use uvid_metrics::survival::{
-    Censoring, RiskGroup, Survival, at_horizon, brier, by_risk_group, dynamic_auc, harrell, integrated_brier, mean_auc, uno,
+    Censoring, RiskGroup, Survival, at_horizon, brier, by_risk_group, dynamic_auc, harrell, integrated_brier, mean_auc,
+    uno,
 };
 use uvid_metrics::{Clusters, Interval, Undefined, roc};
 
@@ -77,7 +78,9 @@ fn take(table: &Table, roles: &Risk) -> Result<Rows, StudyError> {
     let (times, events): (Vec<f64>, Vec<bool>) = rows.iter().map(pair).unzip();
     let risks = columns.iter().map(|column| rows.iter().filter_map(|row| column[*row]).collect()).collect();
     let clusters = match patients {
-        Some(patients) => Clusters::of(rows.iter().map(|row| patients[*row].clone().unwrap_or_else(|| format!("row {row}")))),
+        Some(patients) => {
+            Clusters::of(rows.iter().map(|row| patients[*row].clone().unwrap_or_else(|| format!("row {row}"))))
+        }
         None => Clusters::each(rows.len()),
     };
     Ok(Rows { survival: Survival::new(&times, &events)?, risks, clusters, left_out: table.rows() - rows.len() })
@@ -92,10 +95,11 @@ fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Optio
         let by = "Harrell";
         let finding = Finding::estimate("risk", name, "concordance", found, options.confidence, (0.0, 1.0));
         let c = finding.rows(risks.len()).by(by);
-        let bootstrap = Finding::new("risk", name, "concordance", harrell(&rows.survival, risks).map(|found| found.estimate.value))
-            .with_interval(resampled(rows, risks, options).ok().flatten())
-            .rows(risks.len())
-            .by("Harrell, percentile bootstrap by patient");
+        let bootstrap =
+            Finding::new("risk", name, "concordance", harrell(&rows.survival, risks).map(|found| found.estimate.value))
+                .with_interval(resampled(rows, risks, options).ok().flatten())
+                .rows(risks.len())
+                .by("Harrell, percentile bootstrap by patient");
         let uno = Finding::new("risk", name, "concordance, IPCW", uno(&rows.survival, &censoring, risks, None));
         let uno = uno.rows(risks.len()).by("Uno");
         lines.push(vec![name.clone(), c.text(), bootstrap.text(), uno.text()]);
@@ -115,10 +119,17 @@ fn resampled(rows: &Rows, risks: &[f64], options: &Options) -> Result<Option<Int
     }
     let design = Design::by_outcome(&rows.clusters, rows.survival.events())?;
     // Each resample sorts all rows: fewer of them than of sums.
-    let how = bootstrap::Options { resamples: options.resamples.min(400), seed: options.seed, ..bootstrap::Options::default() };
+    let how = bootstrap::Options {
+        resamples: options.resamples.min(400),
+        seed: options.seed,
+        ..bootstrap::Options::default()
+    };
     let members = rows.clusters.members();
     let statistic = |(): &mut (), drawn: &[u32], out: &mut [f64]| {
-        let chosen = drawn.iter().zip(&members).flat_map(|(times, rows)| rows.iter().flat_map(|row| std::iter::repeat_n(*row, *times as usize)));
+        let chosen = drawn
+            .iter()
+            .zip(&members)
+            .flat_map(|(times, rows)| rows.iter().flat_map(|row| std::iter::repeat_n(*row, *times as usize)));
         let chosen: Vec<usize> = chosen.collect();
         let pick = |values: &[f64]| chosen.iter().map(|row| values[*row]).collect::<Vec<_>>();
         let events: Vec<bool> = chosen.iter().map(|row| rows.survival.events()[*row]).collect();
@@ -136,7 +147,8 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     let (mut lines, mut dynamic, mut simple, mut scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((name, years), risks) in roles.risks.iter().zip(&rows.risks) {
         let stratum = format!("by {years} years");
-        let finding = |measure: &str, value| Finding::new("risk", name, measure, value).among(&stratum).rows(risks.len());
+        let finding =
+            |measure: &str, value| Finding::new("risk", name, measure, value).among(&stratum).rows(risks.len());
         let area = dynamic_auc(&rows.survival, &censoring, *years, risks);
         dynamic.extend(area.clone().ok().map(|area| (*years, area)));
         let area = finding("AUC, IPCW", area).by("cumulative/dynamic");
@@ -155,11 +167,15 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         lines.push(vec![format!("{years} years ({name})"), area.text(), known.text(), score.text()]);
         section.findings.extend([area, known, score]);
     }
-    let whole = [("mean AUC, IPCW", mean_auc(&rows.survival, &dynamic)), ("integrated Brier score", integrated_brier(&scores))];
+    let whole =
+        [("mean AUC, IPCW", mean_auc(&rows.survival, &dynamic)), ("integrated Brier score", integrated_brier(&scores))];
     for (measure, value) in whole {
         section.findings.push(Finding::new("risk", "all years", measure, value).rows(rows.survival.len()));
     }
-    section.figure(years_figure(&dynamic, &simple, options), "A risk that tells who gets cancer soon need not tell who gets it later.");
+    section.figure(
+        years_figure(&dynamic, &simple, options),
+        "A risk that tells who gets cancer soon need not tell who gets it later.",
+    );
     section.grid(
         "Year by year",
         &["by", "AUC (IPCW)", "AUC of those followed", "Brier score (IPCW)"],
@@ -218,7 +234,8 @@ fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         let stratum = format!("group {} of {GROUPS}, by {years} years", at + 1);
         section.findings.push(Finding::new("risk", name, "O/E", group.ratio()).among(&stratum).rows(group.rows));
     }
-    let caption = format!("{GROUPS} groups of like risk; bars are {:.0} % intervals.", 100.0 * options.confidence.get());
+    let caption =
+        format!("{GROUPS} groups of like risk; bars are {:.0} % intervals.", 100.0 * options.confidence.get());
     let about = About::new("risk-calibration", format!("Observed and predicted by {years} years"), caption);
     let known: Vec<(&RiskGroup, f64, Interval)> = groups
         .iter()

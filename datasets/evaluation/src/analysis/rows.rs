@@ -23,7 +23,11 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
         percent(positives as f64 / all as f64),
         match study.left_out.len() {
             0 => "No row of the table was left out.".to_owned(),
-            _ => format!("{} of {} rows of the table were left out, for the reasons that the diagram counts.", study.given - all, study.given),
+            _ => format!(
+                "{} of {} rows of the table were left out, for the reasons that the diagram counts.",
+                study.given - all,
+                study.given
+            ),
         }
     ));
     if study.clusters.is_none() {
@@ -32,7 +36,11 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
              have several rows, all intervals here are too narrow.",
         );
     }
-    let about = About::new("flow", "Rows from the table to the analysis", "Each row is counted once, under the first reason that holds.");
+    let about = About::new(
+        "flow",
+        "Rows from the table to the analysis",
+        "Each row is counted once, under the first reason that holds.",
+    );
     let mut flow = Flow::new(about, "rows").step("Rows of the table", study.given as u64);
     for (reason, rows) in &study.left_out {
         flow = flow.excluded(reason.clone(), *rows as u64);
@@ -56,9 +64,20 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
             ]);
         }
         if strata.len() > shown {
-            lines.push(vec![format!("{column}: {} more values", strata.len() - shown), "…".into(), "".into(), "…".into(), "".into()]);
+            lines.push(vec![
+                format!("{column}: {} more values", strata.len() - shown),
+                "…".into(),
+                "".into(),
+                "…".into(),
+                "".into(),
+            ]);
         }
     }
-    section.grid("Who is in the analysis", &["", "rows", "share", "with the outcome", "share of these rows"], lines, "");
+    section.grid(
+        "Who is in the analysis",
+        &["", "rows", "share", "with the outcome", "share of these rows"],
+        lines,
+        "",
+    );
     Ok(section)
 }

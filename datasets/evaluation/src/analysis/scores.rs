@@ -34,7 +34,8 @@ pub fn scores(study: &Study) -> Section {
             let bin = ((value - lowest) / (highest - lowest) * BINS as f64) as usize;
             counts[usize::from(*positive)][bin.min(BINS - 1)] += 1;
         }
-        let caption = format!("{} distinct values from {lowest:.4} to {highest:.4}; shares within each group.", distinct);
+        let caption =
+            format!("{} distinct values from {lowest:.4} to {highest:.4}; shares within each group.", distinct);
         let about = About::new(format!("scores-{at}"), format!("Scores of {}", score.name), caption);
         let figure = Histogram::new(about, Axis::new("score"), &edges, Side::Mirrored)
             .class("with the outcome", &counts[1])

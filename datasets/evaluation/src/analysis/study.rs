@@ -110,9 +110,11 @@ impl Study {
             return Err(StudyError::Nothing("--score"));
         }
         let label = table.booleans(&roles.label)?;
-        let columns = roles.scores.iter().map(|name| (name, false)).chain(roles.readers.iter().map(|name| (name, true)));
-        let columns: Vec<(&String, bool, Vec<Option<f64>>)> =
-            columns.map(|(name, is_reader)| Ok((name, is_reader, table.numbers(name)?))).collect::<Result<_, TableError>>()?;
+        let columns =
+            roles.scores.iter().map(|name| (name, false)).chain(roles.readers.iter().map(|name| (name, true)));
+        let columns: Vec<(&String, bool, Vec<Option<f64>>)> = columns
+            .map(|(name, is_reader)| Ok((name, is_reader, table.numbers(name)?)))
+            .collect::<Result<_, TableError>>()?;
         let patients = roles.cluster.as_ref().map(|name| table.texts(name)).transpose()?;
         let weights = roles.weight.as_ref().map(|name| table.numbers(name)).transpose()?;
 
@@ -216,7 +218,10 @@ impl Study {
             return Ok(values.map(|value| value.unwrap_or_else(|| NOT_STATED.to_owned())).collect());
         };
         let cuts = cuts.split(',').map(|cut| cut.trim().parse::<f64>().ok().filter(|cut| cut.is_finite()));
-        let cuts = cuts.collect::<Option<Vec<f64>>>().filter(|cuts| cuts.is_sorted()).ok_or(StudyError::Nothing("numbers that rise after the colon of --subgroup"))?;
+        let cuts = cuts
+            .collect::<Option<Vec<f64>>>()
+            .filter(|cuts| cuts.is_sorted())
+            .ok_or(StudyError::Nothing("numbers that rise after the colon of --subgroup"))?;
         let label = |value: Option<f64>| match value {
             None => NOT_STATED.to_owned(),
             Some(value) => {

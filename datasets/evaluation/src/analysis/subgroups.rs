@@ -34,7 +34,10 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
         for column in columns {
             let values = study.strata(column)?;
             if values.len() > VALUES_MAX {
-                section.warn(format!("{column} has {} values, more than {VALUES_MAX}: not taken as subgroups.", values.len()));
+                section.warn(format!(
+                    "{column} has {} values, more than {VALUES_MAX}: not taken as subgroups.",
+                    values.len()
+                ));
                 continue;
             }
             let mut strata = subgroups::strata(sample, &study.labels(column)?, roc::delong)?;
@@ -44,18 +47,27 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             let q = strata.heterogeneity().map(|(found, _)| found);
             let name = format!("{}, {column}", score.name);
             let test = q.clone().map(|found| found.q);
-            let finding = Finding::new("subgroups", &score.name, "heterogeneity of AUC, I squared", q.map(|found| found.i_squared));
+            let finding = Finding::new(
+                "subgroups",
+                &score.name,
+                "heterogeneity of AUC, I squared",
+                q.map(|found| found.i_squared),
+            );
             section.findings.push(finding.of(sample).among(column).tested(&test).by("Cochran's Q"));
             if let Ok(test) = test {
                 tests.push((name, test.p));
             }
         }
-        section.figure(figure(at, score, rows, options), "Squares are as large as the subgroup; the dashed line is the area over all rows.");
+        section.figure(
+            figure(at, score, rows, options),
+            "Squares are as large as the subgroup; the dashed line is the area over all rows.",
+        );
     }
     if !tests.is_empty() {
         let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
         let holm = subgroups::adjust(&raw, Adjustment::Holm)?;
-        let rows = tests.iter().zip(holm).map(|((name, p), adjusted)| vec![name.clone(), p_value(*p), p_value(adjusted)]);
+        let rows =
+            tests.iter().zip(holm).map(|((name, p), adjusted)| vec![name.clone(), p_value(*p), p_value(adjusted)]);
         section.grid(
             "Do subgroups differ?",
             &["score, column", "p (heterogeneity)", "p, adjusted (Holm)"],
@@ -77,8 +89,16 @@ fn lines(
     let mut rows = Vec::new();
     for stratum in &strata.list {
         let stated = format!("{column}: {}", stratum.label);
-        let finding = Finding::estimate("subgroups", &score.name, "AUC", stratum.estimate.clone(), options.confidence, (0.0, 1.0));
-        let finding = Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated).by("DeLong");
+        let finding = Finding::estimate(
+            "subgroups",
+            &score.name,
+            "AUC",
+            stratum.estimate.clone(),
+            options.confidence,
+            (0.0, 1.0),
+        );
+        let finding =
+            Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated).by("DeLong");
         rows.push(match (&finding.value, finding.interval) {
             (Ok(value), Some(interval)) => {
                 let weight = stratum.rows as f64 / sample.len() as f64;
@@ -95,7 +115,14 @@ fn lines(
     rows
 }
 
-fn estimate(label: &str, rows: usize, positives: usize, value: f64, interval: uvid_metrics::Interval, weight: f64) -> ForestRow {
+fn estimate(
+    label: &str,
+    rows: usize,
+    positives: usize,
+    value: f64,
+    interval: uvid_metrics::Interval,
+    weight: f64,
+) -> ForestRow {
     ForestRow::Estimate {
         label: label.to_owned(),
         counts: format!("{positives} / {rows}"),
@@ -107,7 +134,8 @@ fn estimate(label: &str, rows: usize, positives: usize, value: f64, interval: uv
 }
 
 fn figure(at: usize, score: &Score, rows: Vec<ForestRow>, options: &Options) -> Result<Figure, FigureError> {
-    let caption = format!("Area under the ROC curve with {:.0} % intervals (DeLong).", 100.0 * options.confidence.get());
+    let caption =
+        format!("Area under the ROC curve with {:.0} % intervals (DeLong).", 100.0 * options.confidence.get());
     let about = About::new(format!("subgroups-{at}"), format!("Subgroups: {}", score.name), caption);
     let overall = rows.iter().find_map(|row| match row {
         ForestRow::Estimate { value, .. } => Some(*value),

@@ -11,9 +11,17 @@ use super::{Aim, Finding, Options, Score, Section, Study, StudyError, number, pe
 /// # Errors
 ///
 /// Fewer than two readers.
-pub fn workflow(study: &Study, first: &str, second: &str, recall: f64, options: &Options) -> Result<Section, StudyError> {
+pub fn workflow(
+    study: &Study,
+    first: &str,
+    second: &str,
+    recall: f64,
+    options: &Options,
+) -> Result<Section, StudyError> {
     let mut section = Section::new("workflow", "Simulated workflows");
-    let find = |name: &str| study.readers().find(|reader| reader.name == name).ok_or(StudyError::Nothing("--reader, twice at least"));
+    let find = |name: &str| {
+        study.readers().find(|reader| reader.name == name).ok_or(StudyError::Nothing("--reader, twice at least"))
+    };
     let (first, second) = (find(first)?, find(second)?);
     section.words(format!(
         "Decisions of {} and {} (recall at a score of at least {recall}) are replayed as they were made, beside double reading in which a \
@@ -55,7 +63,12 @@ fn strategies(study: &Study, model: &Score) -> Vec<(String, Result<Strategy, Und
     let threshold = |aim: Reaching| study.sample(model).and_then(|sample| Aim::Reaching(aim).threshold(&sample));
     let arbiter = Arbiter::AnyRecall;
     let mut strategies: Vec<(String, Result<Strategy, Undefined>)> = [0.99, 0.95]
-        .map(|s| (format!("not read below the threshold of sensitivity {s}"), threshold(Reaching::Sensitivity(s)).map(|threshold| Strategy::RuleOut { threshold, arbiter })))
+        .map(|s| {
+            (
+                format!("not read below the threshold of sensitivity {s}"),
+                threshold(Reaching::Sensitivity(s)).map(|threshold| Strategy::RuleOut { threshold, arbiter }),
+            )
+        })
         .into();
     strategies.push((
         "single reading below the threshold of sensitivity 0.95".into(),
@@ -63,11 +76,16 @@ fn strategies(study: &Study, model: &Score) -> Vec<(String, Result<Strategy, Und
     ));
     strategies.push((
         "AI as second reader at specificity 0.9, the second reader arbitrates".into(),
-        threshold(Reaching::Specificity(0.9)).map(|threshold| Strategy::AiAsSecond { threshold, arbiter: Arbiter::Second }),
+        threshold(Reaching::Specificity(0.9))
+            .map(|threshold| Strategy::AiAsSecond { threshold, arbiter: Arbiter::Second }),
     ));
     strategies.push((
         "safety net at specificity 0.98, recalled without a further look".into(),
-        threshold(Reaching::Specificity(0.98)).map(|threshold| Strategy::SafetyNet { threshold, arbiter, rescue: arbiter }),
+        threshold(Reaching::Specificity(0.98)).map(|threshold| Strategy::SafetyNet {
+            threshold,
+            arbiter,
+            rescue: arbiter,
+        }),
     ));
     strategies.push((
         "AI alone at specificity 0.9".into(),
@@ -85,20 +103,27 @@ fn findings(
 ) -> Vec<Finding> {
     let value = |of: &dyn Fn(&Comparison) -> Result<f64, Undefined>| found.as_ref().map_err(Clone::clone).and_then(of);
     let finding = |measure: &str, value| Finding::new("workflow", model, measure, value).among(name).rows(study.rows());
-    let relative = found.as_ref().map_err(Clone::clone).and_then(|found| found.relative_sensitivity(options.confidence));
+    let relative =
+        found.as_ref().map_err(Clone::clone).and_then(|found| found.relative_sensitivity(options.confidence));
     vec![
         finding("workload change", value(&|found| found.workload_change.clone())),
         finding("recall rate", value(&|found| Ok(found.strategy.recall_rate()?.value()))),
         finding("sensitivity", value(&|found| Ok(found.strategy.sensitivity()?.value()))),
         finding("specificity", value(&|found| Ok(found.strategy.specificity()?.value()))),
-        finding("relative sensitivity", relative.clone().map(|r| r.value)).with_interval(relative.ok().map(|r| r.interval)),
+        finding("relative sensitivity", relative.clone().map(|r| r.value))
+            .with_interval(relative.ok().map(|r| r.interval)),
     ]
 }
 
 fn line(name: &str, found: &Result<Comparison, Undefined>) -> Vec<String> {
     let found = match found {
         Ok(found) => found,
-        Err(why) => return [name.to_owned(), format!("none: {why}")].into_iter().chain(std::iter::repeat_n(String::new(), 5)).collect(),
+        Err(why) => {
+            return [name.to_owned(), format!("none: {why}")]
+                .into_iter()
+                .chain(std::iter::repeat_n(String::new(), 5))
+                .collect();
+        }
     };
     let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), percent);
     let lost = |of: fn(uvid_metrics::proportions::Paired) -> u64| {
@@ -111,6 +136,8 @@ fn line(name: &str, found: &Result<Comparison, Undefined>) -> Vec<String> {
         share(found.strategy.sensitivity().map(|rate| rate.value())),
         lost(uvid_metrics::proportions::Paired::second_only),
         lost(uvid_metrics::proportions::Paired::first_only),
-        found.relative_sensitivity(uvid_metrics::Confidence::P95).map_or_else(|why| why.to_string(), |r| number(r.value)),
+        found
+            .relative_sensitivity(uvid_metrics::Confidence::P95)
+            .map_or_else(|why| why.to_string(), |r| number(r.value)),
     ]
 }

@@ -48,7 +48,8 @@ fn is_number(field: &TypePtr) -> bool {
         field.get_basic_info().logical_type_ref(),
         Some(LogicalType::Date | LogicalType::Timestamp { .. } | LogicalType::Time { .. })
     );
-    let numeric = [Physical::INT32, Physical::INT64, Physical::FLOAT, Physical::DOUBLE].contains(&field.get_physical_type());
+    let numeric =
+        [Physical::INT32, Physical::INT64, Physical::FLOAT, Physical::DOUBLE].contains(&field.get_physical_type());
     numeric && !dated
 }
 

@@ -124,7 +124,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let (material, ended) = match (&args.table, &args.set, args.phantoms) {
         (Some(table), ..) => (Some(of_table(args, table)?), Ended::Well),
-        (None, None, None) => anyhow::bail!("say what to evaluate on: --set, --phantoms or --table; see uvid evaluate --help"),
+        (None, None, None) => {
+            anyhow::bail!("say what to evaluate on: --set, --phantoms or --table; see uvid evaluate --help")
+        }
         (None, root, phantoms) => set::score(args, root.as_deref(), phantoms, out)?,
     };
     if let Some(material) = material {
@@ -136,7 +138,8 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
 /// What the author has said.
 fn stated(path: &std::path::Path) -> anyhow::Result<BTreeMap<String, String>> {
     let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-    let stated: BTreeMap<String, String> = toml::from_str(&text).with_context(|| format!("{} must hold key = \"text\"", path.display()))?;
+    let stated: BTreeMap<String, String> =
+        toml::from_str(&text).with_context(|| format!("{} must hold key = \"text\"", path.display()))?;
     checklist::check_keys(&stated).with_context(|| format!("in {}", path.display()))?;
     Ok(stated.into_iter().filter(|(_, text)| !text.trim().is_empty()).collect())
 }
@@ -147,7 +150,10 @@ fn of_table(args: &Args, path: &std::path::Path) -> anyhow::Result<Material> {
     Ok(Material {
         title: "Evaluation of scores".into(),
         subtitle: name.clone(),
-        about: vec![("Table".into(), format!("{name}, sha256:{digest}")), ("Outcome".into(), args.columns.label.clone())],
+        about: vec![
+            ("Table".into(), format!("{name}, sha256:{digest}")),
+            ("Outcome".into(), args.columns.label.clone()),
+        ],
         first: Vec::new(),
         table: Table::read(path)?,
         roles: Roles { row: args.columns.cluster.iter().cloned().collect(), ..args.columns.roles() },

@@ -12,7 +12,12 @@ use crate::commands::stats::command;
 use crate::evaluation::misses;
 
 /// Computes all sections that the material allows, and writes the report with everything beside it.
-pub(super) fn write(args: &Args, material: Material, stated: BTreeMap<String, String>, out: &Path) -> anyhow::Result<()> {
+pub(super) fn write(
+    args: &Args,
+    material: Material,
+    stated: BTreeMap<String, String>,
+    out: &Path,
+) -> anyhow::Result<()> {
     let options = args.settings.options()?;
     let study = Study::new(&material.table, &material.roles)?;
     let aims = args.aims.aims();
@@ -51,10 +56,11 @@ pub(super) fn write(args: &Args, material: Material, stated: BTreeMap<String, St
     let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
     let table = findings_table(&findings)?;
     table.write_csv(&out.join("findings.csv"))?;
-    std::fs::write(out.join("findings.json"), uvid_evaluation::text::json(&findings)).context("writing findings.json")?;
+    std::fs::write(out.join("findings.json"), uvid_evaluation::text::json(&findings))
+        .context("writing findings.json")?;
     let mut provenance = material.provenance;
     provenance.push(("command".into(), command()));
-    provenance.push(("uvid".into(), env!("CARGO_PKG_VERSION").into()));
+    provenance.push(("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()));
     provenance.push(("bootstrap".into(), format!("{} resamples, seed {}", options.resamples, options.seed)));
     let report = Report {
         title: material.title,

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use uvid_datasets::sets::{Cohort, Files};
+use uvid_datasets::sets::{Cohort, Files, Reference};
 use uvid_evaluation::analysis::{self, Grid, Lesions, Marks, Part, Risk, Roles, Section};
 use uvid_evaluation::table::Table;
 use uvid_model::{Package, Predictor};
@@ -71,7 +71,11 @@ pub(super) fn score(
     let progress = bar("scoring", own, "exams");
     let ran = evaluation::run(&running, &|fresh| {
         // What was done before must not make what is left look quick.
-        if fresh { progress.inc(1) } else { progress.set_length(progress.length().unwrap_or_default().saturating_sub(1)) }
+        if fresh {
+            progress.inc(1)
+        } else {
+            progress.set_length(progress.length().unwrap_or_default().saturating_sub(1))
+        }
     })?;
     progress.finish_and_clear();
     println!("{} exams of {} scored now, {} done before", ran.fresh, own, own - ran.fresh);
@@ -150,7 +154,9 @@ fn write(tables: &Tables, devices: &[Vec<Predictor>], out: &Path) -> anyhow::Res
         .collect();
     let about: Vec<(&str, &str)> = about.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let named = tables.scores.iter().map(|(level, table)| (format!("scores-{}", level.name()), table));
-    for (name, table) in named.chain([("marks".to_owned(), &tables.marks), ("not-scored".to_owned(), &tables.not_scored)]) {
+    for (name, table) in
+        named.chain([("marks".to_owned(), &tables.marks), ("not-scored".to_owned(), &tables.not_scored)])
+    {
         table.write_csv(&out.join(format!("{name}.csv")))?;
         table.write_parquet(&out.join(format!("{name}.parquet")), &about)?;
     }
@@ -194,7 +200,8 @@ fn material(
     extra.extend(risk(&tables, &packages, args)?);
     let before = before(&cohort, &tables);
     let mut about = vec![
-        ("Set".to_owned(), format!("{}, labels by {}", cohort.set, cohort.reference.name())),
+        ("Set".to_owned(), if phantoms { "phantoms, made on the spot".to_owned() } else { cohort.set.clone() }),
+        ("Labels".to_owned(), reference(cohort.reference).to_owned()),
         ("Judged".to_owned(), format!("each {}", args.level.name())),
     ];
     let mut provenance = Vec::new();
@@ -204,13 +211,21 @@ fn material(
         provenance.push((format!("{}, package", id.name), format!("sha256:{}", id.digest)));
         provenance.push((format!("{}, recipe in force", id.name), format!("sha256:{}", id.recipe_digest)));
         provenance.push((format!("{}, computed by", id.name), package.backend().to_string()));
+        provenance.push((format!("{}, licence", id.name), package.manifest().licence.clone()));
     }
     for table in &cohort.tables {
         provenance.push((format!("{}, {} rows", table.path.display(), table.rows), format!("sha256:{}", table.sha256)));
     }
     Ok(Material {
-        title: format!("Evaluation of {}", packages.iter().map(|p| p.id().name.as_str()).collect::<Vec<_>>().join(" and ")),
-        subtitle: if phantoms { "On phantoms: synthetic images with drawn lesions".into() } else { format!("On {}", cohort.set) },
+        title: format!(
+            "Evaluation of {}",
+            packages.iter().map(|p| p.id().name.as_str()).collect::<Vec<_>>().join(" and ")
+        ),
+        subtitle: if phantoms {
+            "On phantoms: synthetic images with drawn lesions".into()
+        } else {
+            format!("On {}", cohort.set)
+        },
         about,
         first: first(&packages, &cohort, phantoms),
         table,
@@ -220,6 +235,15 @@ fn material(
         on_disk: Some(OnDisk { cohort, root, files, lesions, marks, limits }),
         provenance,
     })
+}
+
+/// What labels stand on.
+fn reference(reference: Reference) -> &'static str {
+    match reference {
+        Reference::Pathology => "pathology; negatives by follow-up",
+        Reference::Proxy => "a reader's category stands for the truth",
+        Reference::Stated => "as the table states them",
+    }
 }
 
 /// What must be known before any number is read.
@@ -236,8 +260,10 @@ fn first(packages: &[&Predictor], cohort: &Cohort, phantoms: bool) -> Vec<String
         let manifest = package.manifest();
         format!("**{}**: {} {}", manifest.name, manifest.summary, manifest.intended_use)
     }));
-    if cohort.reference == uvid_datasets::sets::Reference::Proxy {
-        first.push("Labels are a reader's category, **not cancer**: agreement with readers is what is measured here.".into());
+    if cohort.reference == Reference::Proxy {
+        first.push(
+            "Labels are a reader's category, **not cancer**: agreement with readers is what is measured here.".into(),
+        );
     }
     first
 }
@@ -255,7 +281,11 @@ fn outputs(packages: &[&Predictor], wanted: &[String], table: &Table) -> anyhow:
             table.names().find(numbers).map(str::to_owned)
         };
         let chosen = if given.is_empty() { cut.or_else(first).into_iter().collect() } else { given };
-        anyhow::ensure!(!chosen.is_empty(), "{} gives no number at this level; see scores-*.csv, and --output", manifest.name);
+        anyhow::ensure!(
+            !chosen.is_empty(),
+            "{} gives no number at this level; see scores-*.csv, and --output",
+            manifest.name
+        );
         columns.extend(chosen);
     }
     Ok(columns)
@@ -297,9 +327,15 @@ fn before(cohort: &Cohort, tables: &Tables) -> Section {
         }
     }
     if !reasons.is_empty() {
-        let rows = reasons.into_iter().map(|((package, code), count)| vec![format!("{package}: {code}"), count.to_string()]);
+        let rows =
+            reasons.into_iter().map(|((package, code), count)| vec![format!("{package}: {code}"), count.to_string()]);
         let note = "Each exam with each of its reasons in not-scored.csv.";
-        parts.push(Part::Grid(grid("Exams that were not scored", ["model and reason", "how many"], rows.collect(), note)));
+        parts.push(Part::Grid(grid(
+            "Exams that were not scored",
+            ["model and reason", "how many"],
+            rows.collect(),
+            note,
+        )));
     }
     Section { id: "set", title: "The set".into(), parts, findings: Vec::new() }
 }

@@ -151,8 +151,11 @@ pub(super) struct Risks {
 }
 
 fn years(text: &str) -> Result<(String, f64), String> {
-    let parsed = text.rsplit_once('=').and_then(|(column, years)| Some((column.to_owned(), years.parse::<f64>().ok()?)));
-    parsed.filter(|(_, years)| *years > 0.0 && years.is_finite()).ok_or_else(|| "write COLUMN=YEARS, as in Year1=1".to_owned())
+    let parsed =
+        text.rsplit_once('=').and_then(|(column, years)| Some((column.to_owned(), years.parse::<f64>().ok()?)));
+    parsed
+        .filter(|(_, years)| *years > 0.0 && years.is_finite())
+        .ok_or_else(|| "write COLUMN=YEARS, as in Year1=1".to_owned())
 }
 
 impl Scores {

@@ -9,8 +9,8 @@ use uvid_evaluation::table::Table;
 use uvid_metrics::localisation::HitRule;
 
 use super::Ended;
-use args::{Output, Risks, Scores};
 pub(super) use args::{Aims, Columns, Hit, Settings, command};
+use args::{Output, Risks, Scores};
 
 /// Statistics of a table of scores (CSV or Parquet), without any model.
 ///
@@ -107,7 +107,9 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     match &args.which {
         Which::Roc(scores) => one(scores, &|s| Ok(analysis::discrimination(&s.study()?, &s.settings.options()?)?)),
         Which::Compare(scores) => one(scores, &|s| Ok(analysis::comparison(&s.study()?, &s.settings.options()?)?)),
-        Which::PrecisionRecall(scores) => one(scores, &|s| Ok(analysis::precision(&s.study()?, &s.settings.options()?)?)),
+        Which::PrecisionRecall(scores) => {
+            one(scores, &|s| Ok(analysis::precision(&s.study()?, &s.settings.options()?)?))
+        }
         Which::OperatingPoints { scores, aims } => {
             one(scores, &|s| Ok(analysis::operating(&s.study()?, &aims.aims(), &s.settings.options()?)?))
         }
