@@ -5,6 +5,7 @@
 //! - `dimse`: DICOM senders that others wrote.
 //! - `commissioning`: `uvid echo`, `send` and `simulate-pacs`, and our service class user, with nodes that others wrote.
 //! - `dicomweb`: QIDO-RS and WADO-RS for clients that others wrote; our own clients against Orthanc.
+//! - `evaluate`: data sets and tables in, reports out.
 //! - `exam0`: a real exam in many guises, by command line and server, always with one score.
 //! - `gmic`: a package made of GMIC weights, from DICOM to the authors' numbers.
 //! - `mirai`: the same for Mirai, whose way starts with the authors' own decoding of the file.
@@ -28,6 +29,7 @@ mod codecs;
 mod commissioning;
 mod dicomweb;
 mod dimse;
+mod evaluate;
 mod exam0;
 mod gmic;
 mod hospital;

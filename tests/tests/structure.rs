@@ -3,10 +3,12 @@
 use std::process::Command;
 
 /// Crates that a crate of ours must never reach, directly or not, in what it ships (not in its tests).
-const NEVER: [(&str, &[&str]); 6] = [
+const NEVER: [(&str, &[&str]); 8] = [
     ("uvid-exam", &["tokio", "axum", "candle-core", "dicom-core", "serde", "cudarc", "image", "rayon", "sqlx-core"]),
     ("uvid-codecs", &["uvid-exam", "dicom-core", "candle-core", "tokio", "axum", "sqlx-core"]),
     ("uvid-kernels", &["uvid-exam", "dicom-core", "tokio", "axum", "sqlx-core"]),
+    ("uvid-metrics", &["uvid-exam", "dicom-core", "candle-core", "csv", "tokio", "axum", "sqlx-core"]),
+    ("uvid-evaluation", &["uvid-exam", "dicom-core", "candle-core", "tokio", "axum", "sqlx-core"]),
     ("uvid-datasets", &["candle-core", "dicom-pixeldata", "uvid-model", "uvid-kernels", "tokio", "axum", "sqlx-core"]),
     ("uvid-model", &["uvid-datasets", "dicom-core", "tokio", "axum", "sqlx-core"]),
     // What is for tests is never shipped.
@@ -14,13 +16,15 @@ const NEVER: [(&str, &[&str]); 6] = [
 ];
 
 /// The only crates of ours that a crate may name.
-const OURS: [(&str, &[&str]); 6] = [
+const OURS: [(&str, &[&str]); 8] = [
     ("uvid-exam", &[]),
     ("uvid-codecs", &[]),
     ("uvid-kernels", &[]),
+    ("uvid-metrics", &[]),
+    ("uvid-evaluation", &["uvid-metrics"]),
     ("uvid-datasets", &["uvid-codecs", "uvid-exam"]),
     ("uvid-model", &["uvid-exam", "uvid-kernels"]),
-    ("uvid-server", &["uvid-exam", "uvid-kernels", "uvid-datasets", "uvid-model"]),
+    ("uvid-server", &["uvid-exam", "uvid-kernels", "uvid-datasets", "uvid-model", "uvid-metrics", "uvid-evaluation"]),
 ];
 
 /// The crates that `package` uses outside its tests and build scripts, `depth` steps away at most.

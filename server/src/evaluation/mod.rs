@@ -24,5 +24,5 @@ pub use exams::{Shard, Unit, units};
 pub use journal::Line;
 pub use lesions::{lesions, marks};
 pub use misses::{Shown, misses};
-pub use run::{Ran, Running, run};
+pub use run::{Ran, Running, place, run};
 pub use tables::{Level, Tables, tables};

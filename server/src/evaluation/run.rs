@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use anyhow::Context;
 use sha2::{Digest, Sha256};
 use uvid_datasets::sets::{Cohort, Files};
+use uvid_exam::Slot;
 use uvid_model::Predictor;
 
 use super::declared::{SetImage, locate};
@@ -50,6 +51,26 @@ impl Ran {
     pub fn open(&self) -> usize {
         self.lines.iter().filter(|lines| lines.iter().any(Option::is_none)).count()
     }
+}
+
+/// Tells the cohort which breast and view images show where its tables do not, as CMMD's, now that their files have been read. Returns
+/// how many images' files say otherwise than the tables.
+pub fn place(cohort: &mut Cohort, ran: &Ran) -> usize {
+    let mut misplaced = 0;
+    for (unit, lines) in ran.units.iter().zip(&ran.lines) {
+        for place in &unit.images {
+            let name = &cohort.images[*place].image;
+            let slot = lines.iter().flatten().find_map(|line| {
+                let (uid, _) = line.images.iter().find(|(_, image)| image == name)?;
+                let shown = line.report.images.iter().find(|image| image.sop_instance == *uid)?;
+                Slot::ALL.into_iter().find(|slot| slot.name() == shown.slot)
+            });
+            if let Some(slot) = slot {
+                misplaced += usize::from(cohort.place(*place, slot.laterality(), slot.view()).is_err());
+            }
+        }
+    }
+    misplaced
 }
 
 /// Scores what is left to do; `tick` is told of every exam of this process, whether it was done before (`false`) or now.

@@ -83,6 +83,8 @@ pub(super) fn score(
         println!("{} exams are left to other processes: run this again when they are done", ran.open());
         return Ok((None, Ended::Well));
     }
+    let misplaced = evaluation::place(&mut cohort, &ran);
+    anyhow::ensure!(misplaced == 0, "{misplaced} scored images show another breast or view than the set's tables say");
     let tables = evaluation::tables(&cohort, &ran.units, &ran.lines)?;
     write(&tables, &devices, out)?;
     let ended = if tables.not_scored.rows() > 0 { Ended::NotAll } else { Ended::Well };
