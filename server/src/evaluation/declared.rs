@@ -8,6 +8,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
 use uvid_datasets::dicom;
 use uvid_datasets::phantom::{self, Edit, Uids, Wrap};
@@ -129,7 +130,8 @@ impl Source for SetImage {
 }
 
 impl SetImage {
-    /// A picture as a DICOM object, so that it takes the same road. It has no spacing, for a picture has none.
+    /// A picture as a DICOM object, so that it takes the same road. What a picture does not say, the object does not: spacing, and
+    /// which way the breast points.
     fn wrapped(&self, path: &Path, limits: &dicom::Limits) -> Result<Vec<u8>, String> {
         let slot = self.laterality.zip(self.view).and_then(|(laterality, view)| Slot::of(laterality, view));
         let slot = slot.ok_or("a picture does not say which side and view it shows, and neither does the table")?;
@@ -158,7 +160,7 @@ impl SetImage {
             padding: None,
             lossy: if lossy { Lossy::Yes } else { Lossy::No },
             uids: Uids::new(seed, slot.laterality(), slot.view(), new.intent, 0),
-            edits: vec![Edit::Remove(dicom_dictionary_std::tags::IMAGER_PIXEL_SPACING)],
+            edits: vec![Edit::Remove(tags::IMAGER_PIXEL_SPACING), Edit::Remove(tags::PATIENT_ORIENTATION)],
             ..new
         };
         phantom::encode(&pixels, &wrap).map_err(|e| e.to_string())
