@@ -24,7 +24,7 @@ enum Command {
     Rescore(commands::rescore::Args),
     Outbox(commands::outbox::Args),
     Model(commands::model::Args),
-    Evaluate(commands::evaluate::Args),
+    Evaluate(Box<commands::evaluate::Args>),
     Stats(commands::stats::Args),
     Dataset(commands::dataset::Args),
     Bench(commands::bench::Args),

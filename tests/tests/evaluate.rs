@@ -181,6 +181,62 @@ fn what_cannot_be_evaluated_says_why_and_what_to_do() {
 }
 
 #[test]
+fn a_second_package_is_a_second_column() {
+    let folder = tempfile::tempdir().unwrap();
+    let (set, package, out) = (folder.path().join("set"), folder.path().join("other"), folder.path().join("out"));
+    let bundled = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../model/packages/density-v0"));
+    copy(bundled, &package);
+    let manifest = read(&package.join("package.toml")).replacen("name = \"density-v0\"", "name = \"other\"", 1);
+    std::fs::write(package.join("package.toml"), manifest).unwrap();
+    let mut table = "patient,exam,image,laterality,view,file,cancer_breast\n".to_owned();
+    for seed in 1..=4 {
+        let exam = set.join(format!("{seed}"));
+        std::fs::create_dir_all(&exam).unwrap();
+        for file in uvid_datasets::phantom::exam(&uvid_datasets::phantom::Spec::small(seed)).unwrap() {
+            std::fs::write(exam.join(&file.file_name), &file.bytes).unwrap();
+            let (side, view) = (file.slot.laterality(), file.slot.name().split_once('-').unwrap().1);
+            let ill = u8::from(seed % 2 == 0 && side == uvid_exam::Laterality::Left);
+            table += &format!("p{seed},1,{seed}-{},{side},{view},{seed}/{},{ill}\n", file.slot, file.file_name);
+        }
+    }
+    std::fs::write(set.join("cohort.csv"), table).unwrap();
+    let one = evaluate(&set, &out, &["--model", "density-v0"]);
+    assert_eq!(one.status.code(), Some(0), "{}", stderr(&one));
+    let journal = read(&out.join("journal/1-of-1.jsonl"));
+    let two = evaluate(&set, &out, &["--model", "density-v0", "--model", package.to_str().unwrap()]);
+    assert_eq!(two.status.code(), Some(0), "{}", stderr(&two));
+    let added = read(&out.join("journal/1-of-1.jsonl"));
+    let added = added.strip_prefix(&journal).expect("what was done is not done again");
+    assert_eq!(added.lines().filter(|line| line.contains("\"name\":\"other\"")).count(), 4);
+    let breasts = read(&out.join("scores-breast.csv"));
+    let mut rows = csv(&breasts);
+    let header = rows.remove(0);
+    let column =
+        |name: &str| header.iter().position(|column| column == name).unwrap_or_else(|| panic!("{name}: {header:?}"));
+    let (a, b) = (column("density-v0:p_dense"), column("other:p_dense"));
+    assert_eq!(rows.len(), 8);
+    assert!(rows.iter().all(|row| row[a] == row[b]), "the same weights, the same score");
+    assert!(read(&out.join("report.html")).contains("Comparison of models"));
+}
+
+/// Rows of a table without quotes.
+fn csv(text: &str) -> Vec<Vec<String>> {
+    text.lines().map(|line| line.split(',').map(str::to_owned).collect()).collect()
+}
+
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        match entry.file_type().unwrap().is_dir() {
+            true => copy(&entry.path(), &target),
+            false => drop(std::fs::copy(entry.path(), target).unwrap()),
+        }
+    }
+}
+
+#[test]
 fn a_table_survives_parquet() {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name).display().to_string();

@@ -142,15 +142,15 @@ impl SetImage {
         let lossy = !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
         let decoded = reader.with_guessed_format().map_err(|e| e.to_string())?.decode().map_err(|e| e.to_string())?;
         // Eight bits become the upper ones of twelve: DICOM's mammograms have at least ten.
-        let (bits, pixels) = match decoded {
-            image::DynamicImage::ImageLuma16(grey) => (16, (grey.dimensions(), grey.into_raw())),
-            other => {
-                let grey = other.into_luma8();
-                let size = grey.dimensions();
-                (12, (size, grey.into_raw().into_iter().map(|v| u16::from(v) << 4).collect()))
-            }
+        let colour = decoded.color();
+        let (bits, size, pixels) = if colour.bytes_per_pixel() == colour.channel_count() {
+            let grey = decoded.into_luma8();
+            (12, grey.dimensions(), grey.into_raw().into_iter().map(|v| u16::from(v) << 4).collect())
+        } else {
+            let grey = decoded.into_luma16();
+            (16, grey.dimensions(), grey.into_raw())
         };
-        let ((columns, rows), pixels) = pixels;
+        let (columns, rows) = size;
         let digest = Sha256::digest(format!("{}\0{}", self.study, self.name).as_bytes());
         let seed = digest.iter().take(8).fold(0, |number, byte| number << 8 | u64::from(*byte));
         let new = Wrap::new(slot, rows as usize, columns as usize, seed);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use uvid_datasets::sets::{Cohort, Files, Reference};
 use uvid_evaluation::analysis::{self, Grid, Lesions, Marks, Part, Risk, Roles, Section};
-use uvid_evaluation::table::Table;
+use uvid_evaluation::table::{Column, Table, Values, digest};
 use uvid_model::{Package, Predictor};
 
 use super::{Args, Material};
@@ -139,29 +139,34 @@ fn load(packages: &[Package], config: &Config) -> anyhow::Result<Vec<Vec<Predict
     ordinals.iter().map(on).collect()
 }
 
-/// Tables as CSV and Parquet, with the packages' digests in the latter.
+/// Tables as CSV and Parquet, with the packages' digests in the latter; all digests once more in `digests.csv`.
 fn write(tables: &Tables, devices: &[Vec<Predictor>], out: &Path) -> anyhow::Result<()> {
-    let about: Vec<(String, String)> = devices
-        .iter()
-        .take(1)
-        .flatten()
-        .flat_map(|package| {
-            let id = package.id();
-            [
-                (format!("{}.digest", id.name), id.digest.clone()),
-                (format!("{}.recipe_digest", id.name), id.recipe_digest.clone()),
-                (format!("{}.backend", id.name), package.backend().to_string()),
-            ]
-        })
-        .collect();
+    let packages = devices.iter().take(1).flatten().flat_map(|package| {
+        let id = package.id();
+        [
+            (format!("{}.digest", id.name), id.digest.clone()),
+            (format!("{}.recipe_digest", id.name), id.recipe_digest.clone()),
+            (format!("{}.backend", id.name), package.backend().to_string()),
+        ]
+    });
+    let mut digests: Vec<(String, String)> = packages.collect();
+    let about = digests.clone();
     let about: Vec<(&str, &str)> = about.iter().map(|(key, value)| (key.as_str(), value.as_str())).collect();
     let named = tables.scores.iter().map(|(level, table)| (format!("scores-{}", level.name()), table));
     for (name, table) in
         named.chain([("marks".to_owned(), &tables.marks), ("not-scored".to_owned(), &tables.not_scored)])
     {
-        table.write_csv(&out.join(format!("{name}.csv")))?;
-        table.write_parquet(&out.join(format!("{name}.parquet")), &about)?;
+        let (csv, parquet) = (format!("{name}.csv"), format!("{name}.parquet"));
+        table.write_csv(&out.join(&csv))?;
+        table.write_parquet(&out.join(&parquet), &about)?;
+        for file in [csv, parquet] {
+            let sha256 = digest(&out.join(&file))?;
+            digests.push((file, sha256));
+        }
     }
+    let (names, values) = digests.into_iter().map(|(name, value)| (Some(name), Some(value))).unzip();
+    let column = |name: &str, values| Column { name: name.to_owned(), values: Values::Text(values) };
+    Table::new("digests", vec![column("of", names), column("is", values)])?.write_csv(&out.join("digests.csv"))?;
     Ok(())
 }
 
