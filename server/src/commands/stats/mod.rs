@@ -4,7 +4,7 @@ mod args;
 mod table;
 
 use clap::{Args as ClapArgs, Subcommand};
-use uvid_evaluation::analysis::{self, Lesions, Marks, Section};
+use uvid_evaluation::analysis::{self, Lesions, Marks, Readings, Section};
 use uvid_evaluation::table::Table;
 use uvid_metrics::localisation::HitRule;
 
@@ -24,6 +24,7 @@ Examples:
   uvid stats operating-points scores.csv --score ai --label cancer --at-specificity 0.9 --prevalence 0.006
   uvid stats calibration scores.csv --score risk --label cancer --format json
   uvid stats readers results.csv --label label --score AI_POM --reader R1 --reader R2 --reader R3
+  uvid stats mrmc readings.csv --reader reader --modality arm --case exam --score score --label cancer
   uvid stats survival risks.csv --risk Year1=1 --risk Year5=5 --event Days_to_Cancer --followed Days_Followup --per-year 365
   uvid stats froc marks.csv --images images.csv --lesions lesions.csv")]
 pub struct Args {
@@ -55,6 +56,8 @@ enum Which {
     Subgroups(Scores),
     /// Models beside readers: multi-reader multi-case analysis.
     Readers(Scores),
+    /// Readers under two or more modalities (with the AI and without): Obuchowski-Rockette, Dorfman-Berbaum-Metz, U-statistics.
+    Mrmc(Mrmc),
     /// Whether readers agree: intraclass correlation, kappa of their recalls.
     Agreement {
         #[command(flatten)]
@@ -78,6 +81,35 @@ enum Which {
     Froc(Froc),
     /// Convert a table: `uvid stats convert scores.csv scores.parquet`.
     Convert(table::Convert),
+}
+
+/// Readings, one a row.
+#[derive(Debug, ClapArgs)]
+struct Mrmc {
+    /// The table: a row for each reading of a case by a reader under a modality.
+    table: std::path::PathBuf,
+    /// The column with the reader.
+    #[arg(long, value_name = "COLUMN", default_value = "reader")]
+    reader: String,
+    /// The column with the modality.
+    #[arg(long, value_name = "COLUMN", default_value = "modality")]
+    modality: String,
+    /// The column with the case.
+    #[arg(long, value_name = "COLUMN", default_value = "case")]
+    case: String,
+    /// The column with the reader's score.
+    #[arg(long, value_name = "COLUMN", default_value = "score")]
+    score: String,
+    /// The column that says whether the case has the outcome.
+    #[arg(long, value_name = "COLUMN", default_value = "cancer")]
+    label: String,
+    /// The column with the patient, where several cases are of one.
+    #[arg(long, visible_alias = "patient", value_name = "COLUMN")]
+    cluster: Option<String>,
+    #[command(flatten)]
+    settings: Settings,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// Marks, images and lesions.
@@ -120,6 +152,19 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
             one(scores, &|s| Ok(analysis::subgroups(&s.study()?, &s.roles.subgroup, &s.settings.options()?)?))
         }
         Which::Readers(scores) => one(scores, &|s| Ok(analysis::readers(&s.study()?, &s.settings.options()?)?)),
+        Which::Mrmc(readings) => {
+            let Mrmc { reader, modality, case, score, label, cluster, .. } = readings;
+            let columns = Readings {
+                reader: reader.clone(),
+                modality: modality.clone(),
+                case: case.clone(),
+                score: score.clone(),
+                label: label.clone(),
+                cluster: cluster.clone(),
+            };
+            let section = analysis::modalities(&Table::read(&readings.table)?, &columns, &readings.settings.options()?)?;
+            readings.output.print(&[section], &readings.table)
+        }
         Which::Agreement { scores, recall } => {
             one(scores, &|s| Ok(analysis::agreement(&s.study()?, *recall, &s.settings.options()?)?))
         }
