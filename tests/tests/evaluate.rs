@@ -145,6 +145,46 @@ fn what_a_table_says_of_a_file_is_believed_unless_the_file_says_otherwise() {
 }
 
 #[test]
+fn lesions_that_cannot_be_judged_are_left_out_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, out) = (folder.path().join("set"), folder.path().join("out"));
+    std::fs::create_dir_all(&root).unwrap();
+    let mut table =
+        "patient,exam,image,laterality,view,file,cancer_image,lesion_id,lesion_malignant,left,top,right,bottom,mask\n"
+            .to_owned();
+    let lesions = [
+        ("found", "1,1,1,10,10,60,60,"),
+        ("benign", "0,1,0,10,10,60,60,"),
+        ("nowhere", "1,1,1,,,,,"),
+        ("reversed", "1,1,1,60,60,10,10,"),
+        ("no-mask", "1,1,1,,,,,mask.png"),
+        ("other-size", "1,1,1,,,,,small.png"),
+        ("unknown", ",,,,,,,"),
+    ];
+    image::GrayImage::from_pixel(20, 20, image::Luma([255])).save(root.join("small.png")).unwrap();
+    for (seed, (name, lesion)) in lesions.iter().enumerate() {
+        let exam = uvid_datasets::phantom::exam(&uvid_datasets::phantom::Spec::small(seed as u64 + 1)).unwrap();
+        std::fs::write(root.join(format!("{name}.dcm")), &exam[0].bytes).unwrap();
+        table += &format!("{name},1,{name},L,CC,{name}.dcm,{lesion}\n");
+    }
+    std::fs::write(root.join("cohort.csv"), table).unwrap();
+    let result = evaluate(&root, &out, &["--level", "image"]);
+    assert_eq!(result.status.code(), Some(0), "{}", stderr(&result));
+    let report = read(&out.join("report.html"));
+    for expected in [
+        "2 images, 1 of them with 1 lesion",
+        "does not say where a lesion",
+        "area is not a positive finite number",
+        "the file of a mask is not there",
+        "not of the image&#39;s size",
+        "not known to be without cancer",
+    ] {
+        let plain = expected.replace("&#39;", "'");
+        assert!(report.contains(expected) || report.contains(&plain), "{expected:?} is not in the report");
+    }
+}
+
+#[test]
 fn what_cannot_be_evaluated_says_why_and_what_to_do() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, text: &str| {
@@ -171,6 +211,9 @@ fn what_cannot_be_evaluated_says_why_and_what_to_do() {
     let (empty, out) = (empty.to_str().unwrap(), folder.path().join("out").display().to_string());
     check(&["evaluate", "--set", empty, "--out", &out], "uvid dataset list");
     check(&["evaluate", "--out", &out], "--set, --phantoms or --table");
+    let twice = ["evaluate", "--phantoms", "1", "--out", &out, "--model", "density-v0", "--model", "density-v0"];
+    check(&twice, "two packages are called \"density-v0\"");
+    check(&["evaluate", "--phantoms", "1", "--out", &out, "--output", "cancr"], "no package gives \"cancr\"");
 
     // One class: there is no area, and no number in its place.
     let one = write("one.csv", "s,y\n0.1,0\n0.2,0\n");

@@ -93,6 +93,8 @@ pub struct Image {
     pub size: Option<[u32; 2]>,
     /// Cancer or not, at four levels.
     pub labels: Labels,
+    /// What the set itself states of these, before anything was derived.
+    pub(super) stated: Labels,
     /// When cancer was found after this exam, in either breast.
     pub outcome: Option<Outcome>,
     /// The same for this breast, where the set gives the side of the cancer.
@@ -204,6 +206,7 @@ impl Image {
             series: None,
             size: None,
             labels: Labels::default(),
+            stated: Labels::default(),
             outcome: None,
             breast_outcome: None,
             lesions: Vec::new(),
@@ -245,12 +248,13 @@ impl Cohort {
     /// The cohort once all rows are in: each image once, labels closed.
     pub(super) fn finished(mut self) -> Self {
         labels::without_repeats(&mut self.images, &mut self.exclusions);
+        self.images.iter_mut().for_each(|image| image.stated = image.labels);
         labels::derive(&mut self.images, &mut self.exclusions);
         self
     }
 
     /// Says which breast and view an image shows, once its file has been read, and gives it what the set says of that
-    /// breast.
+    /// breast. A view that the table calls by no standard name is the file's to say. Labels follow when [`Cohort::close`] is called.
     ///
     /// # Errors
     ///
@@ -260,7 +264,7 @@ impl Cohort {
         if image.laterality.is_some_and(|side| side != laterality) {
             return Err(Misplaced::Laterality);
         }
-        if image.view.as_ref().is_some_and(|known| *known != Projection::View(view)) {
+        if matches!(&image.view, Some(Projection::View(known)) if *known != view) {
             return Err(Misplaced::View);
         }
         image.view = Some(Projection::View(view));
@@ -268,15 +272,19 @@ impl Cohort {
         let of =
             |side: &&Side| side.patient == image.patient && side.exam == image.exam && side.laterality == laterality;
         if let Some(side) = self.sides.iter().find(of) {
-            image.labels.breast = image.labels.breast.or(side.cancer);
+            image.stated.breast = image.stated.breast.or(side.cancer);
             for (name, value) in &side.covariates {
                 image.covariates.entry(name.clone()).or_insert_with(|| value.clone());
             }
         }
-        if image.labels.breast == Some(false) {
-            image.labels.image = Some(false);
-        }
         Ok(())
+    }
+
+    /// Derives all labels anew from what the set states, now that more images are known to be of a breast. Exams that turn out to
+    /// contradict themselves go to the exclusions.
+    pub fn close(&mut self) {
+        self.images.iter_mut().for_each(|image| image.labels = image.stated);
+        labels::derive(&mut self.images, &mut self.exclusions);
     }
 }
 

@@ -12,7 +12,7 @@ const FILES_MAX: usize = 20_000_000;
 /// How deep folders may lie.
 const DEPTH_MAX: usize = 64;
 
-/// All files under a set's root. Links are not followed.
+/// All files under a set's root. Links are followed, each target once.
 #[derive(Debug)]
 pub struct Files {
     /// Relative to the root, in order.
@@ -68,10 +68,19 @@ impl Files {
     pub fn scan(root: &Path) -> io::Result<Self> {
         let mut paths = Vec::new();
         let mut folders = vec![(PathBuf::new(), 0)];
+        let mut linked = BTreeSet::from([root.canonicalize()?]);
         while let Some((folder, depth)) = folders.pop() {
             for entry in std::fs::read_dir(root.join(&folder))? {
                 let entry = entry?;
-                let (kind, path) = (entry.file_type()?, folder.join(entry.file_name()));
+                let (mut kind, path) = (entry.file_type()?, folder.join(entry.file_name()));
+                if kind.is_symlink() {
+                    // A link that leads nowhere is no file.
+                    let Ok(target) = root.join(&path).canonicalize() else { continue };
+                    kind = std::fs::metadata(&target)?.file_type();
+                    if kind.is_dir() && !linked.insert(target) {
+                        continue;
+                    }
+                }
                 if kind.is_dir() && depth < DEPTH_MAX {
                     folders.push((path, depth + 1));
                 } else if kind.is_file() {

@@ -130,7 +130,13 @@ fn down(images: &mut [Image]) {
 
 /// A whole is what its parts make it, unless it is stated.
 fn up(images: &mut [Image]) {
-    let breasts = heard(images, breast, |labels| labels.image);
+    let mut breasts = heard(images, breast, |labels| labels.image);
+    // An image of unknown laterality may be of either breast: unless it is negative, neither can be closed without it.
+    let loose = |image: &&Image| image.laterality.is_none() && image.labels.image != Some(false);
+    let loose: BTreeSet<Exam> = images.iter().filter(loose).map(exam).collect();
+    for ((exam, laterality), said) in &mut breasts {
+        said.open |= laterality.is_ok() && loose.contains(exam);
+    }
     for (index, image) in images.iter_mut().enumerate() {
         image.labels.breast = image.labels.breast.or(breasts[&breast(index, image)].whole());
     }

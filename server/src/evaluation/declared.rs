@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 
 use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
-use uvid_datasets::dicom;
+use uvid_datasets::dicom::{self, ReadError};
 use uvid_datasets::phantom::{self, Edit, Uids, Wrap};
 use uvid_datasets::sets::{Files, Found, Image, Projection};
 use uvid_exam::{
@@ -18,7 +18,7 @@ use uvid_exam::{
     StudyInstanceUid, View,
 };
 
-use crate::pipeline::{NoBytes, Source};
+use crate::pipeline::{Lost, NoBytes, Source};
 
 /// Extensions of files that are pictures, not DICOM.
 const PICTURES: [&str; 3] = ["png", "jpg", "jpeg"];
@@ -89,6 +89,10 @@ pub(super) fn locate<'a>(files: &'a Files, image: &Image) -> Option<&'a Path> {
     }
 }
 
+fn lost(path: &Path, error: &std::io::Error) -> Lost {
+    Lost(format!("{}: {error}", path.display()))
+}
+
 /// A UID of its own for every exam of every set (PS3.5 B.2).
 fn study(set: &str, patient: &str, exam: &str) -> Result<StudyInstanceUid, uvid_exam::InvalidUid> {
     let digest = Sha256::digest(format!("{set}\0{patient}\0{exam}").as_bytes());
@@ -102,17 +106,29 @@ impl Source for SetImage {
     }
 
     fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes> {
-        let unreadable = |problem: String| NoBytes::Unreadable(problem);
         let path = self.path.as_ref().ok_or_else(|| {
-            unreadable("the file is not there, or several may be it: uvid dataset check says more".into())
+            NoBytes::Unreadable("the file is not there, or several may be it: uvid dataset check says more".into())
         })?;
         let is_picture = path.extension().is_some_and(|e| PICTURES.iter().any(|p| e.eq_ignore_ascii_case(p)));
-        if is_picture {
-            let bytes = self.wrapped(path, limits).map_err(unreadable)?;
-            return dicom::Object::open(Cursor::new(bytes), limits).map_err(|e| unreadable(e.to_string()));
-        }
-        let file = std::fs::File::open(path).map_err(|e| unreadable(e.to_string()))?;
-        dicom::Object::open(file, limits).map_err(|e| unreadable(e.to_string()))
+        let opened = match is_picture {
+            true => {
+                let bytes = std::fs::read(path).map_err(|e| NoBytes::Lost(lost(path, &e)))?;
+                let bytes = self.wrapped(&bytes, limits).map_err(NoBytes::Unreadable)?;
+                dicom::Object::open(Cursor::new(bytes), limits)
+            }
+            false => {
+                let file = std::fs::File::open(path).map_err(|e| NoBytes::Lost(lost(path, &e)))?;
+                dicom::Object::open(file, limits)
+            }
+        };
+        opened.map_err(|error| self.unread(&error))
+    }
+
+    /// A file that was listed a moment ago and that the system does not give is the system's fault: a journal must not keep it as
+    /// the exam's.
+    fn unread(&self, error: &ReadError) -> NoBytes {
+        let said = error.to_string();
+        if matches!(error, ReadError::Io(_)) { NoBytes::Lost(Lost(said)) } else { NoBytes::Unreadable(said) }
     }
 
     fn declare(&self, mut received: Received) -> Received {
@@ -132,15 +148,16 @@ impl Source for SetImage {
 impl SetImage {
     /// A picture as a DICOM object, so that it takes the same road. What a picture does not say, the object does not: spacing, and
     /// which way the breast points.
-    fn wrapped(&self, path: &Path, limits: &dicom::Limits) -> Result<Vec<u8>, String> {
+    fn wrapped(&self, bytes: &[u8], limits: &dicom::Limits) -> Result<Vec<u8>, String> {
         let slot = self.laterality.zip(self.view).and_then(|(laterality, view)| Slot::of(laterality, view));
         let slot = slot.ok_or("a picture does not say which side and view it shows, and neither does the table")?;
-        let mut reader = image::ImageReader::open(path).map_err(|e| e.to_string())?;
+        let mut reader =
+            image::ImageReader::new(Cursor::new(bytes)).with_guessed_format().map_err(|e| e.to_string())?;
         let mut bounds = image::Limits::default();
         bounds.max_alloc = Some(limits.file_bytes_max as u64);
         reader.limits(bounds);
-        let lossy = !path.extension().is_some_and(|e| e.eq_ignore_ascii_case("png"));
-        let decoded = reader.with_guessed_format().map_err(|e| e.to_string())?.decode().map_err(|e| e.to_string())?;
+        let lossy = reader.format() != Some(image::ImageFormat::Png);
+        let decoded = reader.decode().map_err(|e| e.to_string())?;
         // Eight bits become the upper ones of twelve: DICOM's mammograms have at least ten.
         let colour = decoded.color();
         let (bits, size, pixels) = if colour.bytes_per_pixel() == colour.channel_count() {

@@ -18,9 +18,9 @@ pub struct Unit {
 }
 
 impl Unit {
-    /// What names it in the journal.
+    /// What names it in the journal: quoted, so that no two exams share it whatever is in their names.
     pub fn key(&self) -> String {
-        format!("{}/{}", self.patient, self.exam)
+        format!("{:?} {:?}", self.patient, self.exam)
     }
 }
 

@@ -78,7 +78,8 @@ impl Journal {
     pub(super) fn open(folder: &Path, shard: Shard) -> anyhow::Result<Self> {
         std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
         let path = folder.join(format!("{}.jsonl", shard.name()));
-        let mut own = OpenOptions::new().create(true).append(true).read(true).open(&path)?;
+        let mut own = (OpenOptions::new().create(true).append(true).read(true).open(&path))
+            .with_context(|| format!("opening {}", path.display()))?;
         // A line that was cut off must not swallow the next one.
         if own.metadata()?.len() > 0 {
             own.write_all(b"\n")?;

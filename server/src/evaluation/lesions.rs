@@ -1,60 +1,86 @@
 //! The lesions of a cohort as regions that marks can be held against.
+//!
+//! Invariants: an image counts only if every package looked at it, so that all are judged on the same images; it counts as free of
+//! lesions only if the set says that it is. Lesions known to be benign are no lesions here: a mark on one is a false one. An
+//! image that cannot be judged so is left out, with the reason.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
 use uvid_datasets::dicom;
-use uvid_datasets::sets::{Cohort, Files, Lesion, Shape};
+use uvid_datasets::sets::{Cohort, Files, Image, Lesion, Shape};
 use uvid_evaluation::analysis::{Lesions, Marks};
-use uvid_exam::Content;
+use uvid_exam::{Affine, Content};
 use uvid_metrics::localisation::{Mark, Mask, Point, Polygon, Rectangle, Region};
 
 use super::exams::Unit;
 use super::journal::Line;
 
-/// The lesions of every image that was scored by at least one package.
-///
-/// # Errors
-///
-/// A mask cannot be read.
+/// Images with their lesions, and images that are left out with the reason why.
+pub struct Located {
+    /// What can be judged.
+    pub lesions: Lesions,
+    /// What cannot.
+    pub left_out: Vec<(String, String)>,
+}
+
+/// The lesions of every image that all packages looked at.
 pub fn lesions(
     cohort: &Cohort,
-    root: &Path,
-    files: &Files,
+    (root, files): (&Path, &Files),
     lines: &[Vec<Option<Line>>],
     units: &[Unit],
     limits: &dicom::Limits,
-) -> anyhow::Result<Lesions> {
-    let mut found = Lesions::default();
+) -> Located {
+    let mut located = Located { lesions: Lesions::default(), left_out: Vec::new() };
     for (unit, lines) in units.iter().zip(lines) {
-        let lines: Vec<&Line> = lines.iter().flatten().collect();
         for image in unit.images.iter().map(|place| &cohort.images[*place]) {
-            if !lines.iter().any(|line| scored(line, &image.image)) {
-                continue;
-            }
-            found.images.push((image.image.clone(), image.patient.clone()));
-            let mut regions = Vec::new();
-            for lesion in &image.lesions {
-                let region = region(lesion, root, files, image.size, limits);
-                regions.extend(region.with_context(|| format!("lesion {} of image {}", lesion.id, image.image))?);
-            }
-            if !regions.is_empty() {
-                found.of_image.insert(image.image.clone(), regions);
+            let sizes: Option<Vec<_>> = lines.iter().map(|line| size(line.as_ref()?, &image.image)).collect();
+            let found = match sizes.as_deref() {
+                None | Some([]) => Err("not every package looked at it".to_owned()),
+                Some([size, ..]) => of_image(image, root, files, *size, limits),
+            };
+            match found {
+                Ok(regions) => {
+                    located.lesions.images.push((image.image.clone(), image.patient.clone()));
+                    if !regions.is_empty() {
+                        located.lesions.of_image.insert(image.image.clone(), regions);
+                    }
+                }
+                Err(why) => located.left_out.push((image.image.clone(), why)),
             }
         }
     }
-    Ok(found)
+    located
 }
 
-/// Whether a package looked at an image: it filled a view of an exam that has scores.
-pub(super) fn scored(line: &Line, image: &str) -> bool {
-    let uid = line.images.iter().find(|(_, name)| name == image).map(|(uid, _)| uid);
-    uid.is_some_and(|uid| line.report.images.iter().any(|scored| scored.sop_instance == *uid))
+/// Rows and columns of the file of an image that a package looked at: one that fills a view of an exam with scores.
+fn size(line: &Line, image: &str) -> Option<(usize, usize)> {
+    let (uid, _) = line.images.iter().find(|(_, name)| name == image)?;
+    line.report.images.iter().find(|scored| scored.sop_instance == *uid).map(|scored| scored.file_size)
+}
+
+fn of_image(
+    image: &Image,
+    root: &Path,
+    files: &Files,
+    size: (usize, usize),
+    limits: &dicom::Limits,
+) -> Result<Vec<Region>, String> {
+    let wanted: Vec<&Lesion> = image.lesions.iter().filter(|lesion| lesion.malignant != Some(false)).collect();
+    if wanted.is_empty() && image.labels.image != Some(false) {
+        return Err("it shows no outlined lesion, and is not known to be without cancer".into());
+    }
+    wanted
+        .into_iter()
+        .map(|lesion| region(lesion, root, files, size, limits).map_err(|why| format!("{why:#}")))
+        .collect()
 }
 
 /// The marks of each package.
-pub fn marks(lines: &[Vec<Option<Line>>]) -> Vec<Marks> {
+pub fn marks(lines: &[Vec<Option<Line>>], lesions: &Lesions) -> Vec<Marks> {
+    let judged: std::collections::BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
     let mut models: Vec<Marks> = Vec::new();
     for line in lines.iter().flatten().flatten() {
         let name = &line.report.package.name;
@@ -62,7 +88,7 @@ pub fn marks(lines: &[Vec<Option<Line>>]) -> Vec<Marks> {
             models.push(Marks { model: name.clone(), of_image: BTreeMap::new() });
             models.len() - 1
         });
-        for mark in &line.marks {
+        for mark in line.marks.iter().filter(|mark| judged.contains(&mark.image)) {
             let place = Mark::Point { at: Point { x: mark.column, y: mark.row }, score: mark.score };
             models[at].of_image.entry(mark.image.clone()).or_default().push(place);
         }
@@ -74,54 +100,52 @@ fn region(
     lesion: &Lesion,
     root: &Path,
     files: &Files,
-    size: Option<[u32; 2]>,
+    size: (usize, usize),
     limits: &dicom::Limits,
-) -> anyhow::Result<Option<Region>> {
+) -> anyhow::Result<Region> {
     Ok(match &lesion.shape {
-        Shape::None => None,
-        Shape::Box { left, top, right, bottom } => {
-            Some(Region::Rectangle(Rectangle::new(*left, *top, *right, *bottom)?))
-        }
+        Shape::None => anyhow::bail!("the set does not say where a lesion of it is"),
+        Shape::Box { left, top, right, bottom } => Region::Rectangle(Rectangle::new(*left, *top, *right, *bottom)?),
         Shape::Outline(points) => {
             let corners: Vec<Point> = points.iter().map(|(row, column)| Point { x: *column, y: *row }).collect();
-            Some(Region::Polygon(Polygon::new(&corners)?))
+            Region::Polygon(Polygon::new(&corners)?)
         }
         Shape::MaskFile { .. } => {
             let candidates = files.masks(lesion);
-            anyhow::ensure!(!candidates.is_empty(), "no file of its mask is there");
-            let masks =
+            anyhow::ensure!(!candidates.is_empty(), "the file of a mask is not there");
+            let mut masks =
                 candidates.iter().map(|path| mask(&root.join(path), limits)).collect::<anyhow::Result<Vec<_>>>()?;
-            // Of a mask and the picture cut out by it, the one of the mammogram's size is meant; else the larger.
-            let fits = |(rows, columns, _): &&(usize, usize, Vec<bool>)| {
-                size.is_some_and(|[height, width]| (*rows, *columns) == (height as usize, width as usize))
-            };
-            let chosen =
-                masks.iter().find(fits).or_else(|| masks.iter().max_by_key(|(rows, columns, _)| rows * columns));
-            match chosen {
-                Some((_, columns, within)) if within.contains(&true) => {
-                    Some(Region::Mask(Mask::new(*columns, within.clone())?))
-                }
-                Some(_) | None => anyhow::bail!("its mask is empty"),
-            }
+            // Of a mask and the picture cut out by it, the one of the mammogram's size is meant.
+            let fitting = masks.iter().position(|(rows, columns, _)| (*rows, *columns) == size);
+            let fitting = fitting.context("a mask is not of the image's size")?;
+            let (_, columns, within) = masks.swap_remove(fitting);
+            anyhow::ensure!(within.contains(&true), "a mask is empty");
+            // A mask as large as its mammogram for each lesion of a set would fill the memory.
+            Region::Mask(Mask::new(columns, within)?.cropped())
         }
     })
 }
 
-/// A picture or DICOM object, not zero within the lesion.
+/// A picture or DICOM object, not zero within the lesion: rows, columns, pixels.
 fn mask(path: &Path, limits: &dicom::Limits) -> anyhow::Result<(usize, usize, Vec<bool>)> {
     let is_dicom = path.extension().is_none_or(|e| e.eq_ignore_ascii_case("dcm"));
-    let failed = || format!("reading {}", path.display());
     if !is_dicom {
-        let picture = image::open(path).with_context(failed)?.into_luma8();
+        let mut reader = image::ImageReader::open(path)?.with_guessed_format()?;
+        let mut bounds = image::Limits::default();
+        bounds.max_alloc = Some(limits.file_bytes_max as u64);
+        reader.limits(bounds);
+        let picture = reader.decode().context("a mask cannot be read")?.into_luma8();
         let (columns, rows) = picture.dimensions();
         return Ok((rows as usize, columns as usize, picture.into_raw().iter().map(|v| *v > 0).collect()));
     }
-    let file = std::fs::File::open(path).with_context(failed)?;
-    match dicom::Object::open(file, limits).with_context(failed)?.read().with_context(failed)?.content {
+    let file = std::fs::File::open(path)?;
+    match dicom::Object::open(file, limits)?.read().context("a mask cannot be read")?.content {
         Content::Mammogram(image) => {
-            let within = image.pixels.values().iter().map(|v| *v > 0).collect();
+            anyhow::ensure!(image.to_file == Affine::IDENTITY, "a mask's file says that it is turned");
+            // What was stored, whichever way the file wants it shown.
+            let within = image.pixels.values().iter().map(|v| image.pixels.stored(*v) != 0).collect();
             Ok((image.pixels.rows(), image.pixels.columns(), within))
         }
-        Content::Listed(listed) => anyhow::bail!("{}: no image, but {}", path.display(), listed.what),
+        Content::Listed(listed) => anyhow::bail!("a mask is no image, but {}", listed.what),
     }
 }

@@ -22,7 +22,7 @@ mod tables;
 
 pub use exams::{Shard, Unit, units};
 pub use journal::Line;
-pub use lesions::{lesions, marks};
+pub use lesions::{Located, lesions, marks};
 pub use misses::{Shown, misses};
 pub use run::{Ran, Running, place, run};
 pub use tables::{Level, Tables, tables};

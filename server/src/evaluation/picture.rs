@@ -62,11 +62,10 @@ impl Shown<'_> {
     }
 
     fn region(&self, region: &Region) -> Option<Outline> {
-        let bounds = region.bounds().ok()?;
-        let (left, top) = self.point(bounds.centre().y, bounds.centre().x);
-        // Turned images: from the box's corners.
-        let half = (bounds.area().sqrt() / 2.0 / self.step).max(3.0);
-        Some(Outline::Box(Whose::Truth, [left - half, top - half, left + half, top + half]))
+        let (first, last) = region.bounds().ok()?.corners();
+        let (a, b) = (self.point(first.y, first.x), self.point(last.y, last.x));
+        // A turned image exchanges corners.
+        Some(Outline::Box(Whose::Truth, [a.0.min(b.0), a.1.min(b.1), a.0.max(b.0), a.1.max(b.1)]))
     }
 }
 

@@ -53,9 +53,10 @@ impl Ran {
     }
 }
 
-/// Tells the cohort which breast and view images show where its tables do not, as CMMD's, now that their files have been read. Returns
-/// how many images' files say otherwise than the tables.
-pub fn place(cohort: &mut Cohort, ran: &Ran) -> usize {
+/// Tells the cohort which breast and view images show where its tables do not, as CMMD's, now that their files have been read; labels
+/// follow. Exams that contradict themselves then leave the cohort, and the run. Returns how many images' files say otherwise than
+/// the tables.
+pub fn place(cohort: &mut Cohort, ran: &mut Ran) -> usize {
     let mut misplaced = 0;
     for (unit, lines) in ran.units.iter().zip(&ran.lines) {
         for place in &unit.images {
@@ -70,6 +71,11 @@ pub fn place(cohort: &mut Cohort, ran: &Ran) -> usize {
             }
         }
     }
+    cohort.close();
+    let lines = ran.units.iter().map(Unit::key).zip(std::mem::take(&mut ran.lines));
+    let mut lines: HashMap<String, Vec<Option<Line>>> = lines.collect();
+    ran.units = units(cohort);
+    ran.lines = ran.units.iter().map(|unit| lines.remove(&unit.key()).unwrap_or_default()).collect();
     misplaced
 }
 
@@ -127,11 +133,11 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
     Ok(Ran { units, lines, fresh: todo.len() })
 }
 
-/// What an exam is: a change of any of it makes another exam of it, to be scored anew. Files by place and size: to read
+/// What an exam is, and under which limits it is read: a change of any of it makes another exam of it, to be scored anew. Files by place and size: to read
 /// all bytes of a set only to find that nothing has changed would take as long as scoring it.
 fn fingerprint(running: &Running<'_>, unit: &Unit) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(running.cohort.set.as_bytes());
+    hasher.update(format!("{} {:?}\n", running.cohort.set, running.limits).as_bytes());
     for image in unit.images.iter().map(|place| &running.cohort.images[*place]) {
         let path = locate(running.files, image);
         let bytes = path.and_then(|path| std::fs::metadata(running.root.join(path)).ok()).map(|file| file.len());

@@ -1,7 +1,7 @@
 //! Tables of an evaluation: the cohort beside what each package says, one row for each image, breast or exam.
 //!
 //! Columns: `patient`, `exam`, `breast` (L or R), `image`, `view`; `cancer` (1, 0, or empty where the set does not know);
-//! `days_to_cancer`, `days_followed`; the set's covariates by their names; for each output of each package a column
+//! `days_to_cancer`, `days_followed`; `weight`; the set's covariates by their names; for each output of each package a column
 //! `package:output`, and `package:not_scored` with the codes of the reasons where there is no score.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -56,6 +56,7 @@ struct Row<'a> {
     label: Option<bool>,
     outcome: Option<Outcome>,
     covariates: BTreeMap<String, String>,
+    weight: Option<f64>,
     scores: BTreeMap<String, String>,
 }
 
@@ -108,13 +109,18 @@ fn image_row<'a>(unit: &'a Unit, image: &'a Image, lines: &[&Line]) -> Row<'a> {
     for line in lines {
         let found = line.images.iter().find(|(_, name)| *name == image.image);
         let outputs = found.and_then(|(uid, _)| line.report.images.iter().find(|i| i.sop_instance == *uid));
-        add(&mut scores, line, outputs.map(|image| image.outputs.as_slice()), "not-chosen");
+        // What became of the file, by its UID, or by its name where it could not be read.
+        let is = |file: &str| found.map_or(&image.image, |(uid, _)| uid) == file;
+        let fate =
+            line.report.received.iter().find(|received| is(&received.file)).map_or("not-chosen", |r| r.code.as_str());
+        add(&mut scores, line, outputs.map(|image| image.outputs.as_slice()), fate);
     }
     Row {
         about,
         label: image.labels.image,
         outcome: image.breast_outcome,
         covariates: image.covariates.clone(),
+        weight: image.weight,
         scores,
     }
 }
@@ -135,8 +141,8 @@ fn breast_row<'a>(
         .find(|stated| stated.patient == unit.patient && stated.exam == unit.exam && stated.laterality == side);
     let letter = side.to_string();
     let scored = lines.iter().any(|line| line.report.breasts.iter().any(|breast| breast.laterality == letter));
-    // A breast that only its images' files know of has a row once they have been read.
-    if of.is_empty() && !scored {
+    // A breast that neither a table nor a file knows of has no row.
+    if of.is_empty() && !scored && stated.is_none() {
         return None;
     }
     let label = of.first().and_then(|image| image.labels.breast).or(stated.and_then(|stated| stated.cancer));
@@ -149,7 +155,9 @@ fn breast_row<'a>(
         let breast = line.report.breasts.iter().find(|breast| breast.laterality == letter);
         add(&mut scores, line, breast.map(|breast| breast.outputs.as_slice()), "no-image");
     }
-    Some(Row { about, label, outcome: of.first().and_then(|image| image.breast_outcome), covariates, scores })
+    let outcome = of.first().and_then(|image| image.breast_outcome);
+    let weight = images.first().and_then(|image| image.weight);
+    Some(Row { about, label, outcome, covariates, weight, scores })
 }
 
 fn exam_row<'a>(unit: &Unit, first: &Image, images: &[&'a Image], lines: &[&Line]) -> Row<'a> {
@@ -158,7 +166,8 @@ fn exam_row<'a>(unit: &Unit, first: &Image, images: &[&'a Image], lines: &[&Line
         let outputs = (line.report.state == State::Scored).then_some(line.report.exam.as_slice());
         add(&mut scores, line, outputs, "not-scored");
     }
-    Row { about: about(unit), label: first.labels.exam, outcome: first.outcome, covariates: common(images), scores }
+    let (label, outcome, weight) = (first.labels.exam, first.outcome, first.weight);
+    Row { about: about(unit), label, outcome, covariates: common(images), weight, scores }
 }
 
 /// What a package says, or why it says nothing.
@@ -211,6 +220,7 @@ fn table(name: &str, rows: &[Row<'_>]) -> Result<Table, TableError> {
     };
     push("days_to_cancer", days(|outcome| outcome.days_to_cancer));
     push("days_followed", days(|outcome| Some(outcome.days_followed)));
+    push("weight", rows.iter().map(|row| row.weight.map(|weight| weight.to_string())).collect());
     let names = |of: for<'a> fn(&'a Row<'_>) -> &'a BTreeMap<String, String>| {
         rows.iter().flat_map(|row| of(row).keys()).collect::<BTreeSet<_>>()
     };

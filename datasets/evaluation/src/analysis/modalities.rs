@@ -74,7 +74,8 @@ fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
         expected,
     };
     let texts = |column: &str| -> Result<Vec<String>, TableError> {
-        let filled = |(row, text): (usize, Option<String>)| text.ok_or_else(|| wrong(row, column, String::new(), "there"));
+        let filled =
+            |(row, text): (usize, Option<String>)| text.ok_or_else(|| wrong(row, column, String::new(), "there"));
         table.texts(column)?.into_iter().enumerate().map(filled).collect()
     };
     let (readers, reader) = numbered(&texts(&columns.reader)?);
@@ -90,7 +91,9 @@ fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
         let score = scores[row].ok_or_else(|| wrong(row, &columns.score, String::new(), "a finite number"))?;
         let label = labels[row].ok_or_else(|| wrong(row, &columns.label, String::new(), "1 or 0"))?;
         if *positive[case[row]].get_or_insert(label) != label {
-            return Err(wrong(row, &columns.label, u8::from(label).to_string(), "what another row of this case says").into());
+            return Err(
+                wrong(row, &columns.label, u8::from(label).to_string(), "what another row of this case says").into()
+            );
         }
         if let Some(patients) = &patients
             && patient[case[row]].get_or_insert_with(|| patients[row].clone()) != &patients[row]
@@ -129,19 +132,35 @@ fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefine
         lines.push(line);
     }
     let header: Vec<&str> = std::iter::once("reader").chain(taken.modalities.iter().map(String::as_str)).collect();
-    section.grid("Area under the ROC curve of each reader", &header, lines, "In brackets intervals for these readers and other cases (DeLong).");
+    section.grid(
+        "Area under the ROC curve of each reader",
+        &header,
+        lines,
+        "In brackets intervals for these readers and other cases (DeLong).",
+    );
     if taken.modalities.len() == 2 && series.iter().all(|points| points.len() == 2) {
         let caption = format!("Each line is a reader: left {}, right {}.", taken.modalities[0], taken.modalities[1]);
         let about = About::new("modalities", "Readers under both modalities", caption);
-        let plot = Plot::new(about, Axis::new(format!("{} (0) and {} (1)", taken.modalities[0], taken.modalities[1])), Axis::new("AUC"));
-        let plot = series.iter().zip(&taken.readers).fold(plot, |plot, (points, name)| {
-            plot.series(Series::new(name.clone(), points, Form::LineAndPoints))
-        });
+        let plot = Plot::new(
+            about,
+            Axis::new(format!("{} (0) and {} (1)", taken.modalities[0], taken.modalities[1])),
+            Axis::new("AUC"),
+        );
+        let plot = series
+            .iter()
+            .zip(&taken.readers)
+            .fold(plot, |plot, (points, name)| plot.series(Series::new(name.clone(), points, Form::LineAndPoints)));
         section.figure(plot.figure(), "Lines that rise are readers who rank cases better under the second modality.");
     }
 }
 
-fn student(subject: &str, measure: &str, found: &Result<StudentEstimate, Undefined>, cases: usize, options: &Options) -> Finding {
+fn student(
+    subject: &str,
+    measure: &str,
+    found: &Result<StudentEstimate, Undefined>,
+    cases: usize,
+    options: &Options,
+) -> Finding {
     let value = found.as_ref().map(|estimate| estimate.value).map_err(Clone::clone);
     let interval = found.as_ref().ok().map(|estimate| estimate.interval(options.confidence));
     Finding::new("modalities", subject, measure, value).with_interval(interval).rows(cases)
@@ -151,7 +170,9 @@ fn means(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefin
     let mut lines = Vec::new();
     for (modality, name) in taken.modalities.iter().enumerate() {
         let mut line = vec![name.clone()];
-        for (random, whom) in [(Random::ReadersAndCases, "readers and cases"), (Random::Cases, "cases"), (Random::Readers, "readers")] {
+        for (random, whom) in
+            [(Random::ReadersAndCases, "readers and cases"), (Random::Cases, "cases"), (Random::Readers, "readers")]
+        {
             let found = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(modality, random));
             let finding = student(name, "mean AUC of the readers", &found, taken.study.cases(), options);
             let finding = finding.among(&format!("for other {whom}")).by("Obuchowski-Rockette, Hillis");
@@ -178,12 +199,14 @@ fn differences(section: &mut Section, taken: &Taken, figures: &Result<Figures, U
             let name = format!("{} - {}", taken.modalities[second], taken.modalities[first]);
             let both = Random::ReadersAndCases;
             let or = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.difference(second, first, both));
-            let dbm = pseudovalues.as_ref().map_err(Clone::clone).and_then(|values| values.difference(second, first, both));
+            let dbm =
+                pseudovalues.as_ref().map_err(Clone::clone).and_then(|values| values.difference(second, first, both));
             let u = u_statistics(&taken.study, second, Some(first)).and_then(|u| u.estimate());
             let mut line = vec![name.clone()];
             for (found, by) in [(&or, "Obuchowski-Rockette, Hillis"), (&dbm, "Dorfman-Berbaum-Metz, Hillis")] {
                 let test = found.clone().and_then(|estimate| estimate.test(0.0));
-                let finding = student(&name, "difference of mean AUC", found, taken.study.cases(), options).tested(&test).by(by);
+                let finding =
+                    student(&name, "difference of mean AUC", found, taken.study.cases(), options).tested(&test).by(by);
                 line.extend([finding.text(), finding.p.map_or_else(String::new, p_value)]);
                 section.findings.push(finding);
             }
@@ -192,8 +215,11 @@ fn differences(section: &mut Section, taken: &Taken, figures: &Result<Figures, U
             line.push(finding.p.map_or_else(String::new, p_value));
             section.findings.push(finding.by(&format!("one-sided, margin {}", options.margin)));
             let test = u.clone().and_then(|estimate| estimate.test(0.0));
-            let finding = Finding::estimate("modalities", &name, "difference of mean AUC", u, options.confidence, (-1.0, 1.0));
-            section.findings.push(finding.rows(taken.study.cases()).tested(&test).by("U-statistics, normal approximation"));
+            let finding =
+                Finding::estimate("modalities", &name, "difference of mean AUC", u, options.confidence, (-1.0, 1.0));
+            section
+                .findings
+                .push(finding.rows(taken.study.cases()).tested(&test).by("U-statistics, normal approximation"));
             lines.push(line);
         }
     }
@@ -201,6 +227,9 @@ fn differences(section: &mut Section, taken: &Taken, figures: &Result<Figures, U
         "Differences of the mean areas",
         &["", "difference (OR)", "p", "difference (DBM)", "p", "p, not inferior"],
         lines,
-        &format!("For other readers and other cases. Not inferior: the first named is worse by no more than {}.", options.margin),
+        &format!(
+            "For other readers and other cases. Not inferior: the first named is worse by no more than {}.",
+            options.margin
+        ),
     );
 }

@@ -45,6 +45,11 @@ impl Rectangle {
         (self.right - self.left) * (self.bottom - self.top)
     }
 
+    /// Its upper left and its lower right corner.
+    pub fn corners(&self) -> (Point, Point) {
+        (Point { x: self.left, y: self.top }, Point { x: self.right, y: self.bottom })
+    }
+
     /// Its middle.
     pub fn centre(&self) -> Point {
         Point { x: self.left / 2.0 + self.right / 2.0, y: self.top / 2.0 + self.bottom / 2.0 }
@@ -124,8 +129,13 @@ impl Polygon {
 /// The pixels of an image that belong to a region. Invariant: at least one pixel, at most 2^28, whole rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mask {
+    /// Of what is kept.
     width: usize,
     within: Vec<bool>,
+    /// Column and row of its first pixel in the image.
+    origin: (usize, usize),
+    /// Width and height of the image.
+    image: (usize, usize),
 }
 
 impl Mask {
@@ -138,30 +148,51 @@ impl Mask {
         let height = within.len().checked_div(width).unwrap_or(0);
         let expected = pixels(width, height)?;
         crate::sample::same_length("pixels of the mask", expected, within.len())?;
-        Ok(Self { width, within })
+        Ok(Self { width, within, origin: (0, 0), image: (width, height) })
     }
 
-    /// Pixels in a row.
+    /// The same region in less memory: only the smallest box around it is kept. An empty one stays as it is.
+    #[must_use]
+    pub fn cropped(self) -> Self {
+        let filled = || self.within.iter().enumerate().filter(|(_, within)| **within).map(|(at, _)| at);
+        let columns = || filled().map(|at| at % self.width);
+        let (Some(first), Some(last)) = (filled().next(), filled().next_back()) else { return self };
+        let (Some(left), Some(right)) = (columns().min(), columns().max()) else { return self };
+        let (top, bottom) = (first / self.width, last / self.width);
+        let rows = self.within.chunks(self.width).take(bottom + 1).skip(top);
+        let within = rows.flat_map(|row| row[left..=right].iter().copied()).collect();
+        let origin = (self.origin.0 + left, self.origin.1 + top);
+        Self { width: right - left + 1, within, origin, image: self.image }
+    }
+
+    /// Pixels in a row of the image.
     pub fn width(&self) -> usize {
-        self.width
+        self.image.0
     }
 
-    /// Rows.
+    /// Rows of the image.
     pub fn height(&self) -> usize {
-        self.within.len() / self.width
+        self.image.1
     }
 
-    /// The pixels, row by row.
+    /// The pixels that are kept, row by row.
     pub fn pixels(&self) -> &[bool] {
         &self.within
     }
 
+    /// Column and row of each pixel of the region.
+    fn filled(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        let places = self.within.iter().enumerate().filter(|(_, within)| **within);
+        places.map(|(at, _)| (self.origin.0 + at % self.width, self.origin.1 + at / self.width))
+    }
+
     /// Whether a point lies in a pixel of the region: the pixel in column `floor(x)` and row `floor(y)`.
     pub fn contains(&self, point: Point) -> bool {
+        let (x, y) = (point.x - self.origin.0 as f64, point.y - self.origin.1 as f64);
         let inside = |value: f64, limit: usize| value >= 0.0 && value < limit as f64;
-        inside(point.x, self.width)
-            && inside(point.y, self.height())
-            && self.within[point.y as usize * self.width + point.x as usize]
+        inside(x, self.width)
+            && inside(y, self.within.len() / self.width)
+            && self.within[y as usize * self.width + x as usize]
     }
 
     /// Pixels of both over pixels of either, 0 to 1.
@@ -171,17 +202,15 @@ impl Mask {
     /// [`Undefined::Parameter`] where the images differ in size, [`Undefined::Degenerate`] where both are empty.
     pub fn iou(&self, other: &Self) -> Result<f64> {
         for (what, ours, theirs) in
-            [("the other mask's width", self.width, other.width), ("its height", self.height(), other.height())]
+            [("the other mask's width", self.width(), other.width()), ("its height", self.height(), other.height())]
         {
             if ours != theirs {
                 return Err(Undefined::Parameter { what, value: theirs as f64, domain: "that of the first mask" });
             }
         }
-        let (mut both, mut either) = (0_usize, 0_usize);
-        for (a, b) in self.within.iter().zip(&other.within) {
-            both += usize::from(*a && *b);
-            either += usize::from(*a || *b);
-        }
+        let centre = |(x, y): (usize, usize)| Point { x: x as f64 + 0.5, y: y as f64 + 0.5 };
+        let both = self.filled().filter(|at| other.contains(centre(*at))).count();
+        let either = self.filled().count() + other.filled().count() - both;
         if either == 0 {
             return Err(Undefined::Degenerate("both masks are empty: there is no intersection over union"));
         }
@@ -220,12 +249,11 @@ impl Region {
             Self::Rectangle(rectangle) => return Ok(*rectangle),
             Self::Polygon(polygon) => polygon.0.clone(),
             Self::Mask(mask) => {
-                let filled = mask.within.iter().enumerate().filter(|(_, within)| **within);
-                let corners = |k: usize| {
-                    let (x, y) = ((k % mask.width) as f64, (k / mask.width) as f64);
+                let corners = |(x, y): (usize, usize)| {
+                    let (x, y) = (x as f64, y as f64);
                     [Point { x, y }, Point { x: x + 1.0, y: y + 1.0 }]
                 };
-                filled.flat_map(|(k, _)| corners(k)).collect()
+                mask.filled().flat_map(corners).collect()
             }
         };
         let first = *points.first().ok_or(Undefined::Degenerate("the region is empty"))?;

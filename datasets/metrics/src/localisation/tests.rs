@@ -32,6 +32,25 @@ fn trapezoids(points: &[(f64, f64)], end: impl Fn((f64, f64)) -> (f64, f64)) -> 
 
 proptest! {
     #[test]
+    fn a_cropped_mask_is_the_same_region(
+        width in 1_usize..9,
+        bits in prop::collection::vec(any::<bool>(), 1..60),
+        others in prop::collection::vec(any::<bool>(), 60),
+        points in prop::collection::vec((-2.0..11.0, -2.0..11.0), 20),
+    ) {
+        let whole = |bits: &[bool]| Mask::new(width, bits[..bits.len() / width * width].to_vec());
+        prop_assume!(bits.len() >= width);
+        let (mask, other) = (whole(&bits).unwrap(), whole(&others[..bits.len()]).unwrap());
+        let cropped = mask.clone().cropped();
+        for (x, y) in points {
+            prop_assert_eq!(cropped.contains(Point { x, y }), mask.contains(Point { x, y }));
+        }
+        prop_assert_eq!(Region::Mask(cropped.clone()).bounds(), Region::Mask(mask.clone()).bounds());
+        prop_assert_eq!(cropped.iou(&other.clone().cropped()), mask.iou(&other));
+        prop_assert_eq!(cropped.clone().cropped(), cropped);
+    }
+
+    #[test]
     fn areas_lie_under_their_curves(cases in cases(3), all: bool, weighted: bool) {
         let ratings = if all { FalseRatings::OfAllCases } else { FalseRatings::OfNormalCases };
         let weighting = if weighted { Weighting::Cases } else { Weighting::Lesions };

@@ -189,11 +189,26 @@ fn cmmd_waits_for_the_files_to_say_the_side() {
     assert_eq!(cohort.images[0].file.as_deref(), Some(Path::new(place)));
     cohort.place(0, Laterality::Right, View::CranioCaudal).unwrap();
     cohort.place(1, Laterality::Left, View::CranioCaudal).unwrap();
+    cohort.close();
     assert_eq!((labels(&cohort.images[0]), labels(&cohort.images[1])), ([U, T, T, T], [F, F, T, T]));
     assert_eq!(note(&cohort.images[0], covariate::SUBTYPE), Some("Luminal A"));
     assert_eq!(cohort.place(0, Laterality::Left, View::CranioCaudal), Err(Misplaced::Laterality));
     assert_eq!(cohort.place(0, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::View));
     assert_eq!(cohort.place(99, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::NoImage));
+}
+
+#[test]
+fn a_breast_stays_open_until_all_images_have_a_side() {
+    let table = "patient,exam,image,laterality,view,cancer_image,cancer_breast\n\
+        p,1,negative,L,CC,0,\np,1,loose,,,1,\nq,1,a,,,,1\nq,1,b,R,CC,,0\n";
+    let mut cohort = set(&[("cohort.csv", table)], "generic");
+    assert_eq!(labels(&cohort.images[0]), [F, U, T, T], "the other image may be of this breast");
+    assert_eq!(labels(&cohort.images[2])[1], U);
+    cohort.place(1, Laterality::Left, View::MedioLateralOblique).unwrap();
+    cohort.place(2, Laterality::Left, View::CranioCaudal).unwrap();
+    cohort.close();
+    assert_eq!((labels(&cohort.images[0]), labels(&cohort.images[1])), ([F, T, T, T], [T, T, T, T]));
+    assert_eq!((labels(&cohort.images[2])[1], labels(&cohort.images[3])[1]), (T, F));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! `uvid evaluate`: a data set and models in, a report out; or a table of scores.
 
+mod material;
 mod report;
 mod set;
 
@@ -120,6 +121,8 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         return Ok(Ended::Well);
     }
     let out = args.out.as_deref().context("--out is needed")?;
+    // What is wrong with the command must not show itself after hours of scoring.
+    args.settings.options()?;
     let stated = args.about.as_ref().map(|path| stated(path)).transpose()?.unwrap_or_default();
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let (material, ended) = match (&args.table, &args.set, args.phantoms) {
@@ -130,6 +133,10 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         (None, root, phantoms) => set::score(args, root.as_deref(), phantoms, out)?,
     };
     if let Some(material) = material {
+        // An old report beside new scores would be believed.
+        for old in ["report.html", "report.pdf", "findings.csv", "findings.json"] {
+            let _ = std::fs::remove_file(out.join(old));
+        }
         report::write(args, material, stated, out)?;
     }
     Ok(ended)

@@ -162,7 +162,8 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
                 label: label.clone(),
                 cluster: cluster.clone(),
             };
-            let section = analysis::modalities(&Table::read(&readings.table)?, &columns, &readings.settings.options()?)?;
+            let section =
+                analysis::modalities(&Table::read(&readings.table)?, &columns, &readings.settings.options()?)?;
             readings.output.print(&[section], &readings.table)
         }
         Which::Agreement { scores, recall } => {
