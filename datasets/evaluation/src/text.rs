@@ -79,6 +79,7 @@ pub fn json(findings: &[Finding]) -> String {
             "n": finding.n,
             "positives": finding.positives,
             "method": finding.method,
+            "remarks": finding.remarks,
             "no_value_because": finding.value.as_ref().err(),
         })
     };

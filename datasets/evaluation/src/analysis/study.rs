@@ -3,9 +3,14 @@
 //! Invariant: all scores of a study are of the same rows: a row that lacks its outcome or any of the scores is left out,
 //! counted under the first reason that holds for it. So every comparison is paired.
 
+use std::cmp::Ordering;
+
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
 use crate::table::{Table, TableError};
+
+/// The subgroup of rows without a value.
+const NOT_STATED: &str = "not stated";
 
 /// Which columns are what.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -212,7 +217,6 @@ impl Study {
     ///
     /// The column is not there, or holds no numbers where it is to be divided.
     pub fn labels(&self, column: &str) -> Result<Vec<String>, StudyError> {
-        const NOT_STATED: &str = "not stated";
         let Some((name, cuts)) = column.split_once(':').filter(|_| !self.table.has(column)) else {
             let values = self.table.texts(column)?.into_iter();
             return Ok(values.map(|value| value.unwrap_or_else(|| NOT_STATED.to_owned())).collect());
@@ -245,8 +249,21 @@ impl Study {
     pub fn strata(&self, column: &str) -> Result<Vec<(String, Vec<bool>)>, StudyError> {
         let values = self.labels(column)?;
         let mut names: Vec<&String> = values.iter().collect();
-        names.sort();
+        names.sort_by(|a, b| in_order(a, b));
         names.dedup();
         Ok(names.iter().map(|name| ((*name).clone(), values.iter().map(|value| value == *name).collect())).collect())
     }
+}
+
+/// The order of subgroups: by the number that their label begins with, then by the text, what is not stated last.
+pub(super) fn in_order(a: &str, b: &str) -> Ordering {
+    let rank = |label: &str| match label.strip_prefix("below ").map(str::parse::<f64>) {
+        Some(Ok(_)) => (0, f64::NEG_INFINITY),
+        Some(Err(_)) | None => match label.split(' ').next().unwrap_or_default().parse::<f64>() {
+            Ok(number) => (0, number),
+            Err(_) => (1 + u8::from(label == NOT_STATED), 0.0),
+        },
+    };
+    let ((of_a, first), (of_b, second)) = (rank(a), rank(b));
+    of_a.cmp(&of_b).then(first.total_cmp(&second)).then(a.cmp(b))
 }
