@@ -23,11 +23,11 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
         return Err(StudyError::Nothing("--reader, twice at least"));
     }
     let scores = vec![read.iter().map(|reader| reader.values.clone()).collect::<Vec<_>>()];
-    let mut multi = mrmc::Study::new(&scores, &study.positive)?;
-    if let Some(clusters) = &study.clusters {
-        multi = multi.clustered(clusters.clone())?;
-    }
-    let figures = Figures::delong(&multi);
+    let multi = mrmc::Study::new(&scores, &study.positive).and_then(|multi| match &study.clusters {
+        Some(clusters) => multi.clustered(clusters.clone()),
+        None => Ok(multi),
+    });
+    let figures = multi.as_ref().map_err(Clone::clone).and_then(Figures::delong);
     let mean = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(0, Random::ReadersAndCases));
     let mean =
         student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
@@ -48,13 +48,18 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
     let mut lines = vec![vec!["mean of readers".to_owned(), mean.text()]];
     lines[0].resize(6, String::new());
     let mut tests: Vec<(usize, String, f64)> = Vec::new();
-    section.findings.push(mean);
+    section.findings.push(mean.rows(study.rows()));
+    section.findings.push(Finding::new("readers", "readers", "number of readers", Ok(read.len() as f64)));
     for model in study.models() {
-        let found = mrmc::against(&multi, 0, &model.values, Random::ReadersAndCases);
+        let found = multi
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|multi| mrmc::against(multi, 0, &model.values, Random::ReadersAndCases));
         let difference = found.as_ref().map(|found| found.difference).map_err(Clone::clone);
         let inferior = difference.clone().and_then(|difference| difference.non_inferiority(options.margin));
         let subject = format!("{} - mean of readers", model.name);
         let finding = student(&subject, "difference of AUC", difference.clone(), options)
+            .rows(study.rows())
             .by("Obuchowski-Rockette, Hillis; random readers and cases");
         let not_worse = Finding::new("readers", &subject, "AUC not inferior", difference.map(|d| d.value))
             .tested(&inferior)
@@ -71,7 +76,7 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
         ]);
         tests.extend(finding.p.map(|p| (lines.len() - 1, subject.clone(), p)));
         let beaten =
-            Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(read.len());
+            Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(study.rows());
         section.findings.extend([finding, not_worse, beaten]);
     }
     let adjusted = adjust(&tests.iter().map(|(.., p)| *p).collect::<Vec<_>>(), Adjustment::Holm);

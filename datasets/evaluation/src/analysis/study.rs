@@ -109,7 +109,7 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// A column is not there, holds something else, or no row is left.
+    /// A column is not there, holds something else, or no row is left; a weight is below 0, or all of them are 0.
     pub fn new(table: &Table, roles: &Roles) -> Result<Self, StudyError> {
         if roles.scores.is_empty() && roles.readers.is_empty() {
             return Err(StudyError::Nothing("--score"));
@@ -154,7 +154,7 @@ impl Study {
             values: pick(values),
             is_reader: *is_reader,
         });
-        Ok(Self {
+        let study = Self {
             positive: rows.iter().filter_map(|row| label[*row]).collect(),
             scores: scores.collect(),
             clusters: patients.map(|patients| Clusters::of(rows.iter().filter_map(|row| patients[*row].clone()))),
@@ -162,7 +162,10 @@ impl Study {
             given: table.rows(),
             left_out,
             table: table.filtered(&keep),
-        })
+        };
+        // What is out of its domain, a weight below 0 say, is an error here, so that no section meets it.
+        study.scores.iter().try_for_each(|score| study.sample(score).map(drop))?;
+        Ok(study)
     }
 
     /// Rows.

@@ -71,7 +71,7 @@ impl<'a> Findings<'a> {
     fn beside_readers(&self, model: &str) -> Option<String> {
         let subject = format!("{model} - mean of readers");
         let found = self.find("readers", &subject, "difference of AUC")?;
-        let readers = self.find("readers", model, "share of readers with a smaller AUC")?.n;
+        let readers = self.find("readers", "readers", "number of readers")?.value.as_ref().ok()?;
         let beside = format!("the mean of {readers} readers");
         match (&found.value, found.interval) {
             (Ok(value), Some(interval)) => {
