@@ -69,6 +69,7 @@ fn write(study: &Study, roles: &Roles, table: &Path, folder: &Path) -> Result<()
         about: vec![("Outcome".into(), roles.label.clone())],
         sections,
         provenance: vec![
+            ("command".into(), std::env::args().collect::<Vec<_>>().join(" ")),
             ("seed".into(), options.seed.to_string()),
             ("resamples".into(), options.resamples.to_string()),
         ],

@@ -32,7 +32,7 @@ pub struct Report {
     pub key_numbers: Vec<(String, String, String)>,
     /// The analyses.
     pub sections: Vec<Section>,
-    /// What can be done again and how: commands, digests, versions.
+    /// What can be done again and how: digests, versions, the `command`; of each model its `NAME, package`.
     pub provenance: Vec<(String, String)>,
     /// What the author has stated, by the keys of the checklist.
     pub stated: BTreeMap<String, String>,
@@ -69,7 +69,11 @@ impl Report {
 
     /// A table for each guideline: what is said here, what the author has stated, what is missing.
     fn checklists(&self, document: Document) -> Document {
-        let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(["provenance"]).collect();
+        let known = |name: &str| self.provenance.iter().any(|(key, _)| key.ends_with(name));
+        // The last section answers what was handed to it.
+        let last = [("provenance", known("command")), ("packages", known(", package"))];
+        let last = last.into_iter().filter_map(|(id, known)| known.then_some(id));
+        let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(last).collect();
         let lines = checklist::filled(&sections, &self.stated);
         let mut document = document.heading(1, "Reporting guidelines").paragraph(
             "Which items of the guidelines this report answers, and which only its author can. That an item is answered here says where something \

@@ -12,6 +12,9 @@ const PARTIAL_FROM: f64 = 0.8;
 /// Points of a curve that are drawn: more cannot be told apart, and a report of a million rows should stay small.
 const POINTS_MAX: usize = 2000;
 
+/// Of a score: its corners, its area.
+type Curve<'a> = (&'a Score, Vec<(f64, f64)>, String);
+
 /// ROC curves, areas with their intervals, partial areas.
 ///
 /// # Errors
@@ -113,11 +116,7 @@ fn line(score: &Score, findings: &[Finding]) -> Vec<String> {
     vec![score.name.clone(), findings[0].text(), findings[1].text(), findings[3].text(), findings[4].text()]
 }
 
-fn figure(
-    curves: &[(&Score, Vec<(f64, f64)>, String)],
-    study: &Study,
-    options: &Options,
-) -> Result<Figure, FigureError> {
+fn figure(curves: &[Curve<'_>], study: &Study, options: &Options) -> Result<Figure, FigureError> {
     let about = About::new(
         "roc",
         "ROC curves",

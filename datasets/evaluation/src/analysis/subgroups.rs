@@ -26,7 +26,8 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
          outcome, or without, says little, and its interval is not to be relied on.",
     );
     let samples = samples(study)?;
-    let (mut tests, mut untested): (Vec<(String, String, f64)>, BTreeSet<(String, String)>) = Default::default();
+    let mut tests: Vec<(String, String, f64)> = Vec::new();
+    let mut untested: BTreeSet<(String, String)> = BTreeSet::new();
     for (at, (score, sample)) in samples.iter().filter(|(score, _)| !score.is_reader).enumerate() {
         let overall = roc::delong(sample);
         let mut rows = Vec::new();

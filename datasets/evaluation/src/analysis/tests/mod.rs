@@ -1,5 +1,8 @@
 //! Every section on tables that are small, lopsided or broken: numbers or reasons, never NaN, never a panic.
 
+mod marks;
+mod years;
+
 use proptest::prelude::*;
 use uvid_metrics::operating_point::Aim as Reaching;
 
@@ -74,6 +77,26 @@ fn no_nonsense(text: &str) {
     }
 }
 
+/// What holds of every finding of a table with so many rows.
+fn sound(sections: &[Section], rows: usize) {
+    for finding in sections.iter().flat_map(|section| &section.findings) {
+        match &finding.value {
+            Ok(value) => assert!(value.is_finite(), "{finding:?}"),
+            Err(why) => assert!(!why.is_empty() && finding.interval.is_none(), "{finding:?}"),
+        }
+        assert!(finding.p.is_none_or(|p| (0.0..=1.0).contains(&p)), "{finding:?}");
+        if let Some(interval) = finding.interval {
+            assert!(
+                interval.lower < interval.upper && interval.lower.is_finite() && interval.upper.is_finite(),
+                "{finding:?}"
+            );
+        }
+        assert!(finding.n <= rows, "{finding:?}");
+    }
+    sections.iter().for_each(|section| no_nonsense(&text::section(section)));
+    summary(sections).iter().for_each(|line| no_nonsense(line));
+}
+
 /// What holds of every analysis.
 fn check(rows: &[Row], cluster: bool, weight: bool) -> Vec<Section> {
     let options = Options { resamples: 20, prevalence: weight.then_some(0.01), ..Options::default() };
@@ -87,22 +110,7 @@ fn check(rows: &[Row], cluster: bool, weight: bool) -> Vec<Section> {
     let left_out: usize = study.left_out.iter().map(|(_, rows)| rows).sum();
     assert_eq!(study.rows() + left_out, rows.len(), "each row is used or counted as left out");
     let found = sections(&study, &options);
-    for finding in found.iter().flat_map(|section| &section.findings) {
-        match &finding.value {
-            Ok(value) => assert!(value.is_finite(), "{finding:?}"),
-            Err(why) => assert!(!why.is_empty() && finding.interval.is_none(), "{finding:?}"),
-        }
-        assert!(finding.p.is_none_or(|p| (0.0..=1.0).contains(&p)), "{finding:?}");
-        if let Some(interval) = finding.interval {
-            assert!(
-                interval.lower < interval.upper && interval.lower.is_finite() && interval.upper.is_finite(),
-                "{finding:?}"
-            );
-        }
-        assert!(finding.n <= rows.len());
-    }
-    found.iter().for_each(|section| no_nonsense(&text::section(section)));
-    summary(&found).iter().for_each(|line| no_nonsense(line));
+    sound(&found, rows.len());
     let again = sections(&study, &options);
     assert_eq!(found, again, "the same rows give the same");
     found
