@@ -153,9 +153,9 @@ impl<'a> Findings<'a> {
     fn risk(&self) -> Option<String> {
         let found = self.of("risk", "concordance").last()?;
         let events = self.find("risk", "table", "events").and_then(|f| f.value.clone().ok()).map(number);
-        let of = events.map(|events| format!(" ({events} events)")).unwrap_or_default();
+        let of = events.map(|events| format!(" Events: {events}.")).unwrap_or_default();
         Some(format!(
-            "**{}** orders who has the event first with a concordance of {}{of}; 0.5 is chance.",
+            "**{}** orders who has the event first with a concordance of {}; 0.5 is chance.{of}",
             found.subject,
             found.text()
         ))

@@ -67,7 +67,7 @@ fn who_has_the_event_sooner_has_the_higher_risk() {
     let found = check(&(0..30).map(person).collect::<Vec<_>>());
     let concordance = found.findings.iter().find(|f| f.measure == "concordance").unwrap();
     assert_eq!((concordance.value.clone(), concordance.interval), (Ok(1.0), None));
-    assert!(summary(&[found])[0].contains("concordance of 1.000 (no interval) (30 events)"));
+    assert!(summary(&[found])[0].contains("concordance of 1.000 (no interval); 0.5 is chance. Events: 30."));
 }
 
 proptest! {
