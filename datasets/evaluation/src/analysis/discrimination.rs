@@ -129,6 +129,8 @@ fn figure(curves: &[Curve<'_>], study: &Study, options: &Options) -> Result<Figu
     );
     let mut plot = Plot::roc(about);
     for (score, points, area) in curves.iter().filter(|(score, ..)| !score.is_reader) {
+        // An interval stays on one line of the legend.
+        let area = area.replace(" to ", "\u{a0}to\u{a0}");
         plot = plot.series(Series::line(format!("{}: {area}", score.name), points));
     }
     plot.figure()

@@ -106,7 +106,7 @@ impl<'a> Findings<'a> {
         }
         let different = tested.iter().filter(|found| found.p.is_some_and(|p| p < SIGNIFICANT)).count();
         Some(format!(
-            "Of {all} pairs of models, {different} differ in AUC by more than chance explains (p below {SIGNIFICANT} after Holm's adjustment)."
+            "Of {all} pairs of models, {different} are shown to differ in AUC (p below {SIGNIFICANT} after Holm's adjustment)."
         ))
     }
 
@@ -125,7 +125,9 @@ impl<'a> Findings<'a> {
         let found: Vec<String> = found.map(|f| format!("{} {}", f.subject, f.text())).collect();
         let all = found.join("; ");
         (!found.is_empty()).then(|| {
-            format!("If scores are meant as probabilities of the outcome: rows with the outcome per row that they predict (O/E) {all}. 1 is ideal.")
+            format!(
+                "If scores are meant as probabilities of the outcome, observed over expected (O/E, ideally 1): {all}."
+            )
         })
     }
 
@@ -164,6 +166,11 @@ impl<'a> Findings<'a> {
     /// What holds for all of it.
     fn caution(&self) -> Vec<String> {
         let mut lines = Vec::new();
+        if self.of("roc", "AUC").next().is_some() {
+            lines.push(
+                "AUC: 0.5 is chance, 1 is perfect. In brackets stand intervals, as in the sections below.".to_owned(),
+            );
+        }
         if self.0.iter().any(|found| found.method == CHOSEN) {
             lines.push(
                 "Thresholds were chosen on the rows on which they are judged: what they reach is optimistic."
@@ -173,8 +180,8 @@ impl<'a> Findings<'a> {
         let raw = self.0.iter().filter(|f| f.p.is_some() && !f.measure.contains("adjusted")).count();
         if raw > 1 {
             lines.push(format!(
-                "This report holds {raw} p values. They are adjusted within some tables and never over all of them: without any true difference, \
-                 about one in twenty is below 0.05."
+                "This report holds {raw} p values. They are adjusted within some tables and never over all of them: where there is nothing \
+                 to find, about one in twenty is below 0.05 all the same."
             ));
         }
         lines
