@@ -78,7 +78,7 @@ pub enum Answer {
 }
 
 /// The ids of the sections that a report may have.
-pub const SECTIONS: [&str; 16] = [
+pub const SECTIONS: [&str; 17] = [
     "data",
     "roc",
     "precision-recall",
@@ -95,6 +95,7 @@ pub const SECTIONS: [&str; 16] = [
     "risk",
     "misses",
     "provenance",
+    "packages",
 ];
 
 /// How a report stands to an item.
@@ -291,17 +292,18 @@ const KEYS: &[(&str, &str)] = &[
 
 const FLOW: Answer =
     Answer::Section("data", "flow diagram: how many were left out, by which rule, and how many remain");
-const TABLE: Answer =
-    Answer::Section("data", "table of the women examined, by subgroup and outcome; the test data only");
-const COUNTS: Answer = Answer::Section("data", "how many examinations, and how many with cancer, are in the analysis");
+const TABLE: Answer = Answer::Section(
+    "data",
+    "table of the rows by subgroup and outcome, for the subgroups that were named; the test data only",
+);
+const COUNTS: Answer = Answer::Section("data", "how many rows, and how many with the outcome, are in the analysis");
 const AUC: Answer = Answer::Section("roc", "area under the ROC curve, with its interval");
 const CROSS: Answer = Answer::Section("operating-points", "positive and negative by outcome, at every threshold");
 const SUBGROUPS: Answer = Answer::Section("subgroups", "performance in every subgroup, with intervals");
 const SITES: Answer = Answer::Section("subgroups", "performance by site, where sites are among the subgroups");
-const MISSES: Answer = Answer::Section("misses", "the worst misses, with their images");
+const MISSES: Answer = Answer::Section("misses", "the worst misses, with their images where those are at hand");
 const COMMANDS: Answer = Answer::Section("provenance", "the commands and seeds that computed every number");
-const MODEL: Answer =
-    Answer::Section("provenance", "package, weights and recipe by their digests, with their licences");
+const MODEL: Answer = Answer::Section("packages", "package, weights and recipe by their digests, with their licences");
 const SOFTWARE: Answer = Answer::Section("provenance", "the software's version, its licence and the exact commands");
 
 const fn stard(number: &'static str, topic: &'static str, answer: Answer) -> Item {

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use crate::analysis::{Part, Section};
+use crate::analysis::{Part, Section, summary};
 use crate::checklist::{self, Guideline, How};
 use crate::document::{Align, Block, Document, KeyNumber, NoteKind, Prose, Table};
 use crate::table::TableError;
@@ -13,6 +13,9 @@ use crate::table::TableError;
 /// What every report says first.
 pub const DISCLAIMER: &str = "For research. Statistics of a data set are no proof that a model is safe or useful for people: that takes a study in \
 the place and population where it is to be used.";
+
+/// The heading of the last section.
+const PROVENANCE: &str = "How to make this report again";
 
 /// What a report is made of.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,7 +32,7 @@ pub struct Report {
     pub key_numbers: Vec<(String, String, String)>,
     /// The analyses.
     pub sections: Vec<Section>,
-    /// What can be done again and how: commands, digests, versions.
+    /// What can be done again and how: digests, versions, the `command`; of each model its `NAME, package`.
     pub provenance: Vec<(String, String)>,
     /// What the author has stated, by the keys of the checklist.
     pub stated: BTreeMap<String, String>,
@@ -48,6 +51,10 @@ impl Report {
         if !self.first.is_empty() {
             document = document.list(self.first.iter().map(|text| prose(text)).collect());
         }
+        let summary = summary(&self.sections);
+        if !summary.is_empty() {
+            document = document.heading(1, "Summary").list(summary.iter().map(|text| prose(text)).collect());
+        }
         for section in &self.sections {
             document = document.heading(1, section.title.clone());
             for part in &section.parts {
@@ -55,14 +62,18 @@ impl Report {
             }
         }
         document = self.checklists(document);
-        document = document.heading(1, "How to make this report again");
+        document = document.heading(1, PROVENANCE);
         let lines = self.provenance.iter().map(|(name, value)| (name.clone(), Prose::new().code(value.clone())));
         document.definitions(lines.collect())
     }
 
     /// A table for each guideline: what is said here, what the author has stated, what is missing.
     fn checklists(&self, document: Document) -> Document {
-        let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(["provenance"]).collect();
+        let known = |name: &str| self.provenance.iter().any(|(key, _)| key.ends_with(name));
+        // The last section answers what was handed to it.
+        let last = [("provenance", known("command")), ("packages", known(", package"))];
+        let last = last.into_iter().filter_map(|(id, known)| known.then_some(id));
+        let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(last).collect();
         let lines = checklist::filled(&sections, &self.stated);
         let mut document = document.heading(1, "Reporting guidelines").paragraph(
             "Which items of the guidelines this report answers, and which only its author can. That an item is answered here says where something \
@@ -71,18 +82,39 @@ impl Report {
         for guideline in Guideline::ALL {
             let header = [("item", Align::Left), ("topic", Align::Left), ("where", Align::Left)];
             let mut table = Table::new(guideline.name(), &header).footnote(guideline.citation());
+            let (mut to_state, mut to_write) = (Vec::new(), Vec::new());
             for line in lines.iter().filter(|line| line.item.guideline == guideline) {
+                let (number, topic) = (line.item.number, line.item.topic);
                 let place = match &line.how {
-                    How::Here { section, what } => format!("section {section}: {what}"),
+                    How::Here { section, what } => format!("{}: {what}", self.title_of(section)),
                     How::Stated(text) => (*text).to_owned(),
-                    How::Missing { key: Some(key) } => format!("to be stated (--about, {key})"),
-                    How::Missing { key: None } => "the author".to_owned(),
+                    How::Missing { key: Some(key) } => {
+                        to_state.push(format!("{number} {topic} ({key})"));
+                        continue;
+                    }
+                    How::Missing { key: None } => {
+                        to_write.push(format!("{number} {topic}"));
+                        continue;
+                    }
                 };
-                table = table.row(vec![line.item.number.into(), line.item.topic.into(), place.into()]);
+                table = table.row(vec![number.into(), topic.into(), place.into()]);
             }
-            document = document.table(table);
+            document = document.heading(2, guideline.name()).table(table);
+            let left = |what: &str, items: &[String]| Prose::new().bold(what).text(format!(" {}.", items.join("; ")));
+            if !to_state.is_empty() {
+                document =
+                    document.paragraph(left("Not stated yet (item, topic, key of the file for --about):", &to_state));
+            }
+            if !to_write.is_empty() {
+                document = document.paragraph(left("For the author's paper:", &to_write));
+            }
         }
         document
+    }
+
+    fn title_of(&self, id: &str) -> String {
+        let found = self.sections.iter().find(|section| section.id == id);
+        found.map_or_else(|| PROVENANCE.to_owned(), |section| section.title.clone())
     }
 
     /// Writes `report.html`, `report.pdf`, and `figures/` with an SVG and the data of each.
@@ -118,10 +150,32 @@ fn block(part: &Part) -> Block {
             let header: Vec<(&str, Align)> =
                 grid.header.iter().enumerate().map(|(at, name)| (name.as_str(), align(at))).collect();
             let table = grid.rows.iter().fold(Table::new(grid.title.clone(), &header), |table, row| {
-                table.row(row.iter().map(|cell| Prose::from(cell.as_str())).collect())
+                table.row(row.iter().map(|text| Prose::from(cell(text))).collect())
             });
             Block::Table(table.footnote(prose(&grid.note)))
         }
+    }
+}
+
+/// Text of a cell, in which brackets are not broken: `0.881` and `(0.839 to 0.923)` may stand on two lines, each in one piece.
+fn cell(text: &str) -> String {
+    let mut depth = 0_usize;
+    let whole = |sign| match sign {
+        '(' => {
+            depth += 1;
+            sign
+        }
+        ')' => {
+            depth = depth.saturating_sub(1);
+            sign
+        }
+        ' ' if depth > 0 => '\u{a0}',
+        _ => sign,
+    };
+    // What is longer than an interval may break.
+    match text.split('(').nth(1).is_some_and(|inner| inner.len() > 24) {
+        true => text.to_owned(),
+        false => text.chars().map(whole).collect(),
     }
 }
 

@@ -79,9 +79,54 @@ pub fn json(findings: &[Finding]) -> String {
             "n": finding.n,
             "positives": finding.positives,
             "method": finding.method,
+            "remarks": finding.remarks,
             "no_value_because": finding.value.as_ref().err(),
         })
     };
     let all: Vec<serde_json::Value> = findings.iter().map(value).collect();
     format!("{:#}", serde_json::Value::Array(all))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn grid(header: &[&str], rows: &[&[&str]]) -> Section {
+        let texts = |row: &[&str]| row.iter().map(|cell| (*cell).to_owned()).collect::<Vec<_>>();
+        let rows = rows.iter().map(|row| texts(row)).collect();
+        let grid = Grid { title: "Areas".into(), header: texts(header), rows, note: "Note.".into() };
+        Section { id: "roc", title: "Title".into(), parts: vec![Part::Grid(grid)], findings: Vec::new() }
+    }
+
+    #[test]
+    fn a_table_has_columns_of_equal_width() {
+        let check = |of: &Section, expected: &str| assert_eq!(section(of), expected);
+        check(
+            &grid(&["score", "AUC"], &[&["a", "0.9 (0.8 to 1.0)"], &["longer", "x"]]),
+            "Title\n=====\n\nAreas\n  score                AUC\n  ------------------------\n  a       0.9 (0.8 to 1.0)\n  longer                 x\n\n  Note.\n",
+        );
+        // A row that is too short ends early, one that is too long keeps its cells.
+        check(&grid(&["a"], &[&["1", "2"], &[]]), "Title\n=====\n\nAreas\n  a\n  ----\n  1  2\n\n\n  Note.\n");
+    }
+
+    #[test]
+    fn text_is_filled_and_keeps_every_word() {
+        let words: Vec<String> = (0..200).map(|at| format!("word{at}")).collect();
+        let parts = vec![Part::Words(format!("**{}**", words.join(" "))), Part::Warning(words.join("\n"))];
+        let text = section(&Section { id: "roc", title: "Title".into(), parts, findings: Vec::new() });
+        assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
+        assert!(!text.contains('*'));
+        let found: Vec<&str> = text.split_whitespace().filter(|word| word.starts_with("word")).collect();
+        assert_eq!(found, words.iter().chain(&words).map(String::as_str).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn json_has_numbers_or_reasons() {
+        let none = uvid_metrics::Undefined::Empty("rows");
+        let findings = [Finding::new("roc", "a", "AUC", Ok(0.1 + 0.2)), Finding::new("roc", "b", "AUC", Err(none))];
+        let read: serde_json::Value = serde_json::from_str(&json(&findings)).unwrap();
+        assert_eq!(read[0]["value"], 0.1 + 0.2);
+        assert!(read[0]["no_value_because"].is_null() && read[1]["value"].is_null());
+        assert_eq!(read[1]["no_value_because"], "there are no rows");
+    }
 }

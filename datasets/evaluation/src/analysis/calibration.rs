@@ -27,13 +27,12 @@ const POINTS: usize = 200;
 pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyError> {
     let mut section = Section::new("calibration", "Calibration");
     section.words(
-        "A probability is **calibrated** if of all rows with a score of 0.02, two in a hundred have the outcome. Slope 1 and intercept 0 \
-         are ideal: a slope below 1 means scores that are too extreme, O/E above 1 that there are more cases than the scores say. \
-         The ICI is the mean distance between the curve and the diagonal.",
+        "A score is **calibrated** if of all rows with a score of 0.02, two in a hundred have the outcome. That can be asked only of a score \
+         that is meant as the probability of this outcome, and holds only for a population in which the outcome is as frequent as here. \
+         **O/E** is the number of rows with the outcome over the sum of the scores: above 1, there are more than the scores say. \
+         **Slope** 1 and **intercept** 0 are ideal: a slope below 1 means scores that are too extreme. The **ICI** is the mean distance \
+         between the smooth curve and the diagonal, over the rows; the **ECE** that between bins and diagonal.",
     );
-    if study.clusters.is_some() {
-        section.words("Standard errors of slope, intercept and O/E are robust to several rows of a patient.");
-    }
     let mut lines = Vec::new();
     for (at, (score, sample)) in samples(study)?.iter().filter(|(score, _)| !score.is_reader).enumerate() {
         let forecasts = match Forecasts::new(sample.clone()) {
@@ -50,7 +49,7 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
         section.findings.extend(findings);
         section.figure(
             figure(at, score, &forecasts, options),
-            "Points on the diagonal are calibrated. Points below it: fewer cases than the scores say.",
+            "On the diagonal, scores are calibrated; below it, there are fewer with the outcome than the scores say. Where the histogram is low, the curve rests on few rows.",
         );
         for (method, name) in [(Method::Platt, "Platt"), (Method::Isotonic, "isotonic"), (Method::Beta, "beta")] {
             let refitted = cross_fitted(method, sample, FOLDS, options.seed).and_then(|values| again(sample, &values));
@@ -71,8 +70,11 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
         &["score", "slope", "intercept", "O/E", "ICI", "ECE", "Brier score"],
         lines,
         &format!(
-            "Recalibrated: fitted on {} of {FOLDS} parts of the patients, applied to the rest, in turn; so no row is judged by a \
-             fit that saw it. Scores are kept {CLIP} away from 0 and 1 where a logarithm needs it. ECE: {BINS} bins of as many rows.",
+            "In brackets {:.0} % intervals{}. Recalibrated: fitted on {} of {FOLDS} parts of the patients and applied to the rest, in turn, \
+             so that no row is judged by a fit that saw it. Scores are kept {CLIP} away from 0 and 1 where a logarithm needs it. ECE: \
+             {BINS} bins of as many rows.",
+            100.0 * options.confidence.get(),
+            if study.clusters.is_some() { ", robust to several rows of a patient" } else { "" },
             FOLDS - 1
         ),
     );
@@ -106,14 +108,14 @@ fn measures(score: &Score, sample: &Binary, forecasts: &Forecasts, options: &Opt
     let fit = clipped.clone().and_then(|forecasts| cox(&forecasts, errors));
     let large = clipped.clone().and_then(|forecasts| in_the_large(&forecasts, errors));
     let ratio = observed_expected(forecasts);
-    let interval = ratio.as_ref().ok().and_then(|ratio| ratio.interval(options.confidence).ok());
+    let interval = ratio.clone().and_then(|ratio| ratio.interval(options.confidence)).map(Some);
     let smooth = Loess::default().curve(forecasts).and_then(|curve| curve.errors(forecasts));
     let test = spiegelhalter(forecasts);
     vec![
         estimate("calibration slope", fit.clone().map(|fit| fit.slope), "logistic"),
         estimate("calibration intercept", fit.map(|fit| fit.intercept), "logistic"),
         estimate("calibration in the large", large, "logistic, slope 1"),
-        finding("O/E", ratio.map(|ratio| ratio.ratio)).with_interval(interval).by("logarithm"),
+        finding("O/E", ratio.map(|ratio| ratio.ratio)).or_no_interval(interval).by("logarithm"),
         finding("ICI", smooth.clone().map(|errors| errors.ici)).by("LOESS, span 0.75"),
         finding("Emax", smooth.map(|errors| errors.emax)).by("LOESS, span 0.75"),
         finding("ECE", expected_error(forecasts, Binning::EqualMass(BINS))).by("equal mass"),
@@ -147,19 +149,28 @@ fn figure(at: usize, score: &Score, forecasts: &Forecasts, options: &Options) ->
         100.0 * options.confidence.get()
     );
     let about = About::new(format!("calibration-{at}"), format!("Calibration of {}", score.name), caption);
-    let mut plot = Plot::new(about, Axis::new("predicted"), Axis::new("observed"));
-    if let Ok(curve) = Loess::default().curve(forecasts) {
-        let step = curve.predicted().len().div_ceil(POINTS).max(1);
-        let points = curve.predicted().iter().zip(curve.observed()).step_by(step).map(|(x, y)| (*x, y.clamp(0.0, 1.0)));
-        plot = plot.series(Series::line("LOESS", &points.collect::<Vec<_>>()).look(at));
-    }
-    if let Ok(bins) = bins(forecasts, Binning::EqualMass(BINS)) {
-        let points: Vec<_> = bins.iter().map(|bin| (bin.predicted, bin.observed)).collect();
-        let bars: Vec<_> = bins.iter().map(|bin| bin.wilson(options.confidence)).map(|i| (i.lower, i.upper)).collect();
-        plot = plot.series(Series::points("bins", &points).bars(&bars).look(at));
-    }
     let sample = forecasts.sample();
     let highest = sample.scores().iter().fold(0.0_f64, |h, v| h.max(*v)).max(1e-9);
+    let observed = bins(forecasts, Binning::EqualMass(BINS)).unwrap_or_default();
+    // Both axes go as far: the diagonal leads from corner to corner.
+    let uppers = observed.iter().map(|bin| bin.wilson(options.confidence).upper);
+    let curve = Loess::default().curve(forecasts).ok();
+    let smooth = curve.iter().flat_map(|curve| curve.observed()).copied();
+    let limit = uppers.chain(smooth).fold(highest, f64::max).min(1.0);
+    let axis = |name| Axis::new(name).range(0.0, limit);
+    let mut plot = Plot::new(about, axis("predicted"), axis("observed"));
+    if let Some(curve) = curve {
+        let step = curve.predicted().len().div_ceil(POINTS).max(1);
+        let points =
+            curve.predicted().iter().zip(curve.observed()).step_by(step).map(|(x, y)| (*x, y.clamp(0.0, limit)));
+        plot = plot.series(Series::line("LOESS", &points.collect::<Vec<_>>()).look(at));
+    }
+    if !observed.is_empty() {
+        let points: Vec<_> = observed.iter().map(|bin| (bin.predicted, bin.observed)).collect();
+        let bars: Vec<_> =
+            observed.iter().map(|bin| bin.wilson(options.confidence)).map(|i| (i.lower, i.upper)).collect();
+        plot = plot.series(Series::points("bins", &points).bars(&bars).look(at));
+    }
     let edges: Vec<f64> = (0..=40).map(|i| highest * f64::from(i) / 40.0).collect();
     let mut counts = [vec![0; 40], vec![0; 40]];
     for (value, positive) in sample.scores().iter().zip(sample.positive()) {

@@ -29,8 +29,9 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
         return Err(StudyError::Nothing("a second --score to compare with"));
     }
     section.words(format!(
-        "All scores are of the same rows, so they are compared row by row. The first named is the one that must prove itself: it is \
-         **not inferior** if its area is smaller by no more than {}.",
+        "All scores are of the same rows, so they are compared row by row. The first of a pair is the one that must prove itself: it is \
+         **not inferior** if its area is smaller by no more than the margin, {}. That margin means something only if it was fixed \
+         before these data were seen.",
         options.margin
     ));
     let resampled = resamples(study, &all, options);
@@ -59,13 +60,7 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
                     .tested(&inferior)
                     .by(&format!("one-sided, margin {}", options.margin));
             let bootstrap = bootstrapped(&name, first, second, &resampled, options);
-            lines.push(vec![
-                name.clone(),
-                delong.text(),
-                delong.p.map_or_else(|| "none".into(), p_value),
-                bootstrap.text(),
-                inferior.p.map_or_else(|| "none".into(), p_value),
-            ]);
+            lines.push(vec![name.clone(), delong.text(), delong.p_text(), bootstrap.text(), inferior.p_text()]);
             p_values.extend(delong.p.map(|p| (name.clone(), p)));
             section.findings.extend([delong, inferior, bootstrap]);
             let (findings, line) = decided(&name, first.2, second.2, options);
@@ -77,14 +72,16 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
         "Differences of areas under the ROC curve",
         &["first - second", "difference (DeLong)", "p", "difference (bootstrap)", "p, not inferior"],
         lines,
-        "p: two-sided, whether the areas differ. p, not inferior: one-sided; small means that the first is not worse by the margin.",
+        "In brackets intervals by patient: paired DeLong, and BCa bootstrap. p: DeLong's, two-sided, whether the areas differ. p, not \
+         inferior: DeLong's, one-sided; small means that the first is not worse by the margin.",
     );
     section.grid(
         &format!("Decisions at a specificity of {SPECIFICITY} each"),
-        &["first - second", "difference of sensitivity", "p (McNemar)", "found by the first only", "by the second only"],
+        &["first - second", "difference of sensitivity", "p (McNemar)", "flagged by the first only", "by the second only"],
         decisions,
         "Rows with the outcome only. Intervals: Tango's score interval for paired proportions; p: exact McNemar. Thresholds were \
-         chosen on these rows. Several rows of one patient count as if they were of several.",
+         chosen on these rows; p is not adjusted for the number of pairs. Several rows of one patient count as if they were of \
+         several.",
     );
     if p_values.len() > 1 {
         adjusted(&mut section, &p_values)?;
@@ -101,16 +98,21 @@ fn bootstrapped(
 ) -> Finding {
     let value = roc::auc(first.2).and_then(|a| Ok(a - roc::auc(second.2)?));
     let finding = Finding::new("comparison", name, "difference of AUC", value).of(first.2).by(BCA);
-    let found = resamples.as_ref().ok().and_then(|r| r.as_ref()?.difference(first.0, second.0, options).ok());
-    match found {
-        Some((interval, p)) => Finding { interval: Some(interval), p: Some(p), ..finding },
-        None => finding,
-    }
+    let found = match resamples {
+        Ok(Some(resamples)) => resamples.difference(first.0, second.0, options).map(Some),
+        Ok(None) => Ok(None),
+        Err(why) => Err(why.clone()),
+    };
+    let p = found.as_ref().ok().and_then(|found| found.map(|(_, p)| p));
+    Finding { p, ..finding.or_no_interval(found.map(|found| found.map(|(interval, _)| interval))) }
 }
 
 /// Sensitivities at one specificity, on the rows with the outcome.
 fn decided(name: &str, first: &Binary, second: &Binary, options: &Options) -> (Vec<Finding>, Vec<String>) {
     let flags = |sample: &Binary| -> Result<Vec<bool>, Undefined> {
+        if sample.weights().is_some() {
+            return Err(Undefined::Degenerate("McNemar's test counts rows and knows no weights"));
+        }
         let threshold = Aim::Reaching(Reaching::Specificity(SPECIFICITY)).threshold(sample)?;
         let with = sample.scores().iter().zip(sample.positive()).filter(|(_, positive)| **positive);
         Ok(with.map(|(score, _)| *score >= threshold).collect())
@@ -125,14 +127,14 @@ fn decided(name: &str, first: &Binary, second: &Binary, options: &Options) -> (V
             .tested(&test)
             .among(&format!("specificity {SPECIFICITY} each"))
             .by("Tango, exact McNemar");
-    let count =
+    let counted =
         |of: fn(Paired) -> u64| paired.clone().map_or_else(|why| why.to_string(), |paired| of(paired).to_string());
     let line = vec![
         name.to_owned(),
         difference.text(),
-        difference.p.map_or_else(|| "none".into(), p_value),
-        count(Paired::first_only),
-        count(Paired::second_only),
+        difference.p_text(),
+        counted(Paired::first_only),
+        counted(Paired::second_only),
     ];
     (vec![difference], line)
 }

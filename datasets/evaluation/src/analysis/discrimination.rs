@@ -12,6 +12,9 @@ const PARTIAL_FROM: f64 = 0.8;
 /// Points of a curve that are drawn: more cannot be told apart, and a report of a million rows should stay small.
 const POINTS_MAX: usize = 2000;
 
+/// Of a score: its corners, its area.
+type Curve<'a> = (&'a Score, Vec<(f64, f64)>, String);
+
 /// ROC curves, areas with their intervals, partial areas.
 ///
 /// # Errors
@@ -34,13 +37,14 @@ pub fn discrimination(study: &Study, options: &Options) -> Result<Section, Study
         section.findings.extend(findings);
     }
     section.words(
-        "The **area under the ROC curve** is the probability that of one random row with the outcome and one without, the \
-         former has the higher score; 0.5 is chance. It says nothing about any threshold, nor whether a score means what it says.",
+        "The **area under the ROC curve (AUC)** is the probability that of one random row with the outcome and one without, the \
+         former has the higher score; ties count half, 0.5 is chance. It says nothing about any threshold, nor whether a score \
+         means what it says.",
     );
     section.figure(
         figure(&curves, study, options),
         "Each curve shows what share of the rows with the outcome a score finds (upwards) at the price of what share of the others \
-         (to the right). A screening programme works at the far left.",
+         (to the right). Where the outcome is rare, as in screening, what matters is the far left: few false alarms.",
     );
     let (level, by) = (100.0 * options.confidence.get(), if study.clusters.is_some() { " by patient" } else { "" });
     section.grid(
@@ -48,8 +52,13 @@ pub fn discrimination(study: &Study, options: &Options) -> Result<Section, Study
         &["score", "AUC (DeLong)", "AUC (bootstrap)", "partial AUC, specificity 0.8 to 1", "sensitivity at specificity 0.9"],
         lines,
         &format!(
-            "In brackets {level:.0} % intervals{by}: DeLong's variance (for patients with several rows Obuchowski's), and BCa of \
-             {} resamples. The partial area is on McClish's scale, on which 0.5 is chance.",
+            "In brackets {level:.0} % intervals{by}: {}, and BCa of {} resamples. Partial AUC on McClish's scale: 0.5 is chance, 1 the \
+             best. It and the sensitivity, interpolated on the curve, have no interval here.",
+            match (study.weights.is_some(), study.clusters.is_some()) {
+                (true, _) => "none of DeLong's, which knows no weights",
+                (false, true) => "Obuchowski's form of DeLong's variance for patients with several rows",
+                (false, false) => "DeLong's variance",
+            },
             options.resamples
         ),
     );
@@ -87,11 +96,11 @@ fn of_score(
         Ok(None) => Ok(None),
         Err(why) => Err(why.clone()),
     };
-    let bootstrap = finding("AUC", roc::auc(sample)).with_interval(resampled.clone().ok().flatten()).by(BCA);
+    let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(BCA);
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![
         // Weights have no DeLong variance: the area stands by itself.
-        if sample.weights().is_some() { finding("AUC", roc::auc(sample)) } else { area.by("DeLong") },
+        if sample.weights().is_some() { finding("AUC", roc::auc(sample)).by("weighted") } else { area.by("DeLong") },
         bootstrap,
         finding("partial AUC, specificity 0.8 to 1", roc::partial_auc(sample, range)).by("trapezoid"),
         finding("partial AUC, specificity 0.8 to 1, standardised", roc::standardised_partial_auc(sample, range))
@@ -107,11 +116,7 @@ fn line(score: &Score, findings: &[Finding]) -> Vec<String> {
     vec![score.name.clone(), findings[0].text(), findings[1].text(), findings[3].text(), findings[4].text()]
 }
 
-fn figure(
-    curves: &[(&Score, Vec<(f64, f64)>, String)],
-    study: &Study,
-    options: &Options,
-) -> Result<Figure, FigureError> {
+fn figure(curves: &[Curve<'_>], study: &Study, options: &Options) -> Result<Figure, FigureError> {
     let about = About::new(
         "roc",
         "ROC curves",
@@ -124,6 +129,8 @@ fn figure(
     );
     let mut plot = Plot::roc(about);
     for (score, points, area) in curves.iter().filter(|(score, ..)| !score.is_reader) {
+        // An interval stays on one line of the legend.
+        let area = area.replace(" to ", "\u{a0}to\u{a0}");
         plot = plot.series(Series::line(format!("{}: {area}", score.name), points));
     }
     plot.figure()

@@ -27,6 +27,8 @@ pub struct Finding {
     pub positives: Option<usize>,
     /// How: the estimator, the interval, the test.
     pub method: String,
+    /// Why there is no interval or no p, where one is usual.
+    pub remarks: String,
 }
 
 impl Finding {
@@ -43,10 +45,12 @@ impl Finding {
             n: 0,
             positives: None,
             method: String::new(),
+            remarks: String::new(),
         }
     }
 
-    /// An estimate with the interval of the normal approximation, cut to what the quantity can be.
+    /// An estimate with the interval of the normal approximation, cut to what the quantity can be. One whose standard error is
+    /// 0 has no interval: that all rows agree does not make it certain.
     pub fn estimate(
         section: &'static str,
         subject: &str,
@@ -55,8 +59,11 @@ impl Finding {
         confidence: Confidence,
         range: (f64, f64),
     ) -> Self {
-        let interval = estimate.as_ref().ok().map(|e| e.interval(confidence).within(range.0, range.1));
-        Self { interval, ..Self::new(section, subject, measure, estimate.map(|e| e.value)) }
+        let interval = estimate.clone().and_then(|e| match e.standard_error > 0.0 {
+            true => Ok(e.interval(confidence).within(range.0, range.1)),
+            false => Err(Undefined::Degenerate("the standard error is 0")),
+        });
+        Self::new(section, subject, measure, estimate.map(|e| e.value)).or_no_interval(interval.map(Some))
     }
 
     /// Of this sample.
@@ -76,16 +83,40 @@ impl Finding {
 
     /// With an interval.
     #[must_use]
-    pub fn with_interval(mut self, interval: Option<Interval>) -> Self {
-        self.interval = interval;
+    pub fn with_interval(self, interval: Option<Interval>) -> Self {
+        self.or_no_interval(Ok(interval))
+    }
+
+    /// With an interval, with none because none was asked for, or with the reason why there is none.
+    #[must_use]
+    pub fn or_no_interval(mut self, interval: Result<Option<Interval>, Undefined>) -> Self {
+        match interval {
+            // What never varied is not for that certain.
+            Ok(Some(interval)) if interval.lower == interval.upper => {
+                self.remark(&format!("{NO_INTERVAL}: it would have no width"));
+            }
+            Ok(interval) => self.interval = interval,
+            Err(why) => self.remark(&format!("{NO_INTERVAL}: {why}")),
+        }
         self
     }
 
-    /// With a test; one that does not exist leaves no p.
+    /// With a test, or with the reason why there is none.
     #[must_use]
     pub fn tested(mut self, test: &Result<Test, Undefined>) -> Self {
-        self.p = test.as_ref().ok().map(|test| test.p);
+        match test {
+            Ok(test) => self.p = Some(test.p),
+            Err(why) => self.remark(&format!("no p: {why}")),
+        }
         self
+    }
+
+    /// A number that does not exist needs no further reason.
+    fn remark(&mut self, remark: &str) {
+        if self.value.is_ok() {
+            let between = if self.remarks.is_empty() { "" } else { "; " };
+            self.remarks = format!("{}{between}{remark}", self.remarks);
+        }
     }
 
     /// How it was made.
@@ -106,22 +137,58 @@ impl Finding {
     pub fn text(&self) -> String {
         match (&self.value, self.interval) {
             (Ok(value), Some(Interval { lower, upper })) => {
-                format!("{} ({} to {})", number(*value), number(lower), number(upper))
+                // The same decimals for all three: by the largest.
+                let decimals = decimals(value.abs().max(lower.abs()).max(upper.abs()));
+                let [value, lower, upper] = [*value, lower, upper].map(|value| written(value, decimals));
+                format!("{value} ({lower} to {upper})")
             }
+            (Ok(value), None) if self.remarks.contains(NO_INTERVAL) => format!("{} ({NO_INTERVAL})", number(*value)),
             (Ok(value), None) => number(*value),
             (Err(why), _) => format!("none: {why}"),
         }
     }
+
+    /// For people: the p value, or that there is none.
+    pub fn p_text(&self) -> String {
+        self.p.map_or_else(|| "none".to_owned(), p_value)
+    }
 }
+
+const NO_INTERVAL: &str = "no interval";
 
 /// A number with as many digits as a reader wants: three decimals, or three digits where it is small or large.
 pub fn number(value: f64) -> String {
-    match value.abs() {
-        _ if value == value.round() && value.abs() < 1e6 && value.abs() >= 10.0 => format!("{value:.0}"),
-        size if size >= 100.0 => format!("{value:.1}"),
-        size if size >= 10.0 => format!("{value:.2}"),
-        size if size >= 0.001 || size == 0.0 => format!("{value:.3}"),
-        _ => format!("{value:.2e}"),
+    match value == value.round() && (10.0..1e6).contains(&value.abs()) {
+        true => format!("{value:.0}"),
+        false => written(value, decimals(value.abs())),
+    }
+}
+
+/// A count: whole, unless weights make it none.
+pub fn count(value: f64) -> String {
+    if value == value.round() { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// Decimals of numbers up to this size; none where they are written with an exponent.
+fn decimals(size: f64) -> Option<usize> {
+    match size {
+        size if size >= 1e6 => None,
+        size if size >= 100.0 => Some(1),
+        size if size >= 10.0 => Some(2),
+        size if size >= 0.001 || size == 0.0 => Some(3),
+        _ => None,
+    }
+}
+
+fn written(value: f64, decimals: Option<usize>) -> String {
+    let text = match decimals {
+        Some(decimals) => format!("{value:.decimals$}"),
+        None => format!("{value:.2e}"),
+    };
+    match text.strip_prefix('-') {
+        // What rounds to 0 has no sign.
+        Some(digits) if digits.chars().all(|sign| "0.".contains(sign)) => digits.to_owned(),
+        Some(_) | None => text,
     }
 }
 
@@ -163,6 +230,7 @@ pub fn table(findings: &[Finding]) -> Result<Table, TableError> {
             numbers("n", &|f| (f.n > 0).then_some(f.n as f64)),
             numbers("positives", &|f| f.positives.map(|n| n as f64)),
             texts("method", &|f| f.method.clone()),
+            texts("remarks", &|f| f.remarks.clone()),
             texts("no_value_because", &|f| f.value.as_ref().err().cloned().unwrap_or_default()),
         ],
     )

@@ -121,7 +121,8 @@ pub fn localisation(
     let with = lesions.of_image.values().filter(|list| !list.is_empty()).count();
     section.words(format!(
         "{} images, {with} of them with {count} lesions in all. A lesion is **found** by a mark {}; other marks are false. The FROC curve \
-         shows what share of lesions is found at the price of how many false marks per image.",
+         shows what share of the lesions is found at the price of how many false marks per image. A finding that is outlined in two \
+         images counts as two lesions.",
         lesions.images.len(),
         rule_words(rule)
     ));
@@ -138,15 +139,15 @@ pub fn localisation(
         }
     }
     if !curves.is_empty() {
-        section.figure(figure(&curves), "The curve ends where a model has no more marks to give.");
+        section.figure(figure(&curves), "The further up and to the left, the more lesions are found at fewer false marks. A curve ends where a model has no more marks to give.");
     }
     section.grid(
         "Lesions found",
         &["model", "at 0.25 false marks per image", "at 0.5", "at 1", "at 2", "wAFROC", "marks per image"],
         lines,
         &format!(
-            "In brackets {:.0} % intervals by patient (jackknife). wAFROC: area under the weighted AFROC curve, false marks on images \
-             without lesions only; it needs such images.",
+            "Shares of the lesions found, with {:.0} % intervals by patient (jackknife) in brackets. wAFROC: area under the weighted AFROC \
+             curve, from 0 to 1, larger is better; its false marks are those of images without lesions.",
             100.0 * options.confidence.get()
         ),
     );

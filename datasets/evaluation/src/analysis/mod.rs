@@ -19,13 +19,16 @@ mod rows;
 mod scores;
 mod study;
 mod subgroups;
+mod summary;
+#[cfg(test)]
+mod tests;
 mod workflow;
 
 pub use benefit::benefit;
 pub use calibration::calibration;
 pub use comparison::comparison;
 pub use discrimination::discrimination;
-pub use finding::{Finding, number, p_value, percent, table as findings_table};
+pub use finding::{Finding, count, number, p_value, percent, table as findings_table};
 pub use localisation::{Lesions, Marks, localisation};
 pub use modalities::{Readings, modalities};
 pub use operating::{Aim, operating};
@@ -36,6 +39,7 @@ pub use rows::rows;
 pub use scores::scores;
 pub use study::{Options, Roles, Score, Study, StudyError};
 pub use subgroups::subgroups;
+pub use summary::summary;
 pub use workflow::workflow;
 
 use crate::figure::{Figure, FigureError};
@@ -90,6 +94,13 @@ impl Section {
 
     fn warn(&mut self, text: impl Into<String>) {
         self.parts.push(Part::Warning(text.into()));
+    }
+
+    /// Says that weights are not used, where there are some.
+    fn no_weights(&mut self, study: &Study) {
+        if study.weights.is_some() {
+            self.warn("Weights are not used here: every row counts once.");
+        }
     }
 
     fn figure(&mut self, figure: Result<Figure, FigureError>, words: impl Into<String>) {

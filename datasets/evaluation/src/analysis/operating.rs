@@ -4,7 +4,10 @@ use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, Totals, a
 use uvid_metrics::{Binary, Confidence, Undefined};
 
 use super::discrimination::samples;
-use super::{Finding, Options, Score, Section, Study, StudyError, number};
+use super::{Finding, Options, Score, Section, Study, StudyError, count, number};
+
+/// How a threshold was found that is judged on the rows on which it was chosen, for a finding's `method`.
+pub(super) const CHOSEN: &str = "chosen on these rows";
 
 /// How a threshold is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,8 +57,8 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
     );
     if aims.iter().any(|aim| matches!(aim, Aim::Reaching(_))) {
         section.warn(
-            "Thresholds that were chosen to reach an aim were chosen on these very rows. What they reach here is optimistic; fix \
-             them, then judge them on other data.",
+            "Thresholds that reach an aim were chosen on these very rows. What they reach here is optimistic: fix a threshold, then \
+             judge it on other data.",
         );
     }
     let samples = samples(study)?;
@@ -66,7 +69,7 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
             lines.push(line);
             if let Ok(found) = aim.threshold(sample).and_then(|threshold| Totals::at(sample, threshold)) {
                 let cells = [found.true_positives, found.false_negatives, found.false_positives, found.true_negatives];
-                counts.push(std::iter::once(score.name.clone()).chain(cells.map(number)).collect());
+                counts.push(std::iter::once(score.name.clone()).chain(cells.map(count)).collect());
             }
             section.findings.extend(findings);
         }
@@ -75,15 +78,25 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
             &["score", "threshold", "sensitivity", "specificity", "recall rate", "PPV", "NPV"],
             lines,
             &format!(
-                "In brackets {:.0} % intervals: {}.{}",
+                "PPV and NPV: positive and negative predictive value{}. In brackets {:.0} % intervals, {}, which take the threshold as given. \
+                 Thresholds are rounded; findings.csv has all digits.",
+                match options.prevalence {
+                    Some(prevalence) => format!(", at a prevalence of {prevalence}"),
+                    None => ", at the prevalence of these rows".to_owned(),
+                },
                 100.0 * options.confidence.get(),
-                if study.clusters.is_some() { "ratio estimator by patient" } else { "Wilson" },
-                options.prevalence.map(|p| format!(" PPV and NPV at a prevalence of {p}.")).unwrap_or_default(),
+                if study.clusters.is_some() { "ratio estimator by patient" } else { "Wilson's" },
             ),
         );
         section.grid(
             &format!("Counts at {}", aim.name()),
-            &["score", "outcome, flagged", "outcome, not flagged", "none, flagged", "none, not flagged"],
+            &[
+                "score",
+                "with the outcome, flagged",
+                "with it, not flagged",
+                "without it, flagged",
+                "without it, not flagged",
+            ],
             counts,
             if study.weights.is_some() { "Sums of weights." } else { "" },
         );
@@ -96,11 +109,12 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
     let finding =
         |measure: &str, value| Finding::new("operating-points", &score.name, measure, value).of(sample).among(&stratum);
     let threshold = aim.threshold(sample);
-    let mut findings = vec![finding("threshold", threshold.clone())];
+    let by = if matches!(aim, Aim::Reaching(_)) { CHOSEN } else { "given" };
+    let mut findings = vec![finding("threshold", threshold.clone()).by(by)];
     let measures = threshold.clone().and_then(|t| operating_point::table(sample, t, options.confidence));
     match &measures {
         Ok(measures) => findings.extend(measures.iter().map(|Measure { name, value, interval }| {
-            finding(name, value.clone()).with_interval(interval.clone().ok())
+            finding(name, value.clone()).or_no_interval(interval.clone().map(Some))
         })),
         Err(why) => findings.push(finding("all", Err(why.clone()))),
     }
@@ -114,7 +128,7 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
     };
     let line = vec![
         score.name.clone(),
-        text(&["threshold"]),
+        threshold.map_or_else(|why| format!("none: {why}"), cut),
         text(&["sensitivity"]),
         text(&["specificity"]),
         text(&["recall rate"]),
@@ -122,6 +136,17 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
         text(&["negative predictive value", "NPV at the stated prevalence"]),
     ];
     (findings, line)
+}
+
+/// A threshold: four digits, so that applying it flags nearly the same rows.
+fn cut(threshold: f64) -> String {
+    match threshold.abs() {
+        size if (0.0001..1.0).contains(&size) => {
+            let decimals = (3 - size.log10().floor() as i32).max(4) as usize;
+            format!("{threshold:.decimals$}").trim_end_matches('0').to_owned()
+        }
+        _ => number(threshold),
+    }
 }
 
 /// Predictive values by Bayes' theorem at a prevalence that is not the sample's.
@@ -144,8 +169,9 @@ fn predicted(
     ]
     .into_iter()
     .map(|(name, value)| {
-        let interval = value.as_ref().ok().map(|bounded| bounded.interval);
-        finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value)).with_interval(interval)
+        let interval = value.clone().map(|bounded| Some(bounded.interval));
+        finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value))
+            .or_no_interval(interval)
     })
     .collect()
 }

@@ -26,21 +26,25 @@ pub fn precision(study: &Study, options: &Options) -> Result<Section, StudyError
         section.findings.extend(findings);
     }
     section.words(
-        "**Average precision** is the mean of the share of true findings among all that are flagged, over the rows with the \
-         outcome in the order of their scores. Chance gives the share of rows with the outcome, so it can be compared \
-         between two scores on the same rows, never between two sets of rows.",
+        "**Precision** is the share of the flagged rows that have the outcome, **recall** the share of the rows with the outcome that \
+         are flagged. **Average precision** is the mean of the precision at every row with the outcome, from the highest score \
+         down. Chance gives the share of rows with the outcome: compare average precisions on the same rows only, never between \
+         two sets.",
     );
     section.figure(
         figure(&samples, study),
-        "The further up and to the right, the fewer of those recalled are recalled for nothing. In a screening population, \
-         where the outcome is rare, precision is far lower at the same scores.",
+        "The further up and to the right, the fewer of those flagged are flagged for nothing. Where the outcome is rarer than \
+         among these rows, precision is lower at the same thresholds.",
     );
     section.grid(
         "Average precision and F1",
         &["score", "average precision", "probabilistic F1", "best F1 over thresholds"],
         lines,
-        "Probabilistic F1: the metric of the RSNA 2022 challenge, only for scores from 0 to 1. The best F1 is chosen on these rows \
-         and therefore optimistic.",
+        &format!(
+            "In brackets {:.0} % intervals: {BCA}. Probabilistic F1: the metric of the RSNA 2022 challenge, only for scores from 0 to 1. \
+             The best F1 is that of the threshold that is best on these rows, and therefore optimistic.",
+            100.0 * options.confidence.get()
+        ),
     );
     Ok(section)
 }
@@ -64,10 +68,14 @@ fn of_score(
     options: &Options,
 ) -> Vec<Finding> {
     let finding = |measure: &str, value| Finding::new("precision-recall", &score.name, measure, value).of(sample);
-    let interval = resamples.as_ref().ok().and_then(|r| r.as_ref()?.interval(at, options).ok());
+    let interval = match resamples {
+        Ok(Some(resamples)) => resamples.interval(at, options).map(Some),
+        Ok(None) => Ok(None),
+        Err(why) => Err(why.clone()),
+    };
     let best = rsna::best_f1(sample);
     vec![
-        finding("average precision", precision_recall::average_precision(sample)).with_interval(interval).by(BCA),
+        finding("average precision", precision_recall::average_precision(sample)).or_no_interval(interval).by(BCA),
         finding("probabilistic F1", rsna::probabilistic_f1(sample)).by("RSNA 2022"),
         finding("best F1", best.clone().map(|best| best.f1)).by("over observed thresholds"),
         finding("threshold of the best F1", best.map(|best| best.threshold)),
@@ -76,7 +84,9 @@ fn of_score(
 }
 
 fn figure(samples: &[(&Score, Binary)], study: &Study) -> Result<Figure, FigureError> {
-    let prevalence = study.positives() as f64 / study.rows() as f64;
+    let unweighted = study.positives() as f64 / study.rows() as f64;
+    let weighted = samples.first().and_then(|(_, sample)| precision_recall::prevalence(sample).ok());
+    let prevalence = weighted.unwrap_or(unweighted);
     let caption = format!("{} rows, {} with the outcome.", study.rows(), study.positives());
     let mut plot = Plot::precision_recall(About::new("precision-recall", "Precision and recall", caption), prevalence);
     let readers = samples.iter().filter(|(score, _)| score.is_reader).count();

@@ -4,6 +4,7 @@ use uvid_metrics::agreement::fleiss::fleiss;
 use uvid_metrics::agreement::icc::{Form, Ratings, Unit};
 use uvid_metrics::precision_recall::average_precision;
 use uvid_metrics::readers::{self as mrmc, Figures, Random, StudentEstimate};
+use uvid_metrics::subgroups::{Adjustment, adjust};
 use uvid_metrics::{Undefined, roc};
 
 use super::discrimination::samples;
@@ -22,33 +23,43 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
         return Err(StudyError::Nothing("--reader, twice at least"));
     }
     let scores = vec![read.iter().map(|reader| reader.values.clone()).collect::<Vec<_>>()];
-    let mut multi = mrmc::Study::new(&scores, &study.positive)?;
-    if let Some(clusters) = &study.clusters {
-        multi = multi.clustered(clusters.clone())?;
-    }
-    let figures = Figures::delong(&multi);
+    let multi = mrmc::Study::new(&scores, &study.positive).and_then(|multi| match &study.clusters {
+        Some(clusters) => multi.clustered(clusters.clone()),
+        None => Ok(multi),
+    });
+    let figures = multi.as_ref().map_err(Clone::clone).and_then(Figures::delong);
     let mean = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(0, Random::ReadersAndCases));
     let mean =
         student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
+    section.no_weights(study);
     section.words(format!(
-        "{} readers read the same {} rows. Their mean area under the ROC curve is **{}**; the interval says where the mean of other readers \
-         on other cases would lie.",
+        "{} readers read the same {} rows. The mean of their areas under the ROC curve is **{}**. Its interval, and \
+         those of the differences below, allow for these readers and these cases being samples: they are about the mean of all such \
+         readers over all such cases.",
         read.len(),
         study.rows(),
         mean.text()
     ));
     section.figure(
         curves(study),
-        "A model whose curve runs above most grey ones ranks cases better than most readers do.",
+        "A model whose curve runs above most grey ones ranks these rows better than most of these readers. A reader who gives few \
+         different scores has a curve of few corners, which costs area.",
     );
-    let mut lines = vec![vec!["mean of readers".to_owned(), mean.text(), String::new(), String::new(), String::new()]];
-    section.findings.push(mean);
+    let mut lines = vec![vec!["mean of readers".to_owned(), mean.text()]];
+    lines[0].resize(6, String::new());
+    let mut tests: Vec<(usize, String, f64)> = Vec::new();
+    section.findings.push(mean.rows(study.rows()));
+    section.findings.push(Finding::new("readers", "readers", "number of readers", Ok(read.len() as f64)));
     for model in study.models() {
-        let found = mrmc::against(&multi, 0, &model.values, Random::ReadersAndCases);
+        let found = multi
+            .as_ref()
+            .map_err(Clone::clone)
+            .and_then(|multi| mrmc::against(multi, 0, &model.values, Random::ReadersAndCases));
         let difference = found.as_ref().map(|found| found.difference).map_err(Clone::clone);
         let inferior = difference.clone().and_then(|difference| difference.non_inferiority(options.margin));
         let subject = format!("{} - mean of readers", model.name);
         let finding = student(&subject, "difference of AUC", difference.clone(), options)
+            .rows(study.rows())
             .by("Obuchowski-Rockette, Hillis; random readers and cases");
         let not_worse = Finding::new("readers", &subject, "AUC not inferior", difference.map(|d| d.value))
             .tested(&inferior)
@@ -59,19 +70,29 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
             model.name.clone(),
             found.map_or_else(|why| why.to_string(), |found| number(found.program)),
             finding.text(),
-            finding.p.map_or_else(String::new, p_value),
-            not_worse.p.map_or_else(String::new, p_value),
+            finding.p_text(),
+            String::new(),
+            not_worse.p_text(),
         ]);
+        tests.extend(finding.p.map(|p| (lines.len() - 1, subject.clone(), p)));
         let beaten =
-            Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(read.len());
+            Finding::new("readers", &model.name, "share of readers with a smaller AUC", better).rows(study.rows());
         section.findings.extend([finding, not_worse, beaten]);
+    }
+    let adjusted = adjust(&tests.iter().map(|(.., p)| *p).collect::<Vec<_>>(), Adjustment::Holm);
+    for ((line, subject, _), p) in tests.iter().zip(adjusted.unwrap_or_default()) {
+        lines[*line][4] = p_value(p);
+        let finding = Finding::new("readers", subject, "difference of AUC, adjusted p", Ok(p)).by("Holm");
+        section.findings.push(Finding { p: Some(p), ..finding.rows(study.rows()) });
     }
     section.grid(
         "Each model beside the mean of the readers",
-        &["", "AUC", "model - readers", "p", "p, not inferior"],
+        &["", "AUC", "model - readers", "p", "p, adjusted", "p, not inferior"],
         lines,
         &format!(
-            "In brackets {:.0} % intervals for other readers and other cases. Not inferior: worse by no more than {}.",
+            "In brackets {:.0} % intervals (Obuchowski and Rockette, Hillis; random readers and cases). p: two-sided; adjusted by Holm's \
+             method for all models of this table. p, not inferior: one-sided, worse by no more than {}, a margin that must have been \
+             fixed beforehand.",
             100.0 * options.confidence.get(),
             options.margin
         ),
@@ -103,12 +124,13 @@ fn each(section: &mut Section, study: &Study, options: &Options) -> Result<(), S
         lines.push(vec![score.name.clone(), finding.text(), precision.text()]);
         section.findings.extend([finding, precision]);
     }
-    section.grid("Each reader", &["reader", "AUC (DeLong)", "average precision"], lines, "");
+    let note = format!("In brackets {:.0} % intervals, DeLong.", 100.0 * options.confidence.get());
+    section.grid("Each reader", &["reader", "AUC", "average precision"], lines, &note);
     Ok(())
 }
 
 fn curves(study: &Study) -> Result<Figure, FigureError> {
-    let about = About::new("readers", "Readers and models", "Each reader's curve in grey.");
+    let about = About::new("readers", "Readers and models", "Grey: each reader.");
     let mut plot = Plot::roc(about);
     let count = study.readers().count();
     for score in study.readers().chain(study.models()) {
@@ -134,9 +156,12 @@ pub fn agreement(study: &Study, threshold: f64, options: &Options) -> Result<Sec
     if read.len() < 2 {
         return Err(StudyError::Nothing("--reader, twice at least"));
     }
+    section.no_weights(study);
     section.words(format!(
-        "**Intraclass correlation** is the share of the variation of scores that is between rows, not between readers; **kappa** is \
-         agreement beyond chance on who is recalled, at a score of at least {threshold}. 1 is complete."
+        "**Intraclass correlation** (ICC) is the share of the variation of single scores that lies between rows: 1 is complete \
+         agreement, 0 none. ICC (2,1) counts it as disagreement when one reader scores all rows higher than another, ICC (3,1) does \
+         not. **Kappa** is the agreement beyond chance, of its largest possible, on who is recalled: here at a score of at least \
+         {threshold}."
     ));
     let mut lines = Vec::new();
     let mut add = |finding: Finding| {
@@ -146,16 +171,19 @@ pub fn agreement(study: &Study, threshold: f64, options: &Options) -> Result<Sec
     let of_row = |row: usize| read.iter().map(|reader| reader.values[row]).collect::<Vec<f64>>();
     let ratings: Vec<Vec<f64>> = (0..study.rows()).map(of_row).collect();
     agreements(&ratings, threshold, options).into_iter().for_each(&mut add);
-    section.grid("Agreement", &["", "all readers"], lines, "Rows of one patient count as if they were of several.");
+    let note = format!(
+        "In brackets {:.0} % intervals. Rows of one patient count as if they were of several, so intervals are too narrow where patients \
+         have several rows.",
+        100.0 * options.confidence.get()
+    );
+    section.grid("Agreement", &["", "all readers"], lines, &note);
     Ok(section)
 }
 
 fn agreements(ratings: &[Vec<f64>], threshold: f64, options: &Options) -> Vec<Finding> {
     let mut findings = Vec::new();
     let finding = |measure: &str, value| Finding::new("agreement", "readers", measure, value);
-    for (measure, form) in
-        [("intraclass correlation (2,1)", Form::Agreement), ("intraclass correlation (3,1)", Form::Consistency)]
-    {
+    for (measure, form) in [("ICC (2,1)", Form::Agreement), ("ICC (3,1)", Form::Consistency)] {
         let icc = Ratings::new(ratings).and_then(|ratings| ratings.icc(form, Unit::Single, options.confidence));
         let interval = icc.as_ref().ok().map(|icc| icc.interval);
         findings.push(finding(measure, icc.map(|icc| icc.value)).with_interval(interval).by("Shrout and Fleiss"));

@@ -50,12 +50,27 @@ pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, S
     let rows = take(table, roles)?;
     let events = rows.survival.events().iter().filter(|event| **event).count();
     section.words(format!(
-        "{} rows, {events} with the event while they were followed; {} rows without time, follow-up or risk were left out. **Concordance** is the \
-         share of pairs in which the higher risk had the event first; the **AUC of a year** compares those with the event by then \
-         with those seen longer.",
+        "{} of {} rows are analysed, {events} of them with the event while they were followed; {} rows without follow-up or risk were left \
+         out. **Concordance** is the share of pairs in which the one with the higher risk had the event first; 0.5 is chance. The **AUC \
+         of a year** compares those with the event by then with those who were seen at least so long without it.",
         rows.survival.len(),
+        table.rows(),
         rows.left_out
     ));
+    if roles.cluster.is_none() {
+        section.warn(
+            "No column says which rows are of the same patient, so every row counts as a patient of its own. If patients have several \
+             rows, all intervals here are too narrow.",
+        );
+    }
+    for (measure, count) in [
+        ("rows given", table.rows()),
+        ("rows analysed", rows.survival.len()),
+        ("rows left out", rows.left_out),
+        ("events", events),
+    ] {
+        section.findings.push(Finding::new("risk", "table", measure, Ok(count as f64)));
+    }
     concordance(&mut section, &rows, roles, options);
     yearly(&mut section, &rows, roles, options);
     groups(&mut section, &rows, roles, options);
@@ -97,7 +112,7 @@ fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Optio
         let c = finding.rows(risks.len()).by(by);
         let bootstrap =
             Finding::new("risk", name, "concordance", harrell(&rows.survival, risks).map(|found| found.estimate.value))
-                .with_interval(resampled(rows, risks, options).ok().flatten())
+                .or_no_interval(resampled(rows, risks, options))
                 .rows(risks.len())
                 .by("Harrell, percentile bootstrap by patient");
         let uno = Finding::new("risk", name, "concordance, IPCW", uno(&rows.survival, &censoring, risks, None));
@@ -152,7 +167,13 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         let area = dynamic_auc(&rows.survival, &censoring, *years, risks);
         dynamic.extend(area.clone().ok().map(|area| (*years, area)));
         let area = finding("AUC, IPCW", area).by("cumulative/dynamic");
-        let known = at_horizon(&rows.survival, *years, risks).and_then(|known| {
+        let known = at_horizon(&rows.survival, *years, risks);
+        let counts = known.as_ref().map(|known| known.sample.counts());
+        let [with, longer] = [0, 1].map(|at| match counts {
+            Ok((with, longer)) => [with, longer][at].to_string(),
+            Err(why) => format!("none: {why}"),
+        });
+        let known = known.clone().and_then(|known| {
             let patients = Clusters::of(known.rows.iter().map(|row| rows.clusters.of_row(*row)));
             roc::delong(&known.sample.clustered(patients)?)
         });
@@ -164,7 +185,7 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         let score = brier(&rows.survival, &censoring, *years, risks);
         scores.extend(score.clone().ok().map(|score| (*years, score)));
         let score = finding("Brier score, IPCW", score).by("IPCW");
-        lines.push(vec![format!("{years} years ({name})"), area.text(), known.text(), score.text()]);
+        lines.push(vec![format!("year {years} ({name})"), with, longer, area.text(), known.text(), score.text()]);
         section.findings.extend([area, known, score]);
     }
     let whole =
@@ -178,10 +199,10 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     );
     section.grid(
         "Year by year",
-        &["by", "AUC (IPCW)", "AUC of those followed", "Brier score (IPCW)"],
+        &["by", "with the event", "seen so long without", "AUC (IPCW)", "AUC of those followed", "Brier score (IPCW)"],
         lines,
-        "IPCW: rows censored before the year are represented by those that were not. Those followed: with the event by then, or seen \
-         at least so long.",
+        "IPCW: rows censored before the year are represented by those that were not; no intervals are computed for it. Of those \
+         followed: rows with the event by then, or seen at least so long; intervals by DeLong.",
     );
 }
 
@@ -220,7 +241,9 @@ fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
             (at + 1).to_string(),
             group.rows.to_string(),
             number(group.predicted),
-            share(group.observed()),
+            Finding::new("risk", name, "observed", group.observed())
+                .or_no_interval(group.interval(options.confidence).map(Some))
+                .text(),
             share(group.ratio()),
         ]
     });
@@ -228,7 +251,11 @@ fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         &format!("Observed and predicted by {years} years ({name})"),
         &["group of like risk", "rows", "predicted", "observed", "O/E"],
         lines.collect(),
-        "Observed: Kaplan-Meier.",
+        &format!(
+            "Observed: Kaplan-Meier, with {:.0} % intervals in brackets. O/E: observed over predicted; above 1, more had the event than \
+             predicted. Rows of the same risk stay in one group, so groups differ in size.",
+            100.0 * options.confidence.get()
+        ),
     );
     for (at, group) in groups.iter().enumerate() {
         let stratum = format!("group {} of {GROUPS}, by {years} years", at + 1);
@@ -243,8 +270,11 @@ fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
         .collect();
     let points: Vec<_> = known.iter().map(|(group, observed, _)| (group.predicted, *observed)).collect();
     let bars: Vec<_> = known.iter().map(|(_, _, interval)| (interval.lower, interval.upper)).collect();
-    let plot = Plot::new(about, Axis::new("predicted"), Axis::new("observed"))
+    let uppers = known.iter().map(|(group, _, interval)| interval.upper.max(group.predicted));
+    let limit = uppers.fold(1e-9, f64::max).min(1.0);
+    let axis = |name: &str| Axis::new(format!("{name} by {years} years")).range(0.0, limit);
+    let plot = Plot::new(about, axis("predicted"), axis("observed"))
         .series(Series::points("groups", &points).bars(&bars))
         .reference(Reference::Diagonal("calibrated".into()));
-    section.figure(plot.figure(), "");
+    section.figure(plot.figure(), "On the diagonal, predictions hold; below it, fewer had the event than predicted.");
 }

@@ -1,6 +1,6 @@
 //! Which rows are analysed, and what they are.
 
-use super::{Section, Study, StudyError, percent};
+use super::{Finding, Section, Study, StudyError, percent};
 use crate::figure::{About, Flow};
 
 /// How many values of a subgroup's column are listed in the table of the rows.
@@ -46,7 +46,18 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
         flow = flow.excluded(reason.clone(), *rows as u64);
     }
     let flow = flow.step("Analysed", all as u64);
-    section.figure(flow.figure(), "What is left out is not random: ask of every reason whether it favours a model.");
+    let words = match study.left_out.is_empty() {
+        true => "All rows of the table are analysed. Who is not in the table, it cannot say.",
+        false => "What is left out is seldom left out by chance: ask of every reason whether it favours a model.",
+    };
+    section.figure(flow.figure(), words);
+    let finding = |measure: &str, rows: usize| Finding::new("data", "table", measure, Ok(rows as f64));
+    section.findings.push(finding("rows given", study.given));
+    section.findings.push(finding("rows analysed", all));
+    section.findings.push(finding("rows with the outcome", positives));
+    section.findings.extend(study.clusters.as_ref().map(|clusters| finding("patients", clusters.count())));
+    let left_out = study.left_out.iter().map(|(reason, rows)| finding("rows left out", *rows).among(reason));
+    section.findings.extend(left_out);
 
     let mut lines = Vec::new();
     for column in subgroups {
@@ -75,7 +86,7 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
     }
     section.grid(
         "Who is in the analysis",
-        &["", "rows", "share", "with the outcome", "share of these rows"],
+        &["subgroup", "rows", "of all rows", "with the outcome", "of the subgroup"],
         lines,
         "",
     );

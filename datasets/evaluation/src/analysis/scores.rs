@@ -10,9 +10,10 @@ const BINS: usize = 30;
 pub fn scores(study: &Study) -> Section {
     let mut section = Section::new("scores", "Distribution of scores");
     section.words(
-        "Where the two heaps overlap, no threshold separates them. Scores that pile up on a few values leave few thresholds to \
-         choose from.",
+        "How often each score was given, among the rows with the outcome and among those without. Scores that pile up on a few \
+         values leave few thresholds to choose from.",
     );
+    section.no_weights(study);
     for (at, score) in study.models().enumerate() {
         let (lowest, highest) = score.values.iter().fold((f64::MAX, f64::MIN), |(l, h), v| (l.min(*v), h.max(*v)));
         let distinct = {
@@ -42,7 +43,7 @@ pub fn scores(study: &Study) -> Section {
             .class("without", &counts[0])
             .shares()
             .figure();
-        section.figure(figure, "");
+        section.figure(figure, "Where the two heaps overlap, no threshold separates them.");
     }
     section
 }

@@ -3,9 +3,14 @@
 //! Invariant: all scores of a study are of the same rows: a row that lacks its outcome or any of the scores is left out,
 //! counted under the first reason that holds for it. So every comparison is paired.
 
+use std::cmp::Ordering;
+
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
 use crate::table::{Table, TableError};
+
+/// The subgroup of rows without a value.
+const NOT_STATED: &str = "not stated";
 
 /// Which columns are what.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -104,7 +109,7 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// A column is not there, holds something else, or no row is left.
+    /// A column is not there, holds something else, or no row is left; a weight is below 0, or all of them are 0.
     pub fn new(table: &Table, roles: &Roles) -> Result<Self, StudyError> {
         if roles.scores.is_empty() && roles.readers.is_empty() {
             return Err(StudyError::Nothing("--score"));
@@ -149,7 +154,7 @@ impl Study {
             values: pick(values),
             is_reader: *is_reader,
         });
-        Ok(Self {
+        let study = Self {
             positive: rows.iter().filter_map(|row| label[*row]).collect(),
             scores: scores.collect(),
             clusters: patients.map(|patients| Clusters::of(rows.iter().filter_map(|row| patients[*row].clone()))),
@@ -157,7 +162,10 @@ impl Study {
             given: table.rows(),
             left_out,
             table: table.filtered(&keep),
-        })
+        };
+        // What is out of its domain, a weight below 0 say, is an error here, so that no section meets it.
+        study.scores.iter().try_for_each(|score| study.sample(score).map(drop))?;
+        Ok(study)
     }
 
     /// Rows.
@@ -212,7 +220,6 @@ impl Study {
     ///
     /// The column is not there, or holds no numbers where it is to be divided.
     pub fn labels(&self, column: &str) -> Result<Vec<String>, StudyError> {
-        const NOT_STATED: &str = "not stated";
         let Some((name, cuts)) = column.split_once(':').filter(|_| !self.table.has(column)) else {
             let values = self.table.texts(column)?.into_iter();
             return Ok(values.map(|value| value.unwrap_or_else(|| NOT_STATED.to_owned())).collect());
@@ -245,8 +252,21 @@ impl Study {
     pub fn strata(&self, column: &str) -> Result<Vec<(String, Vec<bool>)>, StudyError> {
         let values = self.labels(column)?;
         let mut names: Vec<&String> = values.iter().collect();
-        names.sort();
+        names.sort_by(|a, b| in_order(a, b));
         names.dedup();
         Ok(names.iter().map(|name| ((*name).clone(), values.iter().map(|value| value == *name).collect())).collect())
     }
+}
+
+/// The order of subgroups: by the number that their label begins with, then by the text, what is not stated last.
+pub(super) fn in_order(a: &str, b: &str) -> Ordering {
+    let rank = |label: &str| match label.strip_prefix("below ").map(str::parse::<f64>) {
+        Some(Ok(_)) => (0, f64::NEG_INFINITY),
+        Some(Err(_)) | None => match label.split(' ').next().unwrap_or_default().parse::<f64>() {
+            Ok(number) => (0, number),
+            Err(_) => (1 + u8::from(label == NOT_STATED), 0.0),
+        },
+    };
+    let ((of_a, first), (of_b, second)) = (rank(a), rank(b));
+    of_a.cmp(&of_b).then(first.total_cmp(&second)).then(a.cmp(b))
 }

@@ -1,9 +1,12 @@
 //! Whether a score works as well for everyone.
 
+use std::collections::BTreeSet;
+
 use uvid_metrics::subgroups::{self, Adjustment, Strata};
 use uvid_metrics::{Binary, roc};
 
 use super::discrimination::samples;
+use super::study::in_order;
 use super::{Finding, Options, Score, Section, Study, StudyError, number, p_value};
 use crate::figure::{About, Axis, Figure, FigureError, Forest, ForestRow};
 
@@ -19,11 +22,12 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
     let mut section = Section::new("subgroups", "Subgroups");
     section.words(
         "A score that works on average may fail some. Small subgroups have wide intervals: that a difference is not significant does not \
-         mean that there is none. Heterogeneity is Cochran's Q over independent subgroups; I\u{b2} is the share of the variation that is \
-         not chance.",
+         mean that there is none, and with many subgroups some differ by chance. An area that rests on fewer than ten rows with the \
+         outcome, or without, says little, and its interval is not to be relied on.",
     );
     let samples = samples(study)?;
-    let mut tests: Vec<(String, f64)> = Vec::new();
+    let mut tests: Vec<(String, String, f64)> = Vec::new();
+    let mut untested: BTreeSet<(String, String)> = BTreeSet::new();
     for (at, (score, sample)) in samples.iter().filter(|(score, _)| !score.is_reader).enumerate() {
         let overall = roc::delong(sample);
         let mut rows = Vec::new();
@@ -41,11 +45,10 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
                 continue;
             }
             let mut strata = subgroups::strata(sample, &study.labels(column)?, roc::delong)?;
-            strata.list.sort_by(|a, b| a.label.cmp(&b.label));
+            strata.list.sort_by(|a, b| in_order(&a.label, &b.label));
             rows.push(ForestRow::Heading(column.clone()));
             rows.extend(lines(&mut section, score, sample, column, &strata, options));
             let q = strata.heterogeneity().map(|(found, _)| found);
-            let name = format!("{}, {column}", score.name);
             let test = q.clone().map(|found| found.q);
             let finding = Finding::new(
                 "subgroups",
@@ -54,25 +57,39 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
                 q.map(|found| found.i_squared),
             );
             section.findings.push(finding.of(sample).among(column).tested(&test).by("Cochran's Q"));
-            if let Ok(test) = test {
-                tests.push((name, test.p));
+            match test {
+                Ok(test) => tests.push((score.name.clone(), column.clone(), test.p)),
+                Err(why) => {
+                    untested.insert((column.clone(), why.to_string()));
+                }
             }
         }
         section.figure(
             figure(at, score, rows, options),
-            "Squares are as large as the subgroup; the dashed line is the area over all rows.",
+            "Each line is a subgroup, its square as large as its share of the rows; the dashed line is the area over all rows.",
         );
     }
+    for (column, why) in untested {
+        section.words(format!("Whether subgroups by {column} differ is not tested: {why}."));
+    }
     if !tests.is_empty() {
-        let raw: Vec<f64> = tests.iter().map(|(_, p)| *p).collect();
+        let raw: Vec<f64> = tests.iter().map(|(.., p)| *p).collect();
         let holm = subgroups::adjust(&raw, Adjustment::Holm)?;
-        let rows =
-            tests.iter().zip(holm).map(|((name, p), adjusted)| vec![name.clone(), p_value(*p), p_value(adjusted)]);
+        for ((score, column, _), adjusted) in tests.iter().zip(&holm) {
+            let finding = Finding::new("subgroups", score, "heterogeneity of AUC, adjusted p", Ok(*adjusted));
+            section
+                .findings
+                .push(Finding { p: Some(*adjusted), ..finding.among(column).by("Holm").rows(study.rows()) });
+        }
+        let rows = tests
+            .iter()
+            .zip(holm)
+            .map(|((score, column, p), adjusted)| vec![format!("{score}, {column}"), p_value(*p), p_value(adjusted)]);
         section.grid(
             "Do subgroups differ?",
             &["score, column", "p (heterogeneity)", "p, adjusted (Holm)"],
             rows.collect(),
-            "Adjusted for all rows of this table.",
+            "Cochran's Q over the subgroups of a column, which must be of different patients. Adjusted for all tests of this table.",
         );
     }
     Ok(section)
@@ -134,8 +151,10 @@ fn estimate(
 }
 
 fn figure(at: usize, score: &Score, rows: Vec<ForestRow>, options: &Options) -> Result<Figure, FigureError> {
-    let caption =
-        format!("Area under the ROC curve with {:.0} % intervals (DeLong).", 100.0 * options.confidence.get());
+    let caption = format!(
+        "Area under the ROC curve with {:.0} % intervals (DeLong). With / all: rows with the outcome, of all.",
+        100.0 * options.confidence.get()
+    );
     let about = About::new(format!("subgroups-{at}"), format!("Subgroups: {}", score.name), caption);
     let overall = rows.iter().find_map(|row| match row {
         ForestRow::Estimate { value, .. } => Some(*value),

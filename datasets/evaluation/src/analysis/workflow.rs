@@ -4,7 +4,7 @@ use uvid_metrics::Undefined;
 use uvid_metrics::operating_point::Aim as Reaching;
 use uvid_metrics::workflow::{Arbiter, Comparison, Exam, Strategy, compare};
 
-use super::{Aim, Finding, Options, Score, Section, Study, StudyError, number, percent};
+use super::{Aim, Finding, Options, Score, Section, Study, StudyError, percent};
 
 /// Simulates ways of reading with each model beside two readers: their scores at or above `recall` are recalls.
 ///
@@ -24,27 +24,35 @@ pub fn workflow(
     };
     let (first, second) = (find(first)?, find(second)?);
     section.words(format!(
-        "Decisions of {} and {} (recall at a score of at least {recall}) are replayed as they were made, beside double reading in which a \
-         disagreement is recalled. What a simulation cannot know: that readers decide otherwise once they see the AI's result.",
+        "The decisions of {} and {} (recall at a score of at least {recall}) are replayed as they were made, row by row. The standard is \
+         double reading in which whatever one of the two recalls is recalled, without arbitration. What a simulation cannot \
+         know: that readers decide otherwise once they see the AI's result, and otherwise in practice than in a study.",
         first.name, second.name
     ));
     let standard = Strategy::DoubleReading { arbiter: Arbiter::AnyRecall };
-    let mut lines = Vec::new();
+    section.no_weights(study);
     for model in study.models() {
         let exams = exams(study, model, first, second, recall);
+        let mut lines = vec![line("double reading", &compare(&exams, standard, standard), options)];
+        // Beside itself it loses and gains nothing.
+        lines[0].truncate(4);
         for (name, strategy) in strategies(study, model) {
-            let stratum = format!("{}: {name}", model.name);
             let found = strategy.and_then(|strategy| compare(&exams, strategy, standard));
             section.findings.extend(findings(&model.name, &name, study, &found, options));
-            lines.push(line(&stratum, &found));
+            lines.push(line(&name, &found, options));
         }
+        section.grid(
+            &format!("{} beside double reading", model.name),
+            &["way of reading", "looks by humans", "recall rate", "sensitivity", "lost", "gained", "relative sensitivity"],
+            lines,
+            &format!(
+                "Looks by humans: readings and arbitrations, of those of double reading. Lost: rows with the outcome that double reading \
+                 recalls and this way does not; gained: the reverse. In brackets {:.0} % intervals of the ratio of the sensitivities, as if \
+                 rows of one patient were of several. The AI's thresholds were chosen on these rows: what they reach is optimistic.",
+                100.0 * options.confidence.get()
+            ),
+        );
     }
-    section.grid(
-        "Beside double reading",
-        &["model: way of reading", "looks by humans", "recall rate", "sensitivity", "lost", "gained", "relative sensitivity"],
-        lines,
-        "Lost: with the outcome, found by double reading only. Gained: by the simulated way only. Thresholds were chosen on these rows.",
-    );
     Ok(section)
 }
 
@@ -65,22 +73,22 @@ fn strategies(study: &Study, model: &Score) -> Vec<(String, Result<Strategy, Und
     let mut strategies: Vec<(String, Result<Strategy, Undefined>)> = [0.99, 0.95]
         .map(|s| {
             (
-                format!("not read below the threshold of sensitivity {s}"),
+                format!("nobody reads below the AI's threshold of sensitivity {s}"),
                 threshold(Reaching::Sensitivity(s)).map(|threshold| Strategy::RuleOut { threshold, arbiter }),
             )
         })
         .into();
     strategies.push((
-        "single reading below the threshold of sensitivity 0.95".into(),
+        "the first reader alone below the AI's threshold of sensitivity 0.95".into(),
         threshold(Reaching::Sensitivity(0.95)).map(|threshold| Strategy::SingleBelow { threshold, arbiter }),
     ));
     strategies.push((
-        "AI as second reader at specificity 0.9, the second reader arbitrates".into(),
+        "first reader and AI at specificity 0.9; where they differ, the second reader decides".into(),
         threshold(Reaching::Specificity(0.9))
             .map(|threshold| Strategy::AiAsSecond { threshold, arbiter: Arbiter::Second }),
     ));
     strategies.push((
-        "safety net at specificity 0.98, recalled without a further look".into(),
+        "double reading; the AI at specificity 0.98 recalls what both let go".into(),
         threshold(Reaching::Specificity(0.98)).map(|threshold| Strategy::SafetyNet {
             threshold,
             arbiter,
@@ -115,7 +123,7 @@ fn findings(
     ]
 }
 
-fn line(name: &str, found: &Result<Comparison, Undefined>) -> Vec<String> {
+fn line(name: &str, found: &Result<Comparison, Undefined>, options: &Options) -> Vec<String> {
     let found = match found {
         Ok(found) => found,
         Err(why) => {
@@ -125,6 +133,7 @@ fn line(name: &str, found: &Result<Comparison, Undefined>) -> Vec<String> {
                 .collect();
         }
     };
+    let relative = found.relative_sensitivity(options.confidence);
     let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), percent);
     let lost = |of: fn(uvid_metrics::proportions::Paired) -> u64| {
         found.cancers.clone().map_or_else(|why| why.to_string(), |paired| of(paired).to_string())
@@ -136,8 +145,8 @@ fn line(name: &str, found: &Result<Comparison, Undefined>) -> Vec<String> {
         share(found.strategy.sensitivity().map(|rate| rate.value())),
         lost(uvid_metrics::proportions::Paired::second_only),
         lost(uvid_metrics::proportions::Paired::first_only),
-        found
-            .relative_sensitivity(uvid_metrics::Confidence::P95)
-            .map_or_else(|why| why.to_string(), |r| number(r.value)),
+        Finding::new("workflow", name, "relative sensitivity", relative.clone().map(|r| r.value))
+            .with_interval(relative.ok().map(|r| r.interval))
+            .text(),
     ]
 }

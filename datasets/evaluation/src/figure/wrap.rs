@@ -7,7 +7,9 @@ use super::font::{Typeface, width};
 pub fn wrapped(text: &str, size: f64, typeface: Typeface, room: f64, lines_max: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();
     let mut line = String::new();
-    for word in text.split_whitespace() {
+    // A no-break space is no place to break.
+    let blank = |sign: char| sign.is_whitespace() && sign != '\u{a0}';
+    for word in text.split(blank).filter(|word| !word.is_empty()) {
         let mut word = word.to_owned();
         let longer = if line.is_empty() { word.clone() } else { format!("{line} {word}") };
         if width(&longer, size, typeface) <= room {

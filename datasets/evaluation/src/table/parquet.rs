@@ -16,6 +16,9 @@ use ::parquet::schema::types::{Type, TypePtr};
 
 use super::{Column, Table, TableError, Values};
 
+/// Whether a column is of numbers; its numbers; its texts.
+type Filling = (bool, Vec<Option<f64>>, Vec<Option<String>>);
+
 pub(super) fn read(path: &Path) -> Result<Table, TableError> {
     let format = |problem: String| TableError::Format { path: path.to_path_buf(), problem };
     let file = File::open(path).map_err(|source| TableError::File { path: path.to_path_buf(), source })?;
@@ -24,8 +27,7 @@ pub(super) fn read(path: &Path) -> Result<Table, TableError> {
     if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
         return Err(format(format!("column {:?} is nested; only flat columns can be read", nested.name())));
     }
-    let mut columns: Vec<(bool, Vec<Option<f64>>, Vec<Option<String>>)> =
-        fields.iter().map(|field| (is_number(field), Vec::new(), Vec::new())).collect();
+    let mut columns: Vec<Filling> = fields.iter().map(|field| (is_number(field), Vec::new(), Vec::new())).collect();
     for row in reader.get_row_iter(None).map_err(|e| format(e.to_string()))? {
         let row = row.map_err(|e| format(e.to_string()))?;
         for ((number, numbers, texts), (name, value)) in columns.iter_mut().zip(row.get_column_iter()) {

@@ -20,6 +20,8 @@ use pages::{BODY, LEFT, Pages, RULE, SOFT, TEXT, WASH};
 /// Sizes of letters and of lines, points.
 const BODY_SIZE: f64 = 10.0;
 const BODY_LINE: f64 = 14.0;
+/// Room on a page, points, that is worth being filled with what follows a figure.
+const WORTH_FILLING: f64 = 130.0;
 const NOTE: Colour = Colour(0, 114, 178);
 const WARNING: Colour = Colour(179, 71, 0);
 
@@ -33,7 +35,15 @@ fn lay_out(document: &Document) -> Pages<'_> {
     let mut pages = Pages::new();
     head(&mut pages, document);
     let (mut figures, mut tables) = (0, 0);
+    // Figures for which a page has no room, until what follows them has filled it.
+    let mut waiting: Vec<(&Figure, &Prose, usize)> = Vec::new();
+    let mut page = 0;
     for (i, block) in document.blocks.iter().enumerate() {
+        let fills = matches!(block, Block::Table(_) | Block::Figure(..));
+        if !fills || pages.done.len() != page {
+            waiting.drain(..).for_each(|(of, explanation, number)| figure(&mut pages, of, explanation, number));
+        }
+        page = pages.done.len();
         match block {
             Block::Heading(level, text) => heading(&mut pages, *level, text, &document.blocks[i + 1..]),
             Block::Paragraph(prose) => {
@@ -56,7 +66,11 @@ fn lay_out(document: &Document) -> Pages<'_> {
             }
             Block::Figure(of, explanation) => {
                 figures += 1;
-                figure(&mut pages, of, explanation, figures);
+                let stays = pages.has_room(with_caption(&pages, of)) || !pages.has_room(WORTH_FILLING);
+                match stays && waiting.is_empty() {
+                    true => figure(&mut pages, of, explanation, figures),
+                    false => waiting.push((of, explanation, figures)),
+                }
             }
             Block::KeyNumbers(cards) => cards.chunks(4).for_each(|row| key_numbers(&mut pages, row)),
             Block::Definitions(rows) => {
@@ -72,6 +86,7 @@ fn lay_out(document: &Document) -> Pages<'_> {
             Block::PageBreak => pages.page_break(),
         }
     }
+    waiting.drain(..).for_each(|(of, explanation, number)| figure(&mut pages, of, explanation, number));
     pages
 }
 
@@ -128,12 +143,28 @@ fn follows(pages: &Pages<'_>, next: &[Block]) -> f64 {
             let (_, line, above) = heading_shape(*level);
             above + line + 4.0 + follows(pages, &next[1..])
         }
-        Some(Block::Figure(figure, _)) => pages.scale(figure.drawing()) * figure.drawing().height + 60.0,
+        Some(Block::Figure(figure, _)) => with_caption(pages, figure),
+        // A section of a text and figures, without a table that could fill the page before them.
+        Some(Block::Paragraph(_)) if let Some(figure) = figure_first(next) => 60.0 + with_caption(pages, figure),
         Some(Block::KeyNumbers(_)) => 80.0,
         Some(Block::Paragraph(_) | Block::List(_) | Block::Note(..) | Block::Table(_)) => 70.0,
         Some(Block::Definitions(_) | Block::Code(_)) => 45.0,
         Some(Block::PageBreak) | None => 0.0,
     }
+}
+
+/// The figure that comes first after the text, in a section that has no table.
+fn figure_first(next: &[Block]) -> Option<&Figure> {
+    let section: Vec<&Block> = next.iter().take_while(|block| !matches!(block, Block::Heading(..))).collect();
+    if section.iter().any(|block| matches!(block, Block::Table(_))) {
+        return None;
+    }
+    section.iter().find_map(|block| if let Block::Figure(figure, _) = block { Some(&**figure) } else { None })
+}
+
+/// The height of a figure with a caption of common length.
+fn with_caption(pages: &Pages<'_>, figure: &Figure) -> f64 {
+    pages.scale(figure.drawing()) * figure.drawing().height + 60.0
 }
 
 /// Drawn line by line, each with its piece of the background, so that a long one goes over pages.

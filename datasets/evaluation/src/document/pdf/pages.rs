@@ -75,9 +75,14 @@ impl<'a> Pages<'a> {
 
     /// A new page if so much has no room on this one; what is higher than a page is begun on a new one.
     pub(super) fn room(&mut self, height: f64) {
-        if self.y + height > BOTTOM + 0.01 {
+        if !self.has_room(height) {
             self.page_break();
         }
+    }
+
+    /// Whether so much has room on this page.
+    pub(super) fn has_room(&self, height: f64) -> bool {
+        self.y + height <= BOTTOM + 0.01
     }
 
     /// A new page, unless this one is empty.
@@ -170,7 +175,10 @@ impl<'a> Pages<'a> {
 
     /// How much a figure is scaled: so that two of the common size stand on a page, and none is higher than a page.
     pub(super) fn scale(&self, drawing: &Drawing) -> f64 {
-        (FIGURE / drawing.width).min((BOTTOM - TOP - 90.0) / drawing.height).min(1.0)
+        let scale = (FIGURE / drawing.width).min((BOTTOM - TOP - 90.0) / drawing.height).min(1.0);
+        let half = ((BOTTOM - TOP) / 2.0 - 70.0) / drawing.height;
+        // A little smaller, where that is all it takes.
+        if half < scale && half > 0.8 * scale { half } else { scale }
     }
 
     /// A figure, in the middle; the place stays.

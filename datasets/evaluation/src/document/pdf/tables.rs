@@ -10,6 +10,8 @@ use super::pages::{BODY, LEFT, Pages, RULE, SOFT, TEXT};
 /// Free room in a cell at each side, and above and beneath.
 const SIDE: f64 = 4.0;
 const AROUND: f64 = 3.0;
+/// A table that is no higher, points, is kept on one page.
+const TOGETHER: f64 = 180.0;
 /// A row with more lines is cut.
 const LINES_MAX: usize = 30;
 
@@ -29,7 +31,8 @@ struct Shape {
 pub(super) fn write(pages: &mut Pages<'_>, table: &Table, number: usize) {
     let count = table.columns();
     let title = Prose::new().bold(format!("Table {number}.")).text(format!(" {}", table.title));
-    pages.room(70.0);
+    let whole = height(table, count);
+    pages.room(if whole <= TOGETHER { whole } else { 70.0 });
     pages.prose(&title, 9.0, 12.5, TEXT, 0.0);
     pages.space(3.0);
     if count > 0 {
@@ -65,6 +68,21 @@ pub(super) fn write(pages: &mut Pages<'_>, table: &Table, number: usize) {
         pages.prose(&table.footnote, 8.0, 11.0, SOFT, 0.0);
     }
     pages.space(12.0);
+}
+
+/// The height of the whole table on one page, with its title and footnote.
+fn height(table: &Table, count: usize) -> f64 {
+    let note = wrap(&table.footnote, 8.0, Typeface::Regular, BODY).len() as f64 * 11.0;
+    if count == 0 {
+        return 16.0 + note;
+    }
+    let shape = shape(table, count);
+    let head = shape.cells((0..count).map(|c| header(table, c)), Typeface::Bold);
+    let rows = table.rows.iter().map(|row| {
+        let cell = |c| row.get(c).cloned().unwrap_or_default();
+        shape.height(&shape.cells((0..count).map(cell), Typeface::Regular))
+    });
+    16.0 + shape.head_height(&head, &table.whole_groups()) + rows.sum::<f64>() + 3.0 + note
 }
 
 fn header(table: &Table, column: usize) -> Prose {
