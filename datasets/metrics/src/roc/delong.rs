@@ -26,7 +26,7 @@
 //!
 //! which is the first formula where every row is a cluster.
 
-use super::order::{sorted, tied};
+use super::slots::{Slots, Tally};
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
 /// DeLong's structural components (placement values) of a score.
@@ -60,27 +60,19 @@ pub fn components(sample: &Binary) -> Result<Components> {
     if sample.weights().is_some() {
         return Err(Undefined::Degenerate("DeLong's components are not defined for weighted rows: take the bootstrap"));
     }
-    let (m, n) = sample.both_classes()?;
-    let (m, n) = (m as f64, n as f64);
-    let mut of_row = vec![0.0; sample.len()];
+    let slots = Slots::of(sample)?;
+    let [without, with] = slots.tallies();
+    let (m, n) = (with.rows as f64, without.rows as f64);
     // Halves of whole numbers: exact.
-    let (mut wins, mut positives, mut negatives) = (0.0, 0.0, 0.0);
-    for group in tied(&sorted(sample)) {
-        let with = group.iter().filter(|entry| entry.positive()).count() as f64;
-        let without = group.len() as f64 - with;
-        let (beaten, beating) = (negatives + without / 2.0, m - positives - with / 2.0);
-        for entry in group {
-            of_row[entry.row()] = if entry.positive() { beaten / n } else { beating / m };
-        }
-        wins += with * beaten;
-        positives += with;
-        negatives += without;
-    }
+    let of_slot: Vec<[f64; 2]> = slots
+        .beaten_twice()
+        .map(|[negatives, positives]| [(m - positives as f64 / 2.0) / m, negatives as f64 / 2.0 / n])
+        .collect();
     let pick = |class: bool| {
-        let rows = of_row.iter().zip(sample.positive());
-        rows.filter(|(_, positive)| **positive == class).map(|(value, _)| *value).collect()
+        let rows = slots.of_row.iter().zip(sample.positive());
+        rows.filter(|row| *row.1 == class).map(|row| of_slot[*row.0 as usize][usize::from(class)]).collect()
     };
-    Ok(Components { positive: pick(true), negative: pick(false), auc: wins / (m * n) })
+    Ok(Components { positive: pick(true), negative: pick(false), auc: with.area(&without) })
 }
 
 /// The area under the curve with DeLong's standard error; with Obuchowski's where the sample has clusters.
@@ -112,7 +104,17 @@ pub fn components(sample: &Binary) -> Result<Components> {
 ///
 /// As [`components`], and [`Undefined::TooFew`] where a class has a single row, or all of its rows are of one cluster.
 pub fn delong(sample: &Binary) -> Result<Estimate> {
-    Ok(Deviations::of(sample)?.estimate())
+    if sample.weights().is_some() || sample.clusters().is_some() {
+        return Ok(Deviations::of(sample)?.estimate());
+    }
+    let slots = Slots::of(sample)?;
+    let [without, with] = slots.tallies();
+    factor("rows with the outcome", with.rows as usize)?;
+    factor("rows without the outcome", without.rows as usize)?;
+    let pairs = (with.rows * without.rows) as f64;
+    let variance = |class: Tally| class.variance() / (class.rows - 1) as f64;
+    let standard_error = (variance(with) + variance(without)).sqrt() / (2.0 * pairs);
+    Ok(Estimate { value: with.area(&without), standard_error })
 }
 
 /// How far an area, or a difference of areas, hangs on each row or cluster: the parts whose squares add up to its variance.

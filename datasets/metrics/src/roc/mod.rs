@@ -33,6 +33,7 @@ mod interval;
 mod margin;
 mod order;
 mod partial;
+mod slots;
 #[cfg(test)]
 mod tests;
 

@@ -1,0 +1,147 @@
+//! Where each row stands among the rows of the other class, without sorting the rows.
+//!
+//! An area and its components hang on counts: how many rows of the other class lie below a row, and how many tie with it. So
+//! only the distinct scores of the smaller class are sorted, the levels L. They cut the line into slots, in this order:
+//!
+//! ```text
+//! slot 0: below L[0]    1: at L[0]    2: between L[0] and L[1]    3: at L[1]   ...   2k: above L[k-1]
+//! ```
+//!
+//! Each row of both classes is looked up once; rows of both are counted by slot. Two rows of one slot may differ only where
+//! it is an even one, and there are no rows of the smaller class there: so the counts tell all pairs of different
+//! classes apart, and more ties mean less work.
+
+use rayon::iter::{IndexedParallelIterator, IntoParallelRefIterator, ParallelIterator};
+
+use super::order::key;
+use crate::{Binary, Result, Undefined};
+
+/// Below this many rows, threads cost more than they bring.
+const ROWS_OF_A_THREAD: usize = 1 << 14;
+
+/// The slots of a sample's rows, and what is counted in each.
+pub(super) struct Slots {
+    /// The slot of each row.
+    pub(super) of_row: Vec<u32>,
+    /// Rows in each slot: [without the outcome, with it].
+    counts: Vec<[u32; 2]>,
+}
+
+impl Slots {
+    /// Looks all rows up; weights are not looked at.
+    pub(super) fn of(sample: &Binary) -> Result<Self> {
+        let (positives, negatives) = sample.both_classes()?;
+        // Slots and counts are of 32 bits, and so must the squares of a `Tally` be bounded.
+        if sample.len() > u32::MAX as usize {
+            return Err(Undefined::Parameter {
+                what: "the number of rows",
+                value: sample.len() as f64,
+                domain: "below 2^32",
+            });
+        }
+        let levels = Levels::of(sample, positives < negatives);
+        let of_row: Vec<u32> = if sample.len() < 2 * ROWS_OF_A_THREAD {
+            sample.scores().iter().map(|score| levels.slot(*score)).collect()
+        } else {
+            sample.scores().par_iter().with_min_len(ROWS_OF_A_THREAD).map(|score| levels.slot(*score)).collect()
+        };
+        let mut counts = vec![[0; 2]; levels.slots()];
+        for (slot, positive) in of_row.iter().zip(sample.positive()) {
+            counts[*slot as usize][usize::from(*positive)] += 1;
+        }
+        Ok(Self { of_row, counts })
+    }
+
+    /// For each slot, how many rows of each class lie below, twice, with those within once: what a row of the other class in
+    /// this slot beats, twice, a tie counting half.
+    pub(super) fn beaten_twice(&self) -> impl Iterator<Item = [u64; 2]> {
+        self.counts.iter().scan([0, 0], |below: &mut [u64; 2], counts| {
+            let within = counts.map(u64::from);
+            let before = *below;
+            *below = [before[0] + within[0], before[1] + within[1]];
+            Some([before[0] + below[0], before[1] + below[1]])
+        })
+    }
+
+    /// What is counted over the rows of each class: [without the outcome, with it].
+    pub(super) fn tallies(&self) -> [Tally; 2] {
+        let mut tallies = [Tally::default(); 2];
+        for (counts, beaten) in self.counts.iter().zip(self.beaten_twice()) {
+            for class in [0, 1] {
+                tallies[class].add(counts[class], beaten[1 - class]);
+            }
+        }
+        tallies
+    }
+}
+
+/// Sums over the rows of a class, in whole numbers: of 1, of what a row beats of the other class, twice, and of the square of
+/// that. With 2^32 rows in all, m n is 2^62 at most, and `rows * squares` (2 m n)^2: it fits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Tally {
+    pub(super) rows: u64,
+    pub(super) beaten_twice: u128,
+    squares: u128,
+}
+
+impl Tally {
+    fn add(&mut self, rows: u32, beaten_twice: u64) {
+        self.rows += u64::from(rows);
+        self.beaten_twice += u128::from(rows) * u128::from(beaten_twice);
+        self.squares += u128::from(rows) * u128::from(beaten_twice) * u128::from(beaten_twice);
+    }
+
+    /// The share of pairs with a row of the other class that the rows win.
+    pub(super) fn area(&self, other: &Self) -> f64 {
+        self.beaten_twice as f64 / 2.0 / (self.rows as f64 * other.rows as f64)
+    }
+
+    /// The variance of what a row beats, twice, times the square of the number of rows: exact, so that 0 is 0.
+    pub(super) fn variance(&self) -> f64 {
+        (u128::from(self.rows) * self.squares - self.beaten_twice * self.beaten_twice) as f64
+    }
+}
+
+/// The distinct scores of a class, and a table to find one in.
+struct Levels {
+    /// The scores as integers, ascending; behind them one that is above all scores.
+    keys: Vec<u64>,
+    /// How many levels lie before each cell. Cells are equal ranges of the integers; one more, at the end, for all levels.
+    cells: Vec<u32>,
+    shift: u32,
+}
+
+impl Levels {
+    fn of(sample: &Binary, class: bool) -> Self {
+        let rows = sample.scores().iter().zip(sample.positive());
+        let mut keys: Vec<u64> = rows.filter(|row| *row.1 == class).map(|row| key(*row.0)).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        // About two cells a level.
+        let most = 2 * keys.len() as u64;
+        let (low, range) = (keys[0], keys[keys.len() - 1] - keys[0]);
+        let shift = (0..64).find(|shift| range >> shift < most).unwrap_or(63);
+        let mut cells = Vec::with_capacity(2 + (range >> shift) as usize);
+        for (index, key) in keys.iter().enumerate() {
+            let cell = ((key - low) >> shift) as usize;
+            while cells.len() <= cell {
+                cells.push(index as u32);
+            }
+        }
+        cells.push(keys.len() as u32);
+        keys.push(u64::MAX);
+        Self { keys, cells, shift }
+    }
+
+    fn slots(&self) -> usize {
+        2 * self.keys.len() - 1
+    }
+
+    fn slot(&self, score: f64) -> u32 {
+        let key = key(score);
+        let cell = (key.saturating_sub(self.keys[0]) >> self.shift).min(self.cells.len() as u64 - 2) as usize;
+        let (from, to) = (self.cells[cell] as usize, self.cells[cell + 1] as usize);
+        let level = from + self.keys[from..to].partition_point(|level| *level < key);
+        2 * level as u32 + u32::from(self.keys[level] == key)
+    }
+}
