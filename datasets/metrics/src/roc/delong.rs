@@ -57,22 +57,44 @@ pub struct Components {
 ///
 /// [`Undefined::OneClass`]; [`Undefined::Degenerate`] where rows have weights.
 pub fn components(sample: &Binary) -> Result<Components> {
+    let placed = Placed::of(sample)?;
+    Ok(Components { positive: placed.pick(sample, true), negative: placed.pick(sample, false), auc: placed.auc })
+}
+
+/// Rows in their slots, and a number for each slot and class: [of rows without the outcome, with it].
+struct Placed {
+    slots: Slots,
+    of_slot: Vec<[f64; 2]>,
+    auc: f64,
+}
+
+impl Placed {
+    /// With the components as numbers.
+    fn of(sample: &Binary) -> Result<Self> {
+        let slots = unweighted(sample)?;
+        let [without, with] = slots.tallies();
+        let (m, n) = (with.rows as f64, without.rows as f64);
+        // Halves of whole numbers: exact.
+        let of_slot = slots.beaten_twice().map(|[y, x]| [(m - x as f64 / 2.0) / m, y as f64 / 2.0 / n]).collect();
+        Ok(Self { slots, of_slot, auc: with.area(&without) })
+    }
+
+    fn of_row(&self, row: usize, class: bool) -> f64 {
+        self.of_slot[self.slots.of_row[row] as usize][usize::from(class)]
+    }
+
+    /// The numbers of a class, in the sample's order.
+    fn pick(&self, sample: &Binary, class: bool) -> Vec<f64> {
+        let rows = (0..sample.len()).filter(|row| sample.positive()[*row] == class);
+        rows.map(|row| self.of_row(row, class)).collect()
+    }
+}
+
+fn unweighted(sample: &Binary) -> Result<Slots> {
     if sample.weights().is_some() {
         return Err(Undefined::Degenerate("DeLong's components are not defined for weighted rows: take the bootstrap"));
     }
-    let slots = Slots::of(sample)?;
-    let [without, with] = slots.tallies();
-    let (m, n) = (with.rows as f64, without.rows as f64);
-    // Halves of whole numbers: exact.
-    let of_slot: Vec<[f64; 2]> = slots
-        .beaten_twice()
-        .map(|[negatives, positives]| [(m - positives as f64 / 2.0) / m, negatives as f64 / 2.0 / n])
-        .collect();
-    let pick = |class: bool| {
-        let rows = slots.of_row.iter().zip(sample.positive());
-        rows.filter(|row| *row.1 == class).map(|row| of_slot[*row.0 as usize][usize::from(class)]).collect()
-    };
-    Ok(Components { positive: pick(true), negative: pick(false), auc: with.area(&without) })
+    Slots::of(sample)
 }
 
 /// The area under the curve with DeLong's standard error; with Obuchowski's where the sample has clusters.
@@ -104,11 +126,11 @@ pub fn components(sample: &Binary) -> Result<Components> {
 ///
 /// As [`components`], and [`Undefined::TooFew`] where a class has a single row, or all of its rows are of one cluster.
 pub fn delong(sample: &Binary) -> Result<Estimate> {
-    if sample.weights().is_some() || sample.clusters().is_some() {
+    if sample.clusters().is_some() {
         return Ok(Deviations::of(sample)?.estimate());
     }
-    let slots = Slots::of(sample)?;
-    let [without, with] = slots.tallies();
+    // The same from counts alone.
+    let [without, with] = unweighted(sample)?.tallies();
     factor("rows with the outcome", with.rows as usize)?;
     factor("rows without the outcome", without.rows as usize)?;
     let pairs = (with.rows * without.rows) as f64;
@@ -138,31 +160,39 @@ struct Part {
 
 impl Deviations {
     pub(super) fn of(sample: &Binary) -> Result<Self> {
-        let Components { mut positive, mut negative, auc } = components(sample)?;
-        for list in [&mut positive, &mut negative] {
-            let rows = list.len() as f64;
-            list.iter_mut().for_each(|v| *v = (*v - auc) / rows);
+        let mut placed = Placed::of(sample)?;
+        let (m, n) = sample.counts();
+        for [of_negative, of_positive] in &mut placed.of_slot {
+            *of_negative = (*of_negative - placed.auc) / n as f64;
+            *of_positive = (*of_positive - placed.auc) / m as f64;
         }
         let parts = match sample.clusters() {
             None => vec![
-                Part { factor: factor("rows with the outcome", positive.len())?, values: positive },
-                Part { factor: factor("rows without the outcome", negative.len())?, values: negative },
+                Part { factor: factor("rows with the outcome", m)?, values: placed.pick(sample, true) },
+                Part { factor: factor("rows without the outcome", n)?, values: placed.pick(sample, false) },
             ],
             Some(clusters) => {
-                let (with, positive) = by_cluster(sample, clusters, true, &positive);
-                let (without, negative) = by_cluster(sample, clusters, false, &negative);
+                let sums = by_cluster(sample, clusters, &placed);
+                let with = sums.iter().filter(|[_, with]| with.held).count();
+                let without = sums.iter().filter(|[without, _]| without.held).count();
                 let with = factor("clusters with a row with the outcome", with)?;
                 let without = factor("clusters with a row without the outcome", without)?;
                 let both = factor("clusters", clusters.count())?;
-                let sums = positive.iter().zip(&negative).map(|(p, q)| settled(p + q, p.abs() + q.abs())).collect();
+                let [mut sum, mut positive, mut negative] = [(); 3].map(|()| Vec::with_capacity(sums.len()));
+                for [q, p] in &sums {
+                    let (q, p) = (q.settled(), p.settled());
+                    sum.push(settled(p + q, p.abs() + q.abs()));
+                    positive.push(p);
+                    negative.push(q);
+                }
                 vec![
-                    Part { factor: both, values: sums },
+                    Part { factor: both, values: sum },
                     Part { factor: with - both, values: positive },
                     Part { factor: without - both, values: negative },
                 ]
             }
         };
-        Ok(Self { value: auc, parts })
+        Ok(Self { value: placed.auc, parts })
     }
 
     /// The covariance with another on the same rows and clusters.
@@ -186,19 +216,31 @@ impl Deviations {
     }
 }
 
-/// (clusters that hold a row of the class, the sum of its rows' values for each cluster, 0 where it holds none).
-fn by_cluster(sample: &Binary, clusters: &Clusters, class: bool, values: &[f64]) -> (usize, Vec<f64>) {
-    let mut sums = vec![(0.0, 0.0); clusters.count()];
-    let mut held = vec![false; clusters.count()];
-    let rows = (0..sample.len()).filter(|row| sample.positive()[*row] == class);
-    for (row, value) in rows.zip(values) {
-        let cluster = clusters.of_row(row);
-        sums[cluster].0 += value;
-        sums[cluster].1 += value.abs();
-        held[cluster] = true;
+/// Over the rows of a class in a cluster: whether there are any, the sum of their numbers, and of their magnitudes.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    value: f64,
+    size: f64,
+    held: bool,
+}
+
+impl Sum {
+    fn settled(&self) -> f64 {
+        settled(self.value, self.size)
     }
-    let sums = sums.into_iter().map(|(sum, size)| settled(sum, size)).collect();
-    (held.into_iter().filter(|held| *held).count(), sums)
+}
+
+/// For each cluster: [over its rows without the outcome, with it].
+fn by_cluster(sample: &Binary, clusters: &Clusters, placed: &Placed) -> Vec<[Sum; 2]> {
+    let mut sums = vec![[Sum::default(); 2]; clusters.count()];
+    for (row, class) in sample.positive().iter().enumerate() {
+        let value = placed.of_row(row, *class);
+        let sum = &mut sums[clusters.of_row(row)][usize::from(*class)];
+        sum.value += value;
+        sum.size += value.abs();
+        sum.held = true;
+    }
+    sums
 }
 
 /// 0 where a sum of terms of this size is rounding: a variance that is 0 must be found to be 0, not 1e-34, which a test

@@ -19,6 +19,9 @@ use crate::{Binary, Result, Undefined};
 /// Below this many rows, threads cost more than they bring.
 const ROWS_OF_A_THREAD: usize = 1 << 14;
 
+/// The size of the table in which levels are found, at most.
+const CELLS_OF_A_LEVEL: u64 = 4;
+
 /// The slots of a sample's rows, and what is counted in each.
 pub(super) struct Slots {
     /// The slot of each row.
@@ -104,44 +107,62 @@ impl Tally {
 
 /// The distinct scores of a class, and a table to find one in.
 struct Levels {
-    /// The scores as integers, ascending; behind them one that is above all scores.
+    /// The scores as integers, ascending; behind them two that are above all scores.
     keys: Vec<u64>,
     /// How many levels lie before each cell. Cells are equal ranges of the integers; one more, at the end, for all levels.
     cells: Vec<u32>,
+    /// Bits of a range.
     shift: u32,
 }
 
 impl Levels {
     fn of(sample: &Binary, class: bool) -> Self {
-        let rows = sample.scores().iter().zip(sample.positive());
-        let mut keys: Vec<u64> = rows.filter(|row| *row.1 == class).map(|row| key(*row.0)).collect();
+        let mut keys = keys(sample, class);
         keys.sort_unstable();
         keys.dedup();
-        // About two cells a level.
-        let most = 2 * keys.len() as u64;
-        let (low, range) = (keys[0], keys[keys.len() - 1] - keys[0]);
-        let shift = (0..64).find(|shift| range >> shift < most).unwrap_or(63);
-        let mut cells = Vec::with_capacity(2 + (range >> shift) as usize);
+        let (count, low, range) = (keys.len(), keys[0], keys[keys.len() - 1] - keys[0]);
+        let shift = (0..63).find(|shift| range >> shift < CELLS_OF_A_LEVEL * count as u64).unwrap_or(63);
+        let cell = |key: u64| ((key - low) >> shift) as usize;
+        let mut cells = Vec::with_capacity(cell(keys[count - 1]) + 2);
         for (index, key) in keys.iter().enumerate() {
-            let cell = ((key - low) >> shift) as usize;
-            while cells.len() <= cell {
-                cells.push(index as u32);
-            }
+            // Empty cells before it begin where its own does.
+            (cells.len()..=cell(*key)).for_each(|_| cells.push(index as u32));
         }
-        cells.push(keys.len() as u32);
-        keys.push(u64::MAX);
+        cells.push(count as u32);
+        keys.extend([u64::MAX; 2]);
         Self { keys, cells, shift }
     }
 
     fn slots(&self) -> usize {
-        2 * self.keys.len() - 1
+        2 * self.keys.len() - 3
     }
 
     fn slot(&self, score: f64) -> u32 {
         let key = key(score);
         let cell = (key.saturating_sub(self.keys[0]) >> self.shift).min(self.cells.len() as u64 - 2) as usize;
         let (from, to) = (self.cells[cell] as usize, self.cells[cell + 1] as usize);
-        let level = from + self.keys[from..to].partition_point(|level| *level < key);
+        let less = |level: usize| usize::from(self.keys[level] < key);
+        let level = if to - from > 3 {
+            from + self.keys[from..to].partition_point(|level| *level < key)
+        } else {
+            // By halves without a branch, which would not be foreseen. Levels behind the cell are larger.
+            let level = from + 2 * less(from + 1);
+            level + less(level)
+        };
         2 * level as u32 + u32::from(self.keys[level] == key)
     }
+}
+
+/// The scores of a class as integers.
+fn keys(sample: &Binary, class: bool) -> Vec<u64> {
+    let (positives, negatives) = sample.counts();
+    let mut keys = vec![0; 1 + if class { positives } else { negatives }];
+    let mut found = 0;
+    for (score, positive) in sample.scores().iter().zip(sample.positive()) {
+        // Written in any case: a branch would be foreseen no better than outcomes are.
+        keys[found] = key(*score);
+        found += usize::from(*positive == class);
+    }
+    keys.truncate(found);
+    keys
 }
