@@ -185,7 +185,7 @@ impl Task {
     /// How often it is done within a measurement: Linux counts a processor's time by some milliseconds.
     fn repeats(self, rows: usize) -> usize {
         match self {
-            Self::Delong | Self::Obuchowski => (2_000_000 / rows).clamp(2, 200),
+            Self::Delong | Self::Obuchowski => (2_000_000 / rows).clamp(5, 1_000),
             Self::Bootstrap { .. } => 1,
         }
     }

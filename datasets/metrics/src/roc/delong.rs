@@ -7,8 +7,7 @@
 //! V10(X_i) = 1/n sum over j of psi(X_i, Y_j)        V01(Y_j) = 1/m sum over i of psi(X_i, Y_j)
 //! ```
 //!
-//! They follow from one sort: V10(X_i) is the midrank of X_i among all rows less that among the X, over n (Sun and Xu
-//! 2014, IEEE Signal Processing Letters 21:1389). The area is the mean of either list. The covariance of two areas, r and
+//! They are counted without a sort of all rows (`slots.rs`). The area is the mean of either list. The covariance of two areas, r and
 //! s, on the same rows is
 //!
 //! ```text
@@ -75,7 +74,8 @@ impl Placed {
         let [without, with] = slots.tallies();
         let (m, n) = (with.rows as f64, without.rows as f64);
         // Halves of whole numbers: exact.
-        let of_slot = slots.beaten_twice().map(|[y, x]| [(m - x as f64 / 2.0) / m, y as f64 / 2.0 / n]).collect();
+        let mut of_slot = Vec::with_capacity(slots.count());
+        of_slot.extend(slots.beaten_twice().map(|[y, x]| [(m - x as f64 / 2.0) / m, y as f64 / 2.0 / n]));
         Ok(Self { slots, of_slot, auc: with.area(&without) })
     }
 
@@ -102,6 +102,9 @@ fn unweighted(sample: &Binary) -> Result<Slots> {
 /// The standard error is 0 where every row of a class has the same component: at an area of 1 or 0, and where all scores
 /// are equal. It then says that the sample shows no variation, not that the area is known; [`logit_interval`] and tests
 /// refuse it.
+///
+/// Without clusters both are exact up to the last few roundings: sums are of whole numbers. [`paired`](super::paired) and
+/// [`correlated`](super::correlated) add components up, and their errors may differ from this one in the last digits.
 ///
 /// [`logit_interval`]: super::logit_interval
 ///

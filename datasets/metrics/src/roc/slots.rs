@@ -55,6 +55,11 @@ impl Slots {
         Ok(Self { of_row, counts })
     }
 
+    /// How many there are.
+    pub(super) fn count(&self) -> usize {
+        self.counts.len()
+    }
+
     /// For each slot, how many rows of each class lie below, twice, with those within once: what a row of the other class in
     /// this slot beats, twice, a tie counting half.
     pub(super) fn beaten_twice(&self) -> impl Iterator<Item = [u64; 2]> {
@@ -80,7 +85,7 @@ impl Slots {
 
 /// Sums over the rows of a class, in whole numbers: of 1, of what a row beats of the other class, twice, and of the square of
 /// that. With 2^32 rows in all, m n is 2^62 at most, and `rows * squares` (2 m n)^2: it fits.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Tally {
     pub(super) rows: u64,
     pub(super) beaten_twice: u128,
@@ -137,6 +142,7 @@ impl Levels {
         2 * self.keys.len() - 3
     }
 
+    /// The slot of any score: by its cell, which mostly holds a level or two.
     fn slot(&self, score: f64) -> u32 {
         let key = key(score);
         let cell = (key.saturating_sub(self.keys[0]) >> self.shift).min(self.cells.len() as u64 - 2) as usize;
@@ -165,4 +171,76 @@ fn keys(sample: &Binary, class: bool) -> Vec<u64> {
     }
     keys.truncate(found);
     keys
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Scores of all kinds: ties, both zeros, subnormal, the largest, close together far from others.
+    fn score() -> impl Strategy<Value = f64> {
+        prop_oneof![
+            (-4i8..5).prop_map(f64::from),
+            Just(-0.0),
+            (0u64..9).prop_map(f64::from_bits),
+            (0u64..9).prop_map(|ulps| -f64::from_bits(ulps)),
+            (0u64..99).prop_map(|ulps| f64::from_bits(1.0f64.to_bits() + ulps)),
+            (-1.0f64..1.0),
+            Just(f64::MAX),
+            Just(f64::MIN),
+            any::<f64>().prop_filter("finite", |score| score.is_finite()),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn a_slot_tells_what_a_row_beats(rows in vec((score(), any::<bool>()), 2..300)) {
+            let (scores, positive): (Vec<f64>, Vec<bool>) = rows.into_iter().unzip();
+            let sample = Binary::new(&scores, &positive).unwrap();
+            prop_assume!(sample.both_classes().is_ok());
+            let slots = Slots::of(&sample).unwrap();
+            let beaten: Vec<[u64; 2]> = slots.beaten_twice().collect();
+            let mut tallies = [Tally::default(); 2];
+            for row in 0..scores.len() {
+                let class = usize::from(positive[row]);
+                let others = scores.iter().zip(&positive).filter(|other| *other.1 != positive[row]);
+                let twice: u64 = others
+                    .map(|(other, _)| if scores[row] > *other { 2 } else { u64::from(scores[row] == *other) })
+                    .sum();
+                prop_assert_eq!(beaten[slots.of_row[row] as usize][1 - class], twice);
+                tallies[class].add(1, twice);
+            }
+            prop_assert_eq!(slots.tallies(), tallies);
+        }
+    }
+
+    #[test]
+    fn large_samples_are_looked_up_alike() {
+        // Above the size from which threads share the work, with a cell that holds nearly all levels, and without.
+        for far in [1.0, 1e300] {
+            let mut scores: Vec<f64> = (0..50_000u64).map(|row| (row * 7_919 % 50_021) as f64 / 50_021.0).collect();
+            scores[77] = far;
+            let positive: Vec<bool> = (0..scores.len()).map(|row| row % 3 == 0).collect();
+            let slots = Slots::of(&Binary::new(&scores, &positive).unwrap()).unwrap();
+            let beaten: Vec<[u64; 2]> = slots.beaten_twice().collect();
+            let mut sorted: Vec<usize> = (0..scores.len()).collect();
+            sorted.sort_by(|a, b| scores[*a].total_cmp(&scores[*b]));
+            let mut below = [0; 2];
+            for row in sorted {
+                let class = usize::from(positive[row]);
+                assert_eq!(beaten[slots.of_row[row] as usize][1 - class], 2 * below[1 - class]);
+                below[class] += 1;
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_sums_fit() {
+        // 2^31 rows of each class, each of which beats all of the other: the variance is 0, not an overflow.
+        let tally = Tally { rows: 1 << 31, beaten_twice: 1 << 63, squares: 1 << 95 };
+        assert_eq!(tally.variance(), 0.0);
+    }
 }
