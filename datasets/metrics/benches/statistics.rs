@@ -1,9 +1,11 @@
 //! The statistics timed beside those of others, on the same tables, in one run:
 //!
-//!     TEST_STATISTICS_PYTHON=VENV/bin/python cargo bench -p uvid-metrics --bench statistics -- [ROUNDS] [WORD IN A TABLE'S NAME]
+//!     TEST_STATISTICS_PYTHON=VENV/bin/python cargo bench -p uvid-metrics --bench statistics -- [ROUNDS] [WORD IN A TABLE'S NAME] [--analytic]
 //!
 //! Prints Markdown for docs/performance.md. scikit-learn and numpy are asked where `TEST_STATISTICS_PYTHON` is set, pROC where
 //! there is an `Rscript` (`tests/peers/setup`); one that is missing is said to be.
+//!
+//! `--analytic` leaves the resamples out, which take most of the time.
 //!
 //! Each round runs every contestant once, ours first. The least wall and processor time of all rounds are printed: the machine
 //! may be busy with other things. Reading the tables is not timed; sorting is.
@@ -26,6 +28,8 @@ use uvid_metrics::{Binary, Clusters};
 enum Task {
     /// The AUC and DeLong's standard error.
     Delong,
+    /// The same by patient: Obuchowski's error.
+    Obuchowski,
     /// The AUC by resamples of patients: ours, and how many a peer is given, whose time is scaled; 0: none is asked.
     Bootstrap { resamples: usize, peers: usize },
 }
@@ -52,17 +56,25 @@ const TABLES: &[Table] = &[
         name: "1,440 rows",
         rows: 1_440,
         levels: 200,
-        tasks: &[Task::Delong, Task::Bootstrap { resamples: 1_000_000, peers: 1_000 }],
+        tasks: &[Task::Delong, Task::Obuchowski, Task::Bootstrap { resamples: 1_000_000, peers: 1_000 }],
     },
     Table { name: "1e5 rows", rows: 100_000, levels: 0, tasks: LARGE },
     Table { name: "1e5 rows, ties", rows: 100_000, levels: 100, tasks: LARGE },
     Table { name: "1e6 rows", rows: 1_000_000, levels: 0, tasks: LARGEST },
     Table { name: "1e6 rows, ties", rows: 1_000_000, levels: 100, tasks: LARGEST },
 ];
-const LARGE: &[Task] =
-    &[Task::Delong, Task::Bootstrap { resamples: 200, peers: 200 }, Task::Bootstrap { resamples: 1_000, peers: 0 }];
-const LARGEST: &[Task] =
-    &[Task::Delong, Task::Bootstrap { resamples: 200, peers: 20 }, Task::Bootstrap { resamples: 1_000, peers: 0 }];
+const LARGE: &[Task] = &[
+    Task::Delong,
+    Task::Obuchowski,
+    Task::Bootstrap { resamples: 200, peers: 200 },
+    Task::Bootstrap { resamples: 1_000, peers: 0 },
+];
+const LARGEST: &[Task] = &[
+    Task::Delong,
+    Task::Obuchowski,
+    Task::Bootstrap { resamples: 200, peers: 20 },
+    Task::Bootstrap { resamples: 1_000, peers: 0 },
+];
 
 const PEERS: [&str; 2] = ["statistics.py", "statistics.R"];
 
@@ -77,7 +89,8 @@ fn main() {
     let word = std::env::args().skip(1).find(|word| !word.starts_with("--") && word.parse::<usize>().is_err());
     for table in TABLES.iter().filter(|table| word.as_ref().is_none_or(|word| table.name.contains(word))) {
         let sample = table.make(&folder);
-        for task in table.tasks {
+        let analytic = std::env::args().any(|word| word == "--analytic");
+        for task in table.tasks.iter().filter(|task| !analytic || !matches!(task, Task::Bootstrap { .. })) {
             let mut best: [Option<Timing>; 3] = [None; 3];
             for _ in 0..rounds {
                 keep(&mut best[0], Some(task.ours(&sample)));
@@ -103,6 +116,7 @@ fn line(table: &Table, task: Task, [ours, python, r]: &[Option<Timing>; 3]) -> S
     let time = |timing: &Option<Timing>| match timing {
         Some(timing) => format!("{} ({})", digits(timing.wall), digits(timing.processor)),
         None if matches!(task, Task::Bootstrap { peers: 0, .. }) => "not asked".into(),
+        None if task == Task::Obuchowski && python.is_some() => "not offered".into(),
         None => "missing".into(),
     };
     let ratio = |timing: &Option<Timing>| match timing {
@@ -128,6 +142,7 @@ impl Task {
     fn words(self) -> String {
         match self {
             Self::Delong => "AUC and DeLong's error".into(),
+            Self::Obuchowski => "the same by patient".into(),
             Self::Bootstrap { resamples, .. } => format!("AUC, {resamples} resamples"),
         }
     }
@@ -135,12 +150,12 @@ impl Task {
     /// By how much a standard error may differ, as a share: four standard errors of one from so few resamples.
     fn spread(self) -> f64 {
         match self {
-            Self::Delong => 1e-9,
+            Self::Delong | Self::Obuchowski => 1e-9,
             Self::Bootstrap { peers, .. } => 4.0 / (2.0 * peers as f64).sqrt() + 0.1,
         }
     }
 
-    fn ours(self, (sample, clusters): &(Binary, Clusters)) -> Timing {
+    fn ours(self, (sample, by_patient): &(Binary, Binary)) -> Timing {
         let repeats = self.repeats(sample.len());
         let (wall, processor) = (Instant::now(), processor_seconds());
         let (auc, error) = match self {
@@ -148,7 +163,12 @@ impl Task {
                 let areas: Vec<_> = (0..repeats).map(|_| delong(sample).expect("both classes")).collect();
                 (areas[0].value, areas[0].standard_error)
             }
+            Self::Obuchowski => {
+                let areas: Vec<_> = (0..repeats).map(|_| delong(by_patient).expect("both classes")).collect();
+                (areas[0].value, areas[0].standard_error)
+            }
             Self::Bootstrap { resamples, .. } => {
+                let clusters = by_patient.clusters().expect("patients");
                 let design = Design::new(clusters).expect("a design");
                 let auc = Statistic::auc(&design, sample).expect("both classes");
                 let options = Options { resamples, ..Options::default() };
@@ -165,7 +185,7 @@ impl Task {
     /// How often it is done within a measurement: Linux counts a processor's time by some milliseconds.
     fn repeats(self, rows: usize) -> usize {
         match self {
-            Self::Delong => (2_000_000 / rows).clamp(2, 200),
+            Self::Delong | Self::Obuchowski => (2_000_000 / rows).clamp(5, 1_000),
             Self::Bootstrap { .. } => 1,
         }
     }
@@ -174,6 +194,9 @@ impl Task {
     fn ask(self, script: &str, folder: &Path, rows: usize) -> Option<Timing> {
         let (task, count, scale) = match self {
             Self::Delong => ("delong", self.repeats(rows), 1.0 / self.repeats(rows) as f64),
+            // pROC has no clusters.
+            Self::Obuchowski if script.ends_with(".R") => return None,
+            Self::Obuchowski => ("obuchowski", self.repeats(rows), 1.0 / self.repeats(rows) as f64),
             Self::Bootstrap { peers: 0, .. } => return None,
             Self::Bootstrap { resamples, peers } => ("bootstrap", peers, resamples as f64 / peers as f64),
         };
@@ -195,7 +218,7 @@ impl Task {
 
 impl Table {
     /// Two rows a patient, 10 % of the rows positive, scores of a patient alike; written for the peers.
-    fn make(&self, folder: &Path) -> (Binary, Clusters) {
+    fn make(&self, folder: &Path) -> (Binary, Binary) {
         let mut random = Xoshiro256PlusPlus::seed_from_u64(8);
         let mut uniform = || (random.next_u64() >> 11) as f64 / (1u64 << 53) as f64;
         let (mut scores, mut positive) = (Vec::new(), Vec::new());
@@ -213,7 +236,8 @@ impl Table {
         let bytes: Vec<u8> = positive.iter().map(|is| u8::from(*is)).collect();
         fs::write(folder.join("positive.u8"), bytes).expect("the outcomes are written");
         let clusters = Clusters::of((0..self.rows).map(|row| row / 2));
-        (Binary::new(&scores, &positive).expect("a table"), clusters)
+        let sample = Binary::new(&scores, &positive).expect("a table");
+        (sample.clone(), sample.clustered(clusters).expect("a patient for each row"))
     }
 }
 

@@ -1,6 +1,6 @@
-"""Times scikit-learn and numpy on a table that the benchmark wrote: FOLDER delong|bootstrap COUNT.
+"""Times scikit-learn and numpy on a table that the benchmark wrote: FOLDER delong|obuchowski|bootstrap COUNT.
 
-COUNT is how often DeLong's is computed, or how many resamples are drawn. Prints seconds by the clock, seconds of the
+COUNT is how often an analytic error is computed, or how many resamples are drawn. Prints seconds by the clock, seconds of the
 processor, the AUC, its standard error. Two rows a patient, side by side.
 """
 
@@ -22,13 +22,32 @@ def midranks(values):
     return ranks
 
 
-def delong_error(positive, scores):
-    """DeLong's standard error by midranks: Sun, Xu, IEEE Signal Processing Letters 21 (2014), algorithm 2."""
+def placements(positive, scores):
+    """DeLong's components by midranks: Sun, Xu, IEEE Signal Processing Letters 21 (2014), algorithm 2."""
     x, y = scores[positive], scores[~positive]
     z = midranks(numpy.concatenate((x, y)))
-    v10 = (z[: len(x)] - midranks(x)) / len(y)
-    v01 = 1 - (z[len(x) :] - midranks(y)) / len(x)
-    return numpy.sqrt(v10.var(ddof=1) / len(x) + v01.var(ddof=1) / len(y))
+    return (z[: len(x)] - midranks(x)) / len(y), 1 - (z[len(x) :] - midranks(y)) / len(x)
+
+
+def delong_error(positive, scores):
+    """DeLong's standard error."""
+    v10, v01 = placements(positive, scores)
+    return numpy.sqrt(v10.var(ddof=1) / len(v10) + v01.var(ddof=1) / len(v01))
+
+
+def obuchowski_error(positive, scores):
+    """By patient: Obuchowski, Biometrics 53 (1997) 567."""
+    v10, v01 = placements(positive, scores)
+    m, n, area = len(v10), len(v01), v10.mean()
+    patient = numpy.arange(len(scores)) // 2
+    patients = patient[-1] + 1
+    p = numpy.bincount(patient[positive], v10 - area, patients)
+    q = numpy.bincount(patient[~positive], v01 - area, patients)
+    with_x = numpy.count_nonzero(numpy.bincount(patient[positive], minlength=patients))
+    with_y = numpy.count_nonzero(numpy.bincount(patient[~positive], minlength=patients))
+    s10 = with_x / (with_x - 1) * (p @ p) / m**2
+    s01 = with_y / (with_y - 1) * (q @ q) / n**2
+    return numpy.sqrt(s10 + s01 + 2 * patients / (patients - 1) * (p @ q) / (m * n))
 
 
 def bootstrap_error(positive, scores, count):
@@ -47,7 +66,8 @@ scores = numpy.fromfile(folder + "/scores.f64")
 positive = numpy.fromfile(folder + "/positive.u8", dtype=numpy.uint8).astype(bool)
 roc_auc_score([0, 1], [0.0, 1.0])
 wall, processor = time.perf_counter(), time.process_time()
-for _ in range(count if task == "delong" else 1):
+errors = {"delong": delong_error, "obuchowski": obuchowski_error}
+for _ in range(count if task in errors else 1):
     auc = roc_auc_score(positive, scores)
-    error = delong_error(positive, scores) if task == "delong" else bootstrap_error(positive, scores, count)
+    error = errors[task](positive, scores) if task in errors else bootstrap_error(positive, scores, count)
 print(time.perf_counter() - wall, time.process_time() - processor, repr(float(auc)), repr(float(error)))

@@ -1,6 +1,7 @@
 //! The curve and the area under it.
 
 use super::order::{Step, Steps, both_weigh, mass, sorted, tied};
+use super::slots::Slots;
 use crate::{Binary, Result};
 
 /// A point of the curve.
@@ -79,6 +80,10 @@ pub fn corners(sample: &Binary) -> Result<Vec<Point>> {
 ///
 /// As [`curve`].
 pub fn auc(sample: &Binary) -> Result<f64> {
+    if sample.weights().is_none() {
+        let [without, with] = Slots::of(sample)?.tallies();
+        return Ok(with.area(&without));
+    }
     sample.both_classes()?;
     let entries = sorted(sample);
     // Halves of whole numbers: exact in f64 as long as pairs are fewer than 2^52.

@@ -7,8 +7,7 @@
 //! V10(X_i) = 1/n sum over j of psi(X_i, Y_j)        V01(Y_j) = 1/m sum over i of psi(X_i, Y_j)
 //! ```
 //!
-//! They follow from one sort: V10(X_i) is the midrank of X_i among all rows less that among the X, over n (Sun and Xu
-//! 2014, IEEE Signal Processing Letters 21:1389). The area is the mean of either list. The covariance of two areas, r and
+//! They are counted without a sort of all rows (`slots.rs`). The area is the mean of either list. The covariance of two areas, r and
 //! s, on the same rows is
 //!
 //! ```text
@@ -26,7 +25,7 @@
 //!
 //! which is the first formula where every row is a cluster.
 
-use super::order::{sorted, tied};
+use super::slots::{Slots, Tally};
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
 /// DeLong's structural components (placement values) of a score.
@@ -57,30 +56,45 @@ pub struct Components {
 ///
 /// [`Undefined::OneClass`]; [`Undefined::Degenerate`] where rows have weights.
 pub fn components(sample: &Binary) -> Result<Components> {
+    let placed = Placed::of(sample)?;
+    Ok(Components { positive: placed.pick(sample, true), negative: placed.pick(sample, false), auc: placed.auc })
+}
+
+/// Rows in their slots, and a number for each slot and class: [of rows without the outcome, with it].
+struct Placed {
+    slots: Slots,
+    of_slot: Vec<[f64; 2]>,
+    auc: f64,
+}
+
+impl Placed {
+    /// With the components as numbers.
+    fn of(sample: &Binary) -> Result<Self> {
+        let slots = unweighted(sample)?;
+        let [without, with] = slots.tallies();
+        let (m, n) = (with.rows as f64, without.rows as f64);
+        // Halves of whole numbers: exact.
+        let mut of_slot = Vec::with_capacity(slots.count());
+        of_slot.extend(slots.beaten_twice().map(|[y, x]| [(m - x as f64 / 2.0) / m, y as f64 / 2.0 / n]));
+        Ok(Self { slots, of_slot, auc: with.area(&without) })
+    }
+
+    fn of_row(&self, row: usize, class: bool) -> f64 {
+        self.of_slot[self.slots.of_row[row] as usize][usize::from(class)]
+    }
+
+    /// The numbers of a class, in the sample's order.
+    fn pick(&self, sample: &Binary, class: bool) -> Vec<f64> {
+        let rows = (0..sample.len()).filter(|row| sample.positive()[*row] == class);
+        rows.map(|row| self.of_row(row, class)).collect()
+    }
+}
+
+fn unweighted(sample: &Binary) -> Result<Slots> {
     if sample.weights().is_some() {
         return Err(Undefined::Degenerate("DeLong's components are not defined for weighted rows: take the bootstrap"));
     }
-    let (m, n) = sample.both_classes()?;
-    let (m, n) = (m as f64, n as f64);
-    let mut of_row = vec![0.0; sample.len()];
-    // Halves of whole numbers: exact.
-    let (mut wins, mut positives, mut negatives) = (0.0, 0.0, 0.0);
-    for group in tied(&sorted(sample)) {
-        let with = group.iter().filter(|entry| entry.positive()).count() as f64;
-        let without = group.len() as f64 - with;
-        let (beaten, beating) = (negatives + without / 2.0, m - positives - with / 2.0);
-        for entry in group {
-            of_row[entry.row()] = if entry.positive() { beaten / n } else { beating / m };
-        }
-        wins += with * beaten;
-        positives += with;
-        negatives += without;
-    }
-    let pick = |class: bool| {
-        let rows = of_row.iter().zip(sample.positive());
-        rows.filter(|(_, positive)| **positive == class).map(|(value, _)| *value).collect()
-    };
-    Ok(Components { positive: pick(true), negative: pick(false), auc: wins / (m * n) })
+    Slots::of(sample)
 }
 
 /// The area under the curve with DeLong's standard error; with Obuchowski's where the sample has clusters.
@@ -88,6 +102,9 @@ pub fn components(sample: &Binary) -> Result<Components> {
 /// The standard error is 0 where every row of a class has the same component: at an area of 1 or 0, and where all scores
 /// are equal. It then says that the sample shows no variation, not that the area is known; [`logit_interval`] and tests
 /// refuse it.
+///
+/// Without clusters both are exact up to the last few roundings: sums are of whole numbers. [`paired`](super::paired) and
+/// [`correlated`](super::correlated) add components up, and their errors may differ from this one in the last digits.
 ///
 /// [`logit_interval`]: super::logit_interval
 ///
@@ -112,7 +129,17 @@ pub fn components(sample: &Binary) -> Result<Components> {
 ///
 /// As [`components`], and [`Undefined::TooFew`] where a class has a single row, or all of its rows are of one cluster.
 pub fn delong(sample: &Binary) -> Result<Estimate> {
-    Ok(Deviations::of(sample)?.estimate())
+    if sample.clusters().is_some() {
+        return Ok(Deviations::of(sample)?.estimate());
+    }
+    // The same from counts alone.
+    let [without, with] = unweighted(sample)?.tallies();
+    factor("rows with the outcome", with.rows as usize)?;
+    factor("rows without the outcome", without.rows as usize)?;
+    let pairs = (with.rows * without.rows) as f64;
+    let variance = |class: Tally| class.variance() / (class.rows - 1) as f64;
+    let standard_error = (variance(with) + variance(without)).sqrt() / (2.0 * pairs);
+    Ok(Estimate { value: with.area(&without), standard_error })
 }
 
 /// How far an area, or a difference of areas, hangs on each row or cluster: the parts whose squares add up to its variance.
@@ -136,31 +163,39 @@ struct Part {
 
 impl Deviations {
     pub(super) fn of(sample: &Binary) -> Result<Self> {
-        let Components { mut positive, mut negative, auc } = components(sample)?;
-        for list in [&mut positive, &mut negative] {
-            let rows = list.len() as f64;
-            list.iter_mut().for_each(|v| *v = (*v - auc) / rows);
+        let mut placed = Placed::of(sample)?;
+        let (m, n) = sample.counts();
+        for [of_negative, of_positive] in &mut placed.of_slot {
+            *of_negative = (*of_negative - placed.auc) / n as f64;
+            *of_positive = (*of_positive - placed.auc) / m as f64;
         }
         let parts = match sample.clusters() {
             None => vec![
-                Part { factor: factor("rows with the outcome", positive.len())?, values: positive },
-                Part { factor: factor("rows without the outcome", negative.len())?, values: negative },
+                Part { factor: factor("rows with the outcome", m)?, values: placed.pick(sample, true) },
+                Part { factor: factor("rows without the outcome", n)?, values: placed.pick(sample, false) },
             ],
             Some(clusters) => {
-                let (with, positive) = by_cluster(sample, clusters, true, &positive);
-                let (without, negative) = by_cluster(sample, clusters, false, &negative);
+                let sums = by_cluster(sample, clusters, &placed);
+                let with = sums.iter().filter(|[_, with]| with.held).count();
+                let without = sums.iter().filter(|[without, _]| without.held).count();
                 let with = factor("clusters with a row with the outcome", with)?;
                 let without = factor("clusters with a row without the outcome", without)?;
                 let both = factor("clusters", clusters.count())?;
-                let sums = positive.iter().zip(&negative).map(|(p, q)| settled(p + q, p.abs() + q.abs())).collect();
+                let [mut sum, mut positive, mut negative] = [(); 3].map(|()| Vec::with_capacity(sums.len()));
+                for [q, p] in &sums {
+                    let (q, p) = (q.settled(), p.settled());
+                    sum.push(settled(p + q, p.abs() + q.abs()));
+                    positive.push(p);
+                    negative.push(q);
+                }
                 vec![
-                    Part { factor: both, values: sums },
+                    Part { factor: both, values: sum },
                     Part { factor: with - both, values: positive },
                     Part { factor: without - both, values: negative },
                 ]
             }
         };
-        Ok(Self { value: auc, parts })
+        Ok(Self { value: placed.auc, parts })
     }
 
     /// The covariance with another on the same rows and clusters.
@@ -184,19 +219,31 @@ impl Deviations {
     }
 }
 
-/// (clusters that hold a row of the class, the sum of its rows' values for each cluster, 0 where it holds none).
-fn by_cluster(sample: &Binary, clusters: &Clusters, class: bool, values: &[f64]) -> (usize, Vec<f64>) {
-    let mut sums = vec![(0.0, 0.0); clusters.count()];
-    let mut held = vec![false; clusters.count()];
-    let rows = (0..sample.len()).filter(|row| sample.positive()[*row] == class);
-    for (row, value) in rows.zip(values) {
-        let cluster = clusters.of_row(row);
-        sums[cluster].0 += value;
-        sums[cluster].1 += value.abs();
-        held[cluster] = true;
+/// Over the rows of a class in a cluster: whether there are any, the sum of their numbers, and of their magnitudes.
+#[derive(Clone, Copy, Default)]
+struct Sum {
+    value: f64,
+    size: f64,
+    held: bool,
+}
+
+impl Sum {
+    fn settled(&self) -> f64 {
+        settled(self.value, self.size)
     }
-    let sums = sums.into_iter().map(|(sum, size)| settled(sum, size)).collect();
-    (held.into_iter().filter(|held| *held).count(), sums)
+}
+
+/// For each cluster: [over its rows without the outcome, with it].
+fn by_cluster(sample: &Binary, clusters: &Clusters, placed: &Placed) -> Vec<[Sum; 2]> {
+    let mut sums = vec![[Sum::default(); 2]; clusters.count()];
+    for (row, class) in sample.positive().iter().enumerate() {
+        let value = placed.of_row(row, *class);
+        let sum = &mut sums[clusters.of_row(row)][usize::from(*class)];
+        sum.value += value;
+        sum.size += value.abs();
+        sum.held = true;
+    }
+    sums
 }
 
 /// 0 where a sum of terms of this size is rounding: a variance that is 0 must be found to be 0, not 1e-34, which a test

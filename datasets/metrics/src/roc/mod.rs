@@ -24,7 +24,8 @@
 //! clustered data, of which DeLong's is the case of one row a cluster. No variance is defined here for weighted rows:
 //! all that need one refuse weights. Take the bootstrap there.
 //!
-//! All of it needs rows of both classes, with weights above 0; all of it sorts once, O(n log n).
+//! All of it needs rows of both classes, with weights above 0. Areas without weights and their variances sort one class and look
+//! the rows up in it (`slots.rs`), for fewer than 2^32 rows; all else sorts all rows once. O(n log n) either way.
 
 mod compare;
 mod curve;
@@ -33,6 +34,7 @@ mod interval;
 mod margin;
 mod order;
 mod partial;
+mod slots;
 #[cfg(test)]
 mod tests;
 

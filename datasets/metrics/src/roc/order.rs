@@ -13,10 +13,7 @@ pub(super) struct Entry(u128);
 
 impl Entry {
     fn new(row: usize, score: f64, positive: bool) -> Self {
-        // 0.0 and -0.0 are equal scores with different bits: the sum makes them one.
-        let bits = (score + 0.0).to_bits();
-        let key = if bits >> 63 == 1 { !bits } else { bits | 1 << 63 };
-        Self(u128::from(key) << 64 | (row as u128) << 1 | u128::from(positive))
+        Self(u128::from(key(score)) << 64 | (row as u128) << 1 | u128::from(positive))
     }
 
     /// The score, -0.0 as 0.0; not looked up by its row, which would be anywhere in memory.
@@ -36,6 +33,14 @@ impl Entry {
     fn ties(&self, other: &Self) -> bool {
         self.0 >> 64 == other.0 >> 64
     }
+}
+
+/// A score as an integer that sorts like it, -0.0 as 0.0.
+pub(super) fn key(score: f64) -> u64 {
+    // 0.0 and -0.0 are equal scores with different bits: the sum makes them one.
+    let bits = (score + 0.0).to_bits();
+    // All bits turn where the sign is set, the sign alone where it is not.
+    bits ^ (((bits as i64) >> 63) as u64 | 1 << 63)
 }
 
 /// Entries from the lowest score to the highest.
