@@ -47,7 +47,18 @@ impl Lesions {
             true => whole(images, "patient", images.texts("patient")?)?,
             false => names.clone(),
         };
-        let known: BTreeSet<&String> = names.iter().collect();
+        let mut known: BTreeSet<&String> = BTreeSet::new();
+        if let Some(row) = names.iter().position(|name| !known.insert(name)) {
+            let (table, column, value) = (images.name().to_owned(), "image".to_owned(), names[row].clone());
+            return Err(TableError::Value {
+                table,
+                row: row + 1,
+                column,
+                value,
+                expected: "another image: it is listed before",
+            }
+            .into());
+        }
         let mut of_image: BTreeMap<String, Vec<Region>> = BTreeMap::new();
         let of = whole(lesions, "image", lesions.texts("image")?)?;
         let corner = |name: &str| whole(lesions, name, lesions.numbers(name)?);
@@ -109,13 +120,19 @@ fn whole<T: Clone>(table: &Table, column: &str, values: Vec<Option<T>>) -> Resul
 ///
 /// # Errors
 ///
-/// There is no image.
+/// There is no image, or a mark is on none of them.
 pub fn localisation(
     lesions: &Lesions,
     marks: &[Marks],
     rule: HitRule,
     options: &Options,
 ) -> Result<Section, StudyError> {
+    let known: BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
+    for model in marks {
+        if let Some(image) = model.of_image.keys().find(|image| !known.contains(image)) {
+            return Err(StudyError::MarkElsewhere { model: model.model.clone(), image: image.clone() });
+        }
+    }
     let mut section = Section::new("localisation", "Localisation");
     let count: usize = lesions.of_image.values().map(Vec::len).sum();
     let with = lesions.of_image.values().filter(|list| !list.is_empty()).count();

@@ -15,7 +15,7 @@ const NOT_STATED: &str = "not stated";
 /// Which columns are what.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Roles {
-    /// Whether the row has the outcome: 1 or 0.
+    /// Whether the row has the outcome: 1 or 0; `density:C,D` for whether a column has one of these values.
     pub label: String,
     /// Scores of models; larger is more suspicious.
     pub scores: Vec<String>,
@@ -99,9 +99,28 @@ pub enum StudyError {
     /// What is asked for is not defined for these rows.
     #[error("{0}")]
     Undefined(#[from] Undefined),
+    /// A mark on an image that is not among the images: counted, it would be false; left out, it would be none.
+    #[error("{model} marks the image {image:?}, which is not among the images")]
+    MarkElsewhere {
+        /// Whose mark.
+        model: String,
+        /// The image.
+        image: String,
+    },
     /// Nothing to analyse was named.
     #[error("name at least one column with {0}")]
     Nothing(&'static str),
+}
+
+/// Whether each row has the outcome: a column of yes and no, or one of values after a colon.
+fn labels(table: &Table, label: &str) -> Result<Vec<Option<bool>>, TableError> {
+    match label.split_once(':').filter(|(name, _)| !table.has(label) && table.has(name)) {
+        None => table.booleans(label),
+        Some((name, values)) => {
+            let values: Vec<&str> = values.split(',').map(str::trim).collect();
+            Ok(table.texts(name)?.into_iter().map(|text| Some(values.contains(&text?.as_str()))).collect())
+        }
+    }
 }
 
 impl Study {
@@ -114,7 +133,7 @@ impl Study {
         if roles.scores.is_empty() && roles.readers.is_empty() {
             return Err(StudyError::Nothing("--score"));
         }
-        let label = table.booleans(&roles.label)?;
+        let label = labels(table, &roles.label)?;
         let columns =
             roles.scores.iter().map(|name| (name, false)).chain(roles.readers.iter().map(|name| (name, true)));
         let columns: Vec<(&String, bool, Vec<Option<f64>>)> = columns

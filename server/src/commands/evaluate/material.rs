@@ -55,7 +55,7 @@ pub(super) fn material(
     let before = before(&cohort, &tables, ran);
     let mut about = vec![
         ("Set".to_owned(), if phantoms { "phantoms, made on the spot".to_owned() } else { cohort.set.clone() }),
-        ("Labels".to_owned(), reference(cohort.reference).to_owned()),
+        ("Labels".to_owned(), if phantoms { "drawn lesions" } else { reference(cohort.reference) }.to_owned()),
         ("Judged".to_owned(), format!("each {}", args.level.name())),
     ];
     let mut provenance = Vec::new();
@@ -115,7 +115,7 @@ fn first(args: &Args, packages: &[&Predictor], cohort: &Cohort, phantoms: bool) 
     }
     first.extend(packages.iter().map(|package| {
         let manifest = package.manifest();
-        format!("**{}**: {} {}", manifest.name, manifest.summary, manifest.intended_use)
+        format!("**{}**: {}. {}", manifest.name, manifest.summary.trim_end_matches('.'), manifest.intended_use)
     }));
     if args.columns.weight.is_none() && cohort.images.iter().any(|image| image.weight.is_some()) {
         first.push(

@@ -30,8 +30,9 @@ pub(super) struct Scores {
 /// Which columns are what.
 #[derive(Debug, Clone, Args)]
 pub(in crate::commands) struct Columns {
-    /// The column that says whether the row has the outcome: 1 or 0, true or false, yes or no.
-    #[arg(long, value_name = "COLUMN", default_value = "cancer")]
+    /// The column that says whether the row has the outcome: 1 or 0, true or false, yes or no. `density:C,D` is the outcome that the
+    /// column density is C or D.
+    #[arg(long, value_name = "COLUMN[:VALUES]", default_value = "cancer")]
     pub(in crate::commands) label: String,
     /// A column with a model's score, larger being more suspicious. Repeatable.
     #[arg(long, value_name = "COLUMN")]

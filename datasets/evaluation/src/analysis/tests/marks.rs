@@ -54,3 +54,40 @@ proptest! {
         prop_assert_eq!(found, section(images, lesions, &marks));
     }
 }
+
+#[test]
+fn a_mark_or_an_image_that_does_not_fit_is_refused() {
+    let text = |name: &str, values: &[&str]| Column {
+        name: name.into(),
+        values: Values::Text(values.iter().map(|value| Some((*value).to_owned())).collect()),
+    };
+    let images = |names: &[&str]| Table::new("images", vec![text("image", names)]).unwrap();
+    let lesions = ["image", "left", "top", "right", "bottom"].map(|name| text(name, &[]));
+    let lesions = Table::new("lesions", lesions.into()).unwrap();
+    let twice = Lesions::of_tables(&images(&["a", "b", "a"]), &lesions).unwrap_err().to_string();
+    assert!(twice.contains("row 3") && twice.contains("listed before"), "{twice}");
+    let of = Lesions::of_tables(&images(&["a", "b"]), &lesions).unwrap();
+    let columns = vec![text("image", &["c"]), text("score", &["1"]), text("row", &["1"]), text("column", &["1"])];
+    let marks = Marks::of_table(&Table::new("marks", columns).unwrap()).unwrap();
+    let elsewhere = localisation(&of, &marks, HitRule::InRegion, &Options::default()).unwrap_err().to_string();
+    assert_eq!(elsewhere, "marks marks the image \"c\", which is not among the images");
+}
+
+#[test]
+fn an_outcome_may_be_a_choice_of_values() {
+    let text = |name: &str, values: &[Option<&str>]| Column {
+        name: name.into(),
+        values: Values::Text(values.iter().map(|value| value.map(str::to_owned)).collect()),
+    };
+    let table = Table::new(
+        "t",
+        vec![
+            text("density", &[Some("C"), None, Some("A"), Some("D")]),
+            text("s", &[Some("1"), Some("2"), Some("3"), Some("4")]),
+        ],
+    );
+    let roles = Roles { label: "density:C,D".into(), scores: vec!["s".into()], ..Roles::default() };
+    let study = Study::new(&table.unwrap(), &roles).unwrap();
+    assert_eq!(study.positive, [true, false, true]);
+    assert_eq!(study.left_out, [("no outcome (density:C,D)".to_owned(), 1)]);
+}
