@@ -12,12 +12,13 @@ use dicom_dictionary_std::tags;
 use sha2::{Digest, Sha256};
 use uvid_datasets::dicom::{self, ReadError};
 use uvid_datasets::phantom::{self, Edit, Uids, Wrap};
-use uvid_datasets::sets::{Files, Found, Image, Projection};
+use uvid_datasets::sets::{Image, Projection};
 use uvid_exam::{
     Content, Laterality, Lossy, Mammogram, Patient, PatientId, Reason, Received, Slot, SopInstanceUid,
     StudyInstanceUid, View,
 };
 
+use super::places::Places;
 use crate::pipeline::{Lost, NoBytes, Source};
 
 /// Extensions of files that are pictures, not DICOM.
@@ -37,7 +38,7 @@ pub(super) struct SetImage {
 }
 
 impl SetImage {
-    pub(super) fn new(set: &str, root: &Path, files: &Files, image: &Image) -> Result<Self, uvid_exam::InvalidUid> {
+    pub(super) fn new(set: &str, places: &Places, image: &Image) -> Result<Self, uvid_exam::InvalidUid> {
         let view = match &image.view {
             Some(Projection::View(view)) => Some(*view),
             // The set's own word for it is no standard view: the file may know better.
@@ -45,7 +46,7 @@ impl SetImage {
         };
         Ok(Self {
             name: image.image.clone(),
-            path: locate(files, image).map(|path| root.join(path)),
+            path: places.image(image),
             study: study(set, &image.patient, &image.exam)?,
             patient: Patient { id: PatientId::new(&image.patient), ..Patient::default() },
             laterality: image.laterality,
@@ -81,12 +82,9 @@ impl SetImage {
     }
 }
 
-/// Where the file lies under the set's root; `None` if it is not there, or several files may be it.
-pub(super) fn locate<'a>(files: &'a Files, image: &Image) -> Option<&'a Path> {
-    match files.find(image) {
-        Found::One(path) => Some(path),
-        Found::Several(_) | Found::Nothing => None,
-    }
+/// Whether a file is called like a picture.
+pub(super) fn is_picture(path: &Path) -> bool {
+    path.extension().is_some_and(|e| PICTURES.iter().any(|picture| e.eq_ignore_ascii_case(picture)))
 }
 
 fn lost(path: &Path, error: &std::io::Error) -> Lost {
@@ -107,11 +105,17 @@ impl Source for SetImage {
 
     fn open(&self, limits: &dicom::Limits) -> Result<dicom::Object<'_>, NoBytes> {
         let path = self.path.as_ref().ok_or_else(|| {
-            NoBytes::Unreadable("the file is not there, or several may be it: uvid dataset check says more".into())
+            NoBytes::Unreadable(
+                "the file is not there, or several may be it, or it may be another image's: uvid dataset check says more".into(),
+            )
         })?;
-        let is_picture = path.extension().is_some_and(|e| PICTURES.iter().any(|p| e.eq_ignore_ascii_case(p)));
-        let opened = match is_picture {
+        let opened = match is_picture(path) {
             true => {
+                let size = std::fs::metadata(path).map_err(|e| NoBytes::Lost(lost(path, &e)))?.len();
+                if size > limits.file_bytes_max as u64 {
+                    let most = limits.file_bytes_max;
+                    return Err(NoBytes::Unreadable(format!("{size} bytes; limits.file_bytes_max is {most}")));
+                }
                 let bytes = std::fs::read(path).map_err(|e| NoBytes::Lost(lost(path, &e)))?;
                 let bytes = self.wrapped(&bytes, limits).map_err(NoBytes::Unreadable)?;
                 dicom::Object::open(Cursor::new(bytes), limits)

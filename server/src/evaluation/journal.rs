@@ -3,7 +3,7 @@
 //! Invariants: a line is written whole and then synced; what is left of one that was cut off is passed over; each process
 //! writes a file of its own, and reads everybody's. A line counts only for the inputs and the package that it names.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
@@ -96,10 +96,29 @@ impl Journal {
     }
 }
 
-/// All lines of all processes, by what they are of.
-pub(super) fn read(folder: &Path) -> anyhow::Result<HashMap<Key, Line>> {
+/// What has a line, of whatever process.
+pub(super) fn keys(folder: &Path) -> anyhow::Result<HashSet<Key>> {
+    let mut keys = HashSet::new();
+    each(folder, |key, _| {
+        keys.insert(key);
+    })?;
+    Ok(keys)
+}
+
+/// The lines that are wanted, of all processes; of several that say what they are of, the last.
+pub(super) fn read(folder: &Path, wanted: &HashSet<Key>) -> anyhow::Result<HashMap<Key, Line>> {
     let mut lines = HashMap::new();
-    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(lines) };
+    each(folder, |key, line| {
+        if wanted.contains(&key) {
+            lines.insert(key, line);
+        }
+    })?;
+    Ok(lines)
+}
+
+/// Line by line, so that lines that nobody wants need no memory.
+fn each(folder: &Path, mut take: impl FnMut(Key, Line)) -> anyhow::Result<()> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Ok(()) };
     let mut paths: Vec<PathBuf> = entries.filter_map(|entry| Some(entry.ok()?.path())).collect();
     paths.sort();
     for path in paths.iter().filter(|path| path.extension().is_some_and(|e| e == "jsonl")) {
@@ -107,9 +126,9 @@ pub(super) fn read(folder: &Path) -> anyhow::Result<HashMap<Key, Line>> {
         for text in BufReader::new(file).split(b'\n') {
             let text = text.with_context(|| format!("reading {}", path.display()))?;
             if let Ok(line) = serde_json::from_slice::<Line>(&text) {
-                lines.insert(line.key(), line);
+                take(line.key(), line);
             }
         }
     }
-    Ok(lines)
+    Ok(())
 }

@@ -17,6 +17,7 @@ mod marks;
 mod misses;
 pub mod phantoms;
 mod picture;
+mod places;
 mod run;
 mod tables;
 
@@ -24,5 +25,6 @@ pub use exams::{Shard, Unit, units};
 pub use journal::Line;
 pub use lesions::{Located, lesions, marks};
 pub use misses::{Shown, misses};
+pub use places::Places;
 pub use run::{Ran, Running, place, run};
 pub use tables::{Level, Tables, tables};

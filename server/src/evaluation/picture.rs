@@ -1,15 +1,15 @@
 //! Pictures of the images on which a model was most wrong.
 
-use std::path::Path;
 use std::sync::Arc;
 
-use uvid_datasets::sets::{Cohort, Files};
+use uvid_datasets::sets::Cohort;
 use uvid_evaluation::analysis::{Lesions, Marks};
 use uvid_evaluation::figure::{Outline, Panel, Picture, Whose};
 use uvid_exam::{Content, Mammogram, Pixels};
 use uvid_metrics::localisation::Region;
 
 use super::declared::SetImage;
+use super::places::Places;
 use crate::pipeline::{Limits, Source};
 
 /// Pixels of a picture's longer side, at most.
@@ -22,14 +22,14 @@ const MARKS_MAX: usize = 3;
 /// One image with its lesions and the model's strongest marks; `None` where its file cannot be read.
 pub fn panel(
     cohort: &Cohort,
-    (root, files): (&Path, &Files),
+    places: &Places,
     place: usize,
     (lesions, marks): (&Lesions, Option<&Marks>),
     title: String,
     limits: &Limits,
 ) -> Option<Panel> {
     let image = &cohort.images[place];
-    let source = SetImage::new(&cohort.set, root, files, image).ok()?;
+    let source = SetImage::new(&cohort.set, places, image).ok()?;
     let received = source.open(&limits.dicom).ok()?.read().ok()?;
     let Content::Mammogram(mammogram) = source.declare(received).content else { return None };
     let step = mammogram.pixels.rows().max(mammogram.pixels.columns()).div_ceil(SIDE_MAX).max(1);

@@ -1,30 +1,32 @@
 //! Scoring a cohort's exams: on every device, what is not in the journal yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::UNIX_EPOCH;
 
 use anyhow::Context;
 use sha2::{Digest, Sha256};
-use uvid_datasets::sets::{Cohort, Files};
+use uvid_datasets::sets::Cohort;
 use uvid_exam::Slot;
 use uvid_model::Predictor;
 
-use super::declared::{SetImage, locate};
+use super::declared::SetImage;
 use super::exams::{Shard, Unit, units};
 use super::journal::{self, Journal, Key, Line};
 use super::marks::marks;
+use super::places::Places;
+use super::tables::Level;
 use crate::pipeline::{self, Limits, Scored};
-use crate::report::json::ReportJson;
+use crate::report::json::{OutputJson, ReportJson};
 
 /// What is run, with what.
 pub struct Running<'a> {
     /// The exams.
     pub cohort: &'a Cohort,
-    /// Where the set lies.
-    pub root: &'a Path,
-    /// What lies there.
-    pub files: &'a Files,
+    /// Where its files lie.
+    pub places: &'a Places,
     /// The folder of the journal.
     pub journal: &'a Path,
     /// Which exams are this process's.
@@ -44,12 +46,32 @@ pub struct Ran {
     pub lines: Vec<Vec<Option<Line>>>,
     /// Exams of this process that were scored now, not found in the journal.
     pub fresh: usize,
+    /// What went wrong with devices whose exams others then took.
+    pub faults: Vec<String>,
 }
 
 impl Ran {
     /// Exams that some package has not looked at: other processes are still at it.
     pub fn open(&self) -> usize {
         self.lines.iter().filter(|lines| lines.iter().any(Option::is_none)).count()
+    }
+
+    /// What a package says of an image, a breast, an exam, in the package's order; nothing where it says nothing of such.
+    pub fn outputs(&self, package: &str, level: Level) -> &[OutputJson] {
+        let lines = self.lines.iter().flatten().flatten().filter(|line| line.report.package.name == package);
+        let mut outputs = lines.filter_map(|line| match level {
+            Level::Exam => Some(line.report.exam.as_slice()),
+            Level::Breast => line.report.breasts.first().map(|breast| breast.outputs.as_slice()),
+            Level::Image => line.report.images.first().map(|image| image.outputs.as_slice()),
+        });
+        outputs.find(|outputs| !outputs.is_empty()).unwrap_or_default()
+    }
+
+    /// What computed a package's scores: on several machines it may have been several backends.
+    pub fn backends(&self, package: &str) -> String {
+        let lines = self.lines.iter().flatten().flatten().filter(|line| line.report.package.name == package);
+        let backends: BTreeSet<&str> = lines.filter_map(|line| line.report.backend.as_deref()).collect();
+        backends.into_iter().collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -94,54 +116,65 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
         package: package.id().digest.clone(),
         recipe: package.id().recipe_digest.clone(),
     };
-    let done = journal::read(running.journal)?;
-    let is_done = |at: usize| packages.iter().all(|package| done.contains_key(&key(at, package)));
+    let done = journal::keys(running.journal)?;
+    let is_done = |at: usize| packages.iter().all(|package| done.contains(&key(at, package)));
     let own: Vec<usize> = (0..units.len()).filter(|at| running.shard.has(&units[*at].patient)).collect();
     let (before, todo): (Vec<usize>, Vec<usize>) = own.into_iter().partition(|at| is_done(*at));
     before.iter().for_each(|_| tick(false));
 
-    if !todo.is_empty() {
+    let fresh = todo.len();
+    let mut faults = Vec::new();
+    if fresh > 0 {
         let own = Journal::open(running.journal, running.shard)?;
-        let next = AtomicUsize::new(0);
+        let (queue, scored) = (Mutex::new(VecDeque::from(todo)), AtomicUsize::new(0));
+        let queue = || queue.lock().unwrap_or_else(PoisonError::into_inner);
         let work = |predictors: &[Predictor]| -> anyhow::Result<()> {
-            while let Some(at) = todo.get(next.fetch_add(1, Ordering::Relaxed)) {
+            loop {
+                let Some(at) = queue().pop_front() else { return Ok(()) };
                 let missing: Vec<&Predictor> =
-                    predictors.iter().filter(|package| !done.contains_key(&key(*at, package))).collect();
-                let lines = score(running, &units[*at], &inputs[*at], &missing).inspect_err(|_| {
-                    // Nobody begins another exam once one has failed by no fault of its own.
-                    next.store(todo.len(), Ordering::Relaxed);
-                })?;
-                lines.iter().try_for_each(|line| own.add(line))?;
+                    predictors.iter().filter(|package| !done.contains(&key(at, package))).collect();
+                // An exam that failed by no fault of its own goes to another device.
+                score(running, &units[at], &inputs[at], &missing)
+                    .and_then(|lines| lines.iter().try_for_each(|line| own.add(line)))
+                    .inspect_err(|_| queue().push_front(at))?;
+                scored.fetch_add(1, Ordering::Relaxed);
                 tick(true);
             }
-            Ok(())
         };
-        std::thread::scope(|scope| {
+        let ended: Vec<anyhow::Result<()>> = std::thread::scope(|scope| {
             let twice = running.devices.iter().chain(running.devices);
             let workers: Vec<_> = twice.map(|predictors| scope.spawn(|| work(predictors))).collect();
             let ended = workers.into_iter().map(|worker| worker.join());
-            ended.map(|end| end.unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))).collect::<Vec<_>>()
-        })
-        .into_iter()
-        .collect::<anyhow::Result<()>>()?;
+            ended.map(|end| end.unwrap_or_else(|_| Err(anyhow::anyhow!("a worker panicked")))).collect()
+        });
+        let left = fresh - scored.into_inner();
+        for fault in ended.into_iter().filter_map(Result::err) {
+            match left {
+                0 => faults.push(format!("{fault:#}")),
+                _ => return Err(fault.context(format!("{left} exams are left to be scored; run this again"))),
+            }
+        }
     }
 
-    let mut lines: HashMap<Key, Line> = journal::read(running.journal)?;
     let of = |at: usize| packages.iter().map(|package| key(at, package)).collect::<Vec<_>>();
     let keys: Vec<Vec<Key>> = (0..units.len()).map(of).collect();
+    let mut lines = journal::read(running.journal, &keys.iter().flatten().cloned().collect::<HashSet<_>>())?;
     let lines = keys.iter().map(|keys| keys.iter().map(|key| lines.remove(key)).collect()).collect();
-    Ok(Ran { units, lines, fresh: todo.len() })
+    Ok(Ran { units, lines, fresh, faults })
 }
 
-/// What an exam is, and under which limits it is read: a change of any of it makes another exam of it, to be scored anew. Files by place and size: to read
-/// all bytes of a set only to find that nothing has changed would take as long as scoring it.
+/// What an exam is, what reads it, and under which limits: a change of any of it makes another exam of it, to be scored anew. Files by
+/// place, size and time of their last change: to read all bytes of a set only to find that nothing has changed would take as long as
+/// scoring it.
 fn fingerprint(running: &Running<'_>, unit: &Unit) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(format!("{} {:?}\n", running.cohort.set, running.limits).as_bytes());
+    let version = env!("CARGO_PKG_VERSION");
+    hasher.update(format!("{version} {} {:?}\n", running.cohort.set, running.limits).as_bytes());
     for image in unit.images.iter().map(|place| &running.cohort.images[*place]) {
-        let path = locate(running.files, image);
-        let bytes = path.and_then(|path| std::fs::metadata(running.root.join(path)).ok()).map(|file| file.len());
-        let what = (&image.patient, &image.exam, &image.image, image.laterality, &image.view, path, bytes);
+        let file = running.places.image(image).and_then(|path| std::fs::metadata(path).ok());
+        let changed = file.as_ref().and_then(|file| file.modified().ok()?.duration_since(UNIX_EPOCH).ok());
+        let file = (running.places.relative(image), file.map(|file| file.len()), changed);
+        let what = (&image.patient, &image.exam, &image.image, image.laterality, &image.view, file);
         hasher.update(format!("{what:?}\n").as_bytes());
     }
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -149,8 +182,7 @@ fn fingerprint(running: &Running<'_>, unit: &Unit) -> String {
 
 /// One exam through the packages that have not seen it.
 fn score(running: &Running<'_>, unit: &Unit, inputs: &str, predictors: &[&Predictor]) -> anyhow::Result<Vec<Line>> {
-    let image =
-        |place: &usize| SetImage::new(&running.cohort.set, running.root, running.files, &running.cohort.images[*place]);
+    let image = |place: &usize| SetImage::new(&running.cohort.set, running.places, &running.cohort.images[*place]);
     let sources = unit.images.iter().map(image).collect::<Result<Vec<_>, _>>()?;
     let scored = pipeline::score_each(&sources, predictors, running.limits)
         .with_context(|| format!("scoring the exam {}", unit.key()))?;
