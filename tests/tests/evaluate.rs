@@ -98,6 +98,12 @@ fn phantoms_are_evaluated_once_however_often_it_is_asked() {
     assert_eq!(read(&out.join("report.html")), report, "the same bytes");
     assert_eq!(read(&out.join("scores-breast.csv")), breasts);
 
+    // A mistake costs neither hours nor the report that is there.
+    let typo = run(&[&arguments[..], &["--subgroup", "denisty"]].concat());
+    assert_eq!(typo.status.code(), Some(1));
+    assert!(stderr(&typo).contains("no column \"denisty\"; there are: breast, "), "{}", stderr(&typo));
+    assert_eq!(read(&out.join("report.html")), report);
+
     // Two processes share the work; whoever ends last has all of it.
     let (set, shared) = (out.join("phantoms"), folder.path().join("shared"));
     let one = evaluate(&set, &shared, &["--shard", "1/2"]);
@@ -145,12 +151,35 @@ fn what_a_table_says_of_a_file_is_believed_unless_the_file_says_otherwise() {
 }
 
 #[test]
+fn a_file_that_was_mended_is_scored_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let (root, out) = (folder.path().join("set"), folder.path().join("out"));
+    std::fs::create_dir_all(&root).unwrap();
+    let mut table = "patient,exam,image,laterality,view,file,cancer_breast\n".to_owned();
+    for seed in 1..=2 {
+        let exam = uvid_datasets::phantom::exam(&uvid_datasets::phantom::Spec::small(seed)).unwrap();
+        std::fs::write(root.join(format!("{seed}.dcm")), &exam[0].bytes).unwrap();
+        table += &format!("p{seed},1,i{seed},L,CC,{seed}.dcm,{}\n", seed % 2);
+    }
+    std::fs::write(root.join("cohort.csv"), table).unwrap();
+    let (path, bytes) = (root.join("1.dcm"), std::fs::read(root.join("1.dcm")).unwrap());
+    let check = |bytes: &[u8], code: i32, said: &str| {
+        std::fs::write(&path, bytes).unwrap();
+        let result = evaluate(&root, &out, &[]);
+        assert_eq!(result.status.code(), Some(code), "{}", stderr(&result));
+        assert!(stdout(&result).contains(said), "{}", stdout(&result));
+    };
+    check(&vec![0; bytes.len()], 3, "2 exams of 2 scored now");
+    check(&bytes, 0, "1 exams of 2 scored now, 1 done before");
+}
+
+#[test]
 fn lesions_that_cannot_be_judged_are_left_out_and_counted() {
     let folder = tempfile::tempdir().unwrap();
     let (root, out) = (folder.path().join("set"), folder.path().join("out"));
     std::fs::create_dir_all(&root).unwrap();
     let mut table =
-        "patient,exam,image,laterality,view,file,cancer_image,lesion_id,lesion_malignant,left,top,right,bottom,mask\n"
+        "patient,exam,image,laterality,view,file,height,cancer_image,lesion_id,lesion_malignant,left,top,right,bottom,mask,width\n"
             .to_owned();
     let lesions = [
         ("found", "1,1,1,10,10,60,60,"),
@@ -160,19 +189,30 @@ fn lesions_that_cannot_be_judged_are_left_out_and_counted() {
         ("no-mask", "1,1,1,,,,,mask.png"),
         ("other-size", "1,1,1,,,,,small.png"),
         ("unknown", ",,,,,,,"),
+        // Nobody says that what is outlined is benign, but the image is without cancer.
+        ("unsaid", "0,1,,10,10,60,60,"),
+        ("elsewhere", "1,1,1,10,10,60,4000,"),
+        ("twice", "1,1,1,10,10,60,60,"),
+        ("twice", "1,2,1,10,10,60,60,"),
+        ("enlarged", "1,1,1,10,10,60,60,"),
     ];
     image::GrayImage::from_pixel(20, 20, image::Luma([255])).save(root.join("small.png")).unwrap();
     for (seed, (name, lesion)) in lesions.iter().enumerate() {
         let exam = uvid_datasets::phantom::exam(&uvid_datasets::phantom::Spec::small(seed as u64 + 1)).unwrap();
-        std::fs::write(root.join(format!("{name}.dcm")), &exam[0].bytes).unwrap();
-        table += &format!("{name},1,{name},L,CC,{name}.dcm,{lesion}\n");
+        if !root.join(format!("{name}.dcm")).exists() {
+            std::fs::write(root.join(format!("{name}.dcm")), &exam[0].bytes).unwrap();
+        }
+        let size = if *name == "enlarged" { ("2294", "1914") } else { ("", "") };
+        table += &format!("{name},1,{name},L,CC,{name}.dcm,{},{lesion},{}\n", size.0, size.1);
     }
     std::fs::write(root.join("cohort.csv"), table).unwrap();
     let result = evaluate(&root, &out, &["--level", "image"]);
     assert_eq!(result.status.code(), Some(0), "{}", stderr(&result));
     let report = read(&out.join("report.html"));
     for expected in [
-        "2 images, 1 of them with 1 lesion",
+        "4 images, 2 of them with 2 lesion",
+        "reaches out of its image",
+        "another size than its file",
         "does not say where a lesion",
         "area is not a positive finite number",
         "the file of a mask is not there",
@@ -214,6 +254,11 @@ fn what_cannot_be_evaluated_says_why_and_what_to_do() {
     let twice = ["evaluate", "--phantoms", "1", "--out", &out, "--model", "density-v0", "--model", "density-v0"];
     check(&twice, "two packages are called \"density-v0\"");
     check(&["evaluate", "--phantoms", "1", "--out", &out, "--output", "cancr"], "no package gives \"cancr\"");
+    for option in [["--model", "density-v0"], ["--hit-radius", "3"], ["--device", "cpu"], ["--level", "exam"]] {
+        let result = run(&[&["evaluate", "--table", &table, "--score", "s", "--out", &out], &option[..]].concat());
+        assert_eq!(result.status.code(), Some(2), "{option:?} with a table: {}", stderr(&result));
+        assert!(stderr(&result).contains(option[0]), "{}", stderr(&result));
+    }
 
     // One class: there is no area, and no number in its place.
     let one = write("one.csv", "s,y\n0.1,0\n0.2,0\n");

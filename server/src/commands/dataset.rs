@@ -63,10 +63,15 @@ impl Set {
 
 /// Reads a set, recognised by its tables if it is not named.
 pub(super) fn read(root: &std::path::Path, name: Option<&str>) -> anyhow::Result<Cohort> {
-    let name = match name {
-        Some(name) => name,
-        None => sets::recognise(root).context("name the set with --set; uvid dataset list has the names")?.name,
-    };
+    let name =
+        match name {
+            Some(name) => name,
+            None => sets::recognise(root)
+                .context(
+                    "name the set: --set of uvid dataset, --set-name of uvid evaluate; uvid dataset list has the names",
+                )?
+                .name,
+        };
     Ok(sets::read(name, root)?)
 }
 

@@ -4,18 +4,23 @@
 //! lesions only if the set says that it is. Lesions known to be benign are no lesions here: a mark on one is a false one. An
 //! image that cannot be judged so is left out, with the reason.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context;
 use uvid_datasets::dicom;
-use uvid_datasets::sets::{Cohort, Files, Image, Lesion, Shape};
+use uvid_datasets::sets::{Cohort, Image, Lesion, Shape};
 use uvid_evaluation::analysis::{Lesions, Marks};
 use uvid_exam::{Affine, Content};
 use uvid_metrics::localisation::{Mark, Mask, Point, Polygon, Rectangle, Region};
 
+use super::declared::is_picture;
 use super::exams::Unit;
 use super::journal::Line;
+use super::places::Places;
+
+/// How far a lesion may reach out of its image, as a share of the side: more, and it was drawn in another image, or at another size.
+const BEYOND: f64 = 0.02;
 
 /// Images with their lesions, and images that are left out with the reason why.
 pub struct Located {
@@ -28,7 +33,7 @@ pub struct Located {
 /// The lesions of every image that all packages looked at.
 pub fn lesions(
     cohort: &Cohort,
-    (root, files): (&Path, &Files),
+    places: &Places,
     lines: &[Vec<Option<Line>>],
     units: &[Unit],
     limits: &dicom::Limits,
@@ -39,7 +44,7 @@ pub fn lesions(
             let sizes: Option<Vec<_>> = lines.iter().map(|line| size(line.as_ref()?, &image.image)).collect();
             let found = match sizes.as_deref() {
                 None | Some([]) => Err("not every package looked at it".to_owned()),
-                Some([size, ..]) => of_image(image, root, files, *size, limits),
+                Some([size, ..]) => of_image(image, places, *size, limits),
             };
             match found {
                 Ok(regions) => {
@@ -63,47 +68,55 @@ fn size(line: &Line, image: &str) -> Option<(usize, usize)> {
 
 fn of_image(
     image: &Image,
-    root: &Path,
-    files: &Files,
+    places: &Places,
     size: (usize, usize),
     limits: &dicom::Limits,
 ) -> Result<Vec<Region>, String> {
-    let wanted: Vec<&Lesion> = image.lesions.iter().filter(|lesion| lesion.malignant != Some(false)).collect();
+    // Where a lesion is not said to be benign or not, an image without cancer shows no cancer.
+    let without = image.labels.image == Some(false);
+    let benign = |lesion: &Lesion| lesion.malignant == Some(false) || lesion.malignant.is_none() && without;
+    let mut wanted: Vec<&Lesion> = Vec::new();
+    for lesion in image.lesions.iter().filter(|lesion| !benign(lesion)) {
+        // One box with two categories is one lesion.
+        if lesion.shape == Shape::None || wanted.iter().all(|other| other.shape != lesion.shape) {
+            wanted.push(lesion);
+        }
+    }
+    let other = image.size.is_some_and(|[rows, columns]| (rows as usize, columns as usize) != size);
+    if other && !wanted.is_empty() {
+        return Err("the set says that it has another size than its file".into());
+    }
     if wanted.is_empty() && image.labels.image != Some(false) {
         return Err("it shows no outlined lesion, and is not known to be without cancer".into());
     }
-    wanted
-        .into_iter()
-        .map(|lesion| region(lesion, root, files, size, limits).map_err(|why| format!("{why:#}")))
-        .collect()
+    wanted.into_iter().map(|lesion| region(lesion, places, size, limits).map_err(|why| format!("{why:#}"))).collect()
 }
 
-/// The marks of each package.
+/// The marks of each package; of one that marks several things (malignant, benign), of each by itself, as `package:name`.
 pub fn marks(lines: &[Vec<Option<Line>>], lesions: &Lesions) -> Vec<Marks> {
-    let judged: std::collections::BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
-    let mut models: Vec<Marks> = Vec::new();
+    let judged: BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
+    let mut found: Vec<((&str, &str), Marks)> = Vec::new();
     for line in lines.iter().flatten().flatten() {
-        let name = &line.report.package.name;
-        let at = models.iter().position(|marks| marks.model == *name).unwrap_or_else(|| {
-            models.push(Marks { model: name.clone(), of_image: BTreeMap::new() });
-            models.len() - 1
-        });
         for mark in line.marks.iter().filter(|mark| judged.contains(&mark.image)) {
+            let whose = (line.report.package.name.as_str(), mark.name.as_str());
+            let at = found.iter().position(|(other, _)| *other == whose).unwrap_or_else(|| {
+                found.push((whose, Marks::default()));
+                found.len() - 1
+            });
             let place = Mark::Point { at: Point { x: mark.column, y: mark.row }, score: mark.score };
-            models[at].of_image.entry(mark.image.clone()).or_default().push(place);
+            found[at].1.of_image.entry(mark.image.clone()).or_default().push(place);
         }
     }
-    models
+    found.sort_by_key(|(whose, _)| *whose);
+    let several = |package: &str| found.iter().filter(|((other, _), _)| *other == package).count() > 1;
+    let names: Vec<String> = (found.iter())
+        .map(|((package, name), _)| if several(package) { format!("{package}:{name}") } else { (*package).to_owned() })
+        .collect();
+    found.into_iter().zip(names).map(|((_, marks), model)| Marks { model, ..marks }).collect()
 }
 
-fn region(
-    lesion: &Lesion,
-    root: &Path,
-    files: &Files,
-    size: (usize, usize),
-    limits: &dicom::Limits,
-) -> anyhow::Result<Region> {
-    Ok(match &lesion.shape {
+fn region(lesion: &Lesion, places: &Places, size: (usize, usize), limits: &dicom::Limits) -> anyhow::Result<Region> {
+    let region = match &lesion.shape {
         Shape::None => anyhow::bail!("the set does not say where a lesion of it is"),
         Shape::Box { left, top, right, bottom } => Region::Rectangle(Rectangle::new(*left, *top, *right, *bottom)?),
         Shape::Outline(points) => {
@@ -111,10 +124,9 @@ fn region(
             Region::Polygon(Polygon::new(&corners)?)
         }
         Shape::MaskFile { .. } => {
-            let candidates = files.masks(lesion);
+            let candidates = places.masks(lesion);
             anyhow::ensure!(!candidates.is_empty(), "the file of a mask is not there");
-            let mut masks =
-                candidates.iter().map(|path| mask(&root.join(path), limits)).collect::<anyhow::Result<Vec<_>>>()?;
+            let mut masks = candidates.iter().map(|path| mask(path, limits)).collect::<anyhow::Result<Vec<_>>>()?;
             // Of a mask and the picture cut out by it, the one of the mammogram's size is meant.
             let fitting = masks.iter().position(|(rows, columns, _)| (*rows, *columns) == size);
             let fitting = fitting.context("a mask is not of the image's size")?;
@@ -123,18 +135,24 @@ fn region(
             // A mask as large as its mammogram for each lesion of a set would fill the memory.
             Region::Mask(Mask::new(columns, within)?.cropped())
         }
-    })
+    };
+    let (first, last) = region.bounds()?.corners();
+    let beyond = |from: f64, to: f64, side: usize| from < -BEYOND * side as f64 || to > (1.0 + BEYOND) * side as f64;
+    anyhow::ensure!(
+        !beyond(first.y, last.y, size.0) && !beyond(first.x, last.x, size.1),
+        "a lesion reaches out of its image"
+    );
+    Ok(region)
 }
 
 /// A picture or DICOM object, not zero within the lesion: rows, columns, pixels.
 fn mask(path: &Path, limits: &dicom::Limits) -> anyhow::Result<(usize, usize, Vec<bool>)> {
-    let is_dicom = path.extension().is_none_or(|e| e.eq_ignore_ascii_case("dcm"));
-    if !is_dicom {
+    if is_picture(path) {
         let mut reader = image::ImageReader::open(path)?.with_guessed_format()?;
         let mut bounds = image::Limits::default();
         bounds.max_alloc = Some(limits.file_bytes_max as u64);
         reader.limits(bounds);
-        let picture = reader.decode().context("a mask cannot be read")?.into_luma8();
+        let picture = reader.decode().context("a mask cannot be read")?.into_luma16();
         let (columns, rows) = picture.dimensions();
         return Ok((rows as usize, columns as usize, picture.into_raw().iter().map(|v| *v > 0).collect()));
     }

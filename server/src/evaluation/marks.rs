@@ -1,7 +1,9 @@
 //! Where a model points, as marks that can be held against lesions.
 //!
-//! A package that draws regions marks their centres; one that draws heat maps only, their peaks: cells that no neighbour
+//! A map that regions were drawn of marks their centres; any other its peaks: cells that no neighbour
 //! (of eight) exceeds, the first of a plateau, at most [`PEAKS_MAX`] of the highest of a map.
+
+use std::collections::BTreeSet;
 
 use uvid_exam::{Heatmap, ImageScores};
 
@@ -25,10 +27,9 @@ pub(super) fn marks(image: &str, scores: &ImageScores) -> Vec<Mark> {
         Some(mark(&region.name, region.score.get(), centre(&region.outline)?, outline))
     });
     let mut marks: Vec<Mark> = regions.collect();
-    if marks.is_empty() {
-        for map in &scores.heatmaps {
-            marks.extend(peaks(map).into_iter().map(|(score, at)| mark(&map.name, score, at, Vec::new())));
-        }
+    let drawn = scores.regions.iter().map(|region| region.name.as_str()).collect::<BTreeSet<_>>();
+    for map in scores.heatmaps.iter().filter(|map| !drawn.contains(map.name.as_str())) {
+        marks.extend(peaks(map).into_iter().map(|(score, at)| mark(&map.name, score, at, Vec::new())));
     }
     marks.sort_by(|a, b| b.score.total_cmp(&a.score));
     marks

@@ -1,10 +1,11 @@
 //! The rows on which a model was most wrong.
 
-use uvid_datasets::sets::{Cohort, Files};
+use uvid_datasets::sets::Cohort;
 use uvid_evaluation::analysis::{Finding, Grid, Lesions, Marks, Part, Score, Section, Study, number};
 use uvid_evaluation::figure::{About, Gallery};
 
 use super::picture::panel;
+use super::places::Places;
 use crate::pipeline::Limits;
 
 /// Rows listed on each side.
@@ -16,10 +17,8 @@ const SHOWN: usize = 4;
 pub struct Shown<'a> {
     /// The set.
     pub cohort: &'a Cohort,
-    /// Where it lies.
-    pub root: &'a std::path::Path,
-    /// What lies there.
-    pub files: &'a Files,
+    /// Where its files lie.
+    pub places: &'a Places,
     /// The lesions.
     pub lesions: &'a Lesions,
     /// The marks of each model.
@@ -80,14 +79,18 @@ fn worst(study: &Study, score: &Score, positive: bool) -> Vec<usize> {
 
 /// The images of the first rows, those with a lesion first.
 fn gallery(study: &Study, score: &Score, rows: &[usize], shown: &Shown<'_>, id: String, title: String) -> Option<Part> {
-    let text = |name: &str, row: usize| study.table.texts(name).ok().and_then(|texts| texts[row].clone());
-    let marks = shown.marks.iter().find(|marks| score.name.starts_with(&format!("{}:", marks.model)));
+    let columns = ["patient", "exam", "image", "breast"].map(|name| (name, study.table.texts(name).ok()));
+    let marks = of_output(shown.marks, &score.name);
     let about = About::new(id, title, "One image of each row, the brightest white; not for reading.");
     let mut gallery = Gallery::new(about, "lesion", "strongest marks of the model");
     for row in rows {
         let of_row = |image: &&usize| {
             let image = &shown.cohort.images[**image];
-            let is = |name: &str, value: &str| text(name, *row).is_none_or(|own| own == value);
+            let text = |name: &str| {
+                let column = columns.iter().find(|(of, _)| *of == name)?.1.as_ref()?;
+                column[*row].as_deref()
+            };
+            let is = |name: &str, value: &str| text(name).is_none_or(|own| own == value);
             is("patient", &image.patient)
                 && is("exam", &image.exam)
                 && is("image", &image.image)
@@ -99,7 +102,7 @@ fn gallery(study: &Study, score: &Score, rows: &[usize], shown: &Shown<'_>, id: 
         let title = format!("score {}", number(score.values[*row]));
         let panel = of_row.first().and_then(|place| {
             let marked = (shown.lesions, marks);
-            panel(shown.cohort, (shown.root, shown.files), *place, marked, title, shown.limits)
+            panel(shown.cohort, shown.places, *place, marked, title, shown.limits)
         });
         if let Some(panel) = panel {
             gallery = gallery.panel(panel);
@@ -110,4 +113,12 @@ fn gallery(study: &Study, score: &Score, rows: &[usize], shown: &Shown<'_>, id: 
     }
     let figure = gallery.figure().ok()?;
     Some(Part::Figure(Box::new(figure), String::new()))
+}
+
+/// Where the model points for an output: of several kinds of marks those that are called after it, `malignant-saliency` of
+/// `malignant`; else the first.
+fn of_output<'a>(marks: &'a [Marks], score: &str) -> Option<&'a Marks> {
+    let package = score.split(':').next().unwrap_or_default();
+    let named = marks.iter().find(|marks| marks.model.contains(':') && marks.model.starts_with(score));
+    named.or_else(|| marks.iter().find(|marks| marks.model.split(':').next() == Some(package)))
 }

@@ -15,7 +15,7 @@ use uvid_exam::Laterality;
 const HEADER: &str = "patient,exam,image,laterality,view,file,height,width,cancer_breast,reference,density,vendor,\
 lesion_id,lesion_kind,lesion_malignant,mask\n";
 
-/// Writes `exams` exams into a folder with a table, `cohort.csv`; every second woman has a lesion in one breast. `tick` is told of
+/// Writes `exams` exams into a folder with a table, `cohort.csv`; about every second woman has a lesion in one breast. `tick` is told of
 /// each exam.
 ///
 /// # Errors

@@ -153,7 +153,9 @@ fn breast_row<'a>(
     let mut scores = BTreeMap::new();
     for line in lines {
         let breast = line.report.breasts.iter().find(|breast| breast.laterality == letter);
-        add(&mut scores, line, breast.map(|breast| breast.outputs.as_slice()), "no-image");
+        // A package that says nothing of any breast, a risk of the woman's say, has no outputs here.
+        let otherwise = if line.report.breasts.is_empty() { "no-output" } else { "no-image" };
+        add(&mut scores, line, breast.map(|breast| breast.outputs.as_slice()), otherwise);
     }
     let outcome = of.first().and_then(|image| image.breast_outcome);
     let weight = images.first().and_then(|image| image.weight);

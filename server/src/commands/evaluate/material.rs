@@ -1,10 +1,9 @@
 //! What a report on a set is made of.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use anyhow::Context;
-use uvid_datasets::sets::{Cohort, Files, Reference};
+use uvid_datasets::sets::{Cohort, Reference};
 use uvid_evaluation::analysis::{self, Grid, Part, Risk, Roles, Section};
 use uvid_evaluation::table::Table;
 use uvid_model::Predictor;
@@ -12,15 +11,15 @@ use uvid_model::Predictor;
 use super::set::OnDisk;
 use super::{Args, Material};
 use crate::config::Config;
-use crate::evaluation::{self, Level, Ran, Tables};
+use crate::evaluation::{self, Level, Places, Ran, Tables};
+use crate::report::json::{OutputJson, ValueJson};
 
 #[expect(clippy::too_many_arguments, reason = "everything that is known of a run comes together here, once")]
 pub(super) fn material(
     args: &Args,
     config: &Config,
     cohort: Cohort,
-    root: PathBuf,
-    files: Files,
+    places: Places,
     ran: &Ran,
     tables: Tables,
     devices: &[Vec<Predictor>],
@@ -31,9 +30,12 @@ pub(super) fn material(
     let table = tables.scores.iter().find(|(level, _)| *level == args.level).map(|(_, table)| table.clone());
     let table = table.context("there is no table of this level")?;
     let scores = match args.columns.score.is_empty() {
-        true => outputs(&packages, &args.output, &table)?,
+        true => outputs(&packages, args, &table, ran)?,
         false => args.columns.score.clone(),
     };
+    let judged = |package: &str| scores.iter().any(|score| score.starts_with(&format!("{package}:")));
+    let names = packages.iter().map(|package| package.id().name.as_str());
+    let silent: Vec<&str> = names.filter(|name| args.columns.score.is_empty() && !judged(name)).collect();
     let row = ["exam", "breast", "image"].into_iter().filter(|name| table.has(name));
     let roles = Roles {
         scores,
@@ -42,7 +44,7 @@ pub(super) fn material(
         ..args.columns.roles()
     };
     let evaluation::Located { lesions, left_out } =
-        evaluation::lesions(&cohort, (&root, &files), &ran.lines, &ran.units, &limits.dicom);
+        evaluation::lesions(&cohort, &places, &ran.lines, &ran.units, &limits.dicom);
     let marks = evaluation::marks(&ran.lines, &lesions);
     let options = args.settings.options()?;
     let mut extra = Vec::new();
@@ -51,7 +53,7 @@ pub(super) fn material(
         section.parts.extend(reasons("Images that are not judged here", &left_out));
         extra.push(section);
     }
-    extra.extend(risk(&tables, &packages, args)?);
+    extra.extend(risk(&tables, ran, &packages, args)?);
     let before = before(&cohort, &tables, ran);
     let mut about = vec![
         ("Set".to_owned(), if phantoms { "phantoms, made on the spot".to_owned() } else { cohort.set.clone() }),
@@ -64,10 +66,7 @@ pub(super) fn material(
         about.push(("Model".into(), format!("{} {}", id.name, id.version)));
         provenance.push((format!("{}, package", id.name), format!("sha256:{}", id.digest)));
         provenance.push((format!("{}, recipe in force", id.name), format!("sha256:{}", id.recipe_digest)));
-        let lines = ran.lines.iter().flatten().flatten().filter(|line| line.report.package.name == id.name);
-        let backends: BTreeSet<&str> = lines.filter_map(|line| line.report.backend.as_deref()).collect();
-        let backends: Vec<&str> = backends.into_iter().collect();
-        provenance.push((format!("{}, computed by", id.name), backends.join(", ")));
+        provenance.push((format!("{}, computed by", id.name), ran.backends(&id.name)));
         provenance.push((format!("{}, licence", id.name), package.manifest().licence.clone()));
     }
     for table in &cohort.tables {
@@ -84,12 +83,12 @@ pub(super) fn material(
             format!("On {}", cohort.set)
         },
         about,
-        first: first(args, &packages, &cohort, phantoms),
+        first: first(args, &packages, &silent, &cohort, phantoms),
         table,
         roles,
         before: Some(before),
         extra,
-        on_disk: Some(OnDisk { cohort, root, files, lesions, marks, limits }),
+        on_disk: Some(OnDisk { cohort, places, lesions, marks, limits }),
         provenance,
     })
 }
@@ -104,7 +103,7 @@ fn reference(reference: Reference) -> &'static str {
 }
 
 /// What must be known before any number is read.
-fn first(args: &Args, packages: &[&Predictor], cohort: &Cohort, phantoms: bool) -> Vec<String> {
+fn first(args: &Args, packages: &[&Predictor], silent: &[&str], cohort: &Cohort, phantoms: bool) -> Vec<String> {
     let mut first = Vec::new();
     if phantoms {
         first.push(
@@ -116,6 +115,12 @@ fn first(args: &Args, packages: &[&Predictor], cohort: &Cohort, phantoms: bool) 
     first.extend(packages.iter().map(|package| {
         let manifest = package.manifest();
         format!("**{}**: {}. {}", manifest.name, manifest.summary.trim_end_matches('.'), manifest.intended_use)
+    }));
+    first.extend(silent.iter().map(|package| {
+        format!(
+            "**{package}** says nothing of a single {}, and is not judged here: another `--level` does.",
+            args.level.name()
+        )
     }));
     if args.columns.weight.is_none() && cohort.images.iter().any(|image| image.weight.is_some()) {
         first.push(
@@ -131,10 +136,9 @@ fn first(args: &Args, packages: &[&Predictor], cohort: &Cohort, phantoms: bool) 
     first
 }
 
-/// The columns of the outputs that are judged.
-fn outputs(packages: &[&Predictor], wanted: &[String], table: &Table) -> anyhow::Result<Vec<String>> {
-    let mut columns = Vec::new();
-    for output in wanted {
+/// The columns of the outputs that are judged. A package that says nothing at this level is passed over if another one does.
+fn outputs(packages: &[&Predictor], args: &Args, table: &Table, ran: &Ran) -> anyhow::Result<Vec<String>> {
+    for output in &args.output {
         let has = |package: &&Predictor| table.has(&format!("{}:{output}", package.id().name));
         let there: Vec<&str> = table.names().filter(|name| name.contains(':')).collect();
         anyhow::ensure!(
@@ -143,23 +147,22 @@ fn outputs(packages: &[&Predictor], wanted: &[String], table: &Table) -> anyhow:
             there.join(", ")
         );
     }
+    let mut columns = Vec::new();
     for package in packages {
         let manifest = package.manifest();
         let own = |output: &str| format!("{}:{output}", manifest.name);
-        let given: Vec<String> = wanted.iter().map(|output| own(output)).filter(|column| table.has(column)).collect();
+        let wanted = args.output.iter().map(|output| own(output)).filter(|column| table.has(column));
+        let given: Vec<String> = wanted.collect();
         let cut = manifest.operating_points.first().map(|point| own(&point.output)).filter(|column| table.has(column));
-        let first = || {
-            let numbers = |column: &&str| column.starts_with(&own("")) && table.numbers(column).is_ok();
-            table.names().find(numbers).map(str::to_owned)
-        };
-        let chosen = if given.is_empty() { cut.or_else(first).into_iter().collect() } else { given };
-        anyhow::ensure!(
-            !chosen.is_empty(),
-            "{} has no score at this level: not-scored.csv says why; --output names another of its outputs",
-            manifest.name
-        );
-        columns.extend(chosen);
+        let number = |output: &&OutputJson| !matches!(output.value, ValueJson::Category { .. });
+        let first = || ran.outputs(&manifest.name, args.level).iter().find(number).map(|output| own(&output.name));
+        columns.extend(if given.is_empty() { cut.or_else(first).into_iter().collect() } else { given });
     }
+    anyhow::ensure!(
+        !columns.is_empty(),
+        "there is no score of any {}: not-scored.csv says why no exam has one, where that is so; else try another --level",
+        args.level.name()
+    );
     Ok(columns)
 }
 
@@ -217,21 +220,23 @@ fn grid(title: &str, what: &str, rows: Vec<Vec<String>>, note: &str) -> Option<P
 }
 
 /// Risk over years, where the set follows its patients and a package gives risks.
-fn risk(tables: &Tables, packages: &[&Predictor], args: &Args) -> anyhow::Result<Vec<Section>> {
+fn risk(tables: &Tables, ran: &Ran, packages: &[&Predictor], args: &Args) -> anyhow::Result<Vec<Section>> {
     let Some((_, table)) = tables.scores.iter().find(|(level, _)| *level == Level::Exam) else { return Ok(Vec::new()) };
     if !table.has("days_followed") || !table.has("days_to_cancer") {
         return Ok(Vec::new());
     }
     let mut sections = Vec::new();
     for package in packages {
-        // Mirai names its outputs by the year: risk_1y.
-        let year = |column: &str| {
-            let output = column.strip_prefix(&format!("{}:", package.id().name))?;
-            let digits: String = output.chars().filter(char::is_ascii_digit).collect();
-            (output.contains("risk") && !output.contains("relative")).then(|| digits.parse::<f64>().ok()).flatten()
+        let name = &package.id().name;
+        let year = |output: &OutputJson| match output.value {
+            ValueJson::Risk { years, .. } => Some((format!("{name}:{}", output.name), f64::from(years))),
+            ValueJson::Score { .. }
+            | ValueJson::Probability { .. }
+            | ValueJson::Percentile { .. }
+            | ValueJson::Category { .. }
+            | ValueJson::RelativeRisk { .. } => None,
         };
-        let mut risks: Vec<(String, f64)> =
-            table.names().filter_map(|column| Some((column.to_owned(), year(column)?))).collect();
+        let mut risks: Vec<(String, f64)> = ran.outputs(name, Level::Exam).iter().filter_map(year).collect();
         risks.sort_by(|a, b| a.1.total_cmp(&b.1));
         if risks.is_empty() {
             continue;

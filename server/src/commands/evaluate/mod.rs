@@ -5,13 +5,14 @@ mod report;
 mod set;
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use anyhow::Context;
 use clap::Args as ClapArgs;
 use uvid_evaluation::analysis::{Roles, Section};
 use uvid_evaluation::checklist;
-use uvid_evaluation::table::{Table, digest};
+use uvid_evaluation::table::{Column, Table, Values, digest};
 
 use super::compute::ComputeArgs;
 use super::stats::{Aims, Columns, Hit, Settings};
@@ -40,11 +41,13 @@ pub struct Args {
     /// The folder of a public set (uvid dataset list), with its tables and images.
     #[arg(long, value_name = "DIR", group = "data")]
     set: Option<PathBuf>,
-    /// Make so many phantom exams, half of them with a lesion, and evaluate on these.
-    #[arg(long, value_name = "EXAMS", group = "data")]
+    /// Make so many phantom exams, about half of them with a lesion, and evaluate on these.
+    #[arg(long, value_name = "EXAMS", group = "data", value_parser = clap::value_parser!(u64).range(1..))]
     phantoms: Option<u64>,
-    /// A table of scores (CSV, TSV, Parquet), whoever made it.
-    #[arg(long, value_name = "FILE", group = "data")]
+    /// A table of scores (CSV, TSV, Parquet), whoever made it. No model is run.
+    #[arg(long, value_name = "FILE", group = "data", conflicts_with_all = [
+        "set_name", "model", "output", "level", "shard", "exams_max", "Hit", "ComputeArgs", "DeviceArg", "config",
+    ])]
     table: Option<PathBuf>,
     /// Where everything goes; what is there is used again.
     #[arg(long, value_name = "DIR", required_unless_present = "template")]
@@ -67,7 +70,7 @@ pub struct Args {
     shard: Shard,
     /// Score no more than so many exams of the set.
     #[arg(long, value_name = "EXAMS")]
-    exams_max: Option<usize>,
+    exams_max: Option<NonZeroUsize>,
     #[command(flatten)]
     /// Which columns are what.
     columns: Columns,
@@ -133,10 +136,6 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         (None, root, phantoms) => set::score(args, root.as_deref(), phantoms, out)?,
     };
     if let Some(material) = material {
-        // An old report beside new scores would be believed.
-        for old in ["report.html", "report.pdf", "findings.csv", "findings.json"] {
-            let _ = std::fs::remove_file(out.join(old));
-        }
         report::write(args, material, stated, out)?;
     }
     Ok(ended)
@@ -151,9 +150,24 @@ fn stated(path: &std::path::Path) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(stated.into_iter().filter(|(_, text)| !text.trim().is_empty()).collect())
 }
 
+/// The column that names a row where nothing else does.
+const ROW: &str = "row";
+
+/// With the numbers of its rows, from 1, unless it has a column of that name.
+fn numbered(table: Table) -> anyhow::Result<Table> {
+    if table.has(ROW) {
+        return Ok(table);
+    }
+    let numbers = (1..=table.rows()).map(|row| Some(format!("row {row}"))).collect();
+    let row = Column { name: ROW.to_owned(), values: Values::Text(numbers) };
+    Ok(Table::new(table.name(), table.columns().iter().cloned().chain([row]).collect())?)
+}
+
 fn of_table(args: &Args, path: &std::path::Path) -> anyhow::Result<Material> {
     let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
     let digest = digest(path)?;
+    let table = numbered(Table::read(path)?)?;
+    let row = args.columns.cluster.iter().cloned().chain([ROW.to_owned()]).collect();
     Ok(Material {
         title: "Evaluation of scores".into(),
         subtitle: name.clone(),
@@ -162,8 +176,8 @@ fn of_table(args: &Args, path: &std::path::Path) -> anyhow::Result<Material> {
             ("Outcome".into(), args.columns.label.clone()),
         ],
         first: Vec::new(),
-        table: Table::read(path)?,
-        roles: Roles { row: args.columns.cluster.iter().cloned().collect(), ..args.columns.roles() },
+        table,
+        roles: Roles { row, ..args.columns.roles() },
         before: None,
         extra: Vec::new(),
         on_disk: None,

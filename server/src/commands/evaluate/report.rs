@@ -53,6 +53,8 @@ pub(super) fn write(
     let shown = material.on_disk.as_ref().map(super::set::OnDisk::shown);
     sections.push(misses(&study, &material.roles.row, shown.as_ref()));
 
+    // An old report beside new scores would be believed.
+    remove(out);
     let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
     let table = findings_table(&findings)?;
     table.write_csv(&out.join("findings.csv"))?;
@@ -77,6 +79,17 @@ pub(super) fn write(
     println!("as PDF:  {}", out.join("report.pdf").display());
     println!("numbers: {}", out.join("findings.csv").display());
     Ok(())
+}
+
+/// Takes away the report that is there, with its figures.
+pub(super) fn remove(out: &Path) {
+    for old in ["report.html", "report.pdf", "findings.csv", "findings.json"] {
+        let _ = std::fs::remove_file(out.join(old));
+    }
+    let figures = std::fs::read_dir(out.join("figures")).into_iter().flatten().flatten().map(|entry| entry.path());
+    for old in figures.filter(|path| path.extension().is_some_and(|e| e == "svg" || e == "csv")) {
+        let _ = std::fs::remove_file(old);
+    }
 }
 
 /// The areas of the models that come first.

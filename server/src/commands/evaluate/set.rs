@@ -1,9 +1,10 @@
 //! Scoring a set: exams through packages, into tables.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use uvid_datasets::sets::{Cohort, Files};
+use uvid_datasets::sets::Cohort;
 use uvid_evaluation::analysis::{Lesions, Marks};
 use uvid_evaluation::table::{Column, Table, Values, digest};
 use uvid_model::{Package, Predictor};
@@ -15,14 +16,13 @@ use crate::commands::progress::{Log, bar};
 use crate::commands::{Ended, compute};
 use crate::config::{self, Config, Flags};
 use crate::devices::Devices;
-use crate::evaluation::{self, Running, Shown, Tables, phantoms};
+use crate::evaluation::{self, Places, Ran, Running, Shown, Tables, phantoms};
 use crate::pipeline::Limits;
 
 /// A set with what was found in it.
 pub(super) struct OnDisk {
     pub(super) cohort: Cohort,
-    pub(super) root: PathBuf,
-    pub(super) files: Files,
+    pub(super) places: Places,
     pub(super) lesions: Lesions,
     pub(super) marks: Vec<Marks>,
     pub(super) limits: Limits,
@@ -30,8 +30,8 @@ pub(super) struct OnDisk {
 
 impl OnDisk {
     pub(super) fn shown(&self) -> Shown<'_> {
-        let Self { cohort, root, files, lesions, marks, limits } = self;
-        Shown { cohort, root, files, lesions, marks, limits }
+        let Self { cohort, places, lesions, marks, limits } = self;
+        Shown { cohort, places, lesions, marks, limits }
     }
 }
 
@@ -52,9 +52,9 @@ pub(super) fn score(
     let mut cohort = dataset::read(&root, name.as_deref())?;
     let exams_of_set = evaluation::units(&cohort).len();
     if let Some(most) = args.exams_max {
-        keep(&mut cohort, most);
+        keep(&mut cohort, most.get());
     }
-    let files = Files::scan(&root).with_context(|| format!("listing {}", root.display()))?;
+    let places = Places::of(&cohort, root.clone()).with_context(|| format!("listing {}", root.display()))?;
     let names = if args.model.is_empty() { vec![config.model.clone()] } else { args.model.clone() };
     let packages = names.iter().map(|name| crate::commands::package(name)).collect::<anyhow::Result<Vec<_>>>()?;
     for (at, package) in packages.iter().enumerate() {
@@ -64,13 +64,13 @@ pub(super) fn score(
             "two packages are called {name:?}, and their scores would stand in one column: give one another name in its package.toml"
         );
     }
+    columns_are_there(args, &cohort, &packages)?;
     let devices = load(&packages, &config)?;
     let limits = config.limits();
     let journal = out.join("journal");
     let running = Running {
         cohort: &cohort,
-        root: &root,
-        files: &files,
+        places: &places,
         journal: &journal,
         shard: args.shard,
         devices: &devices,
@@ -87,6 +87,7 @@ pub(super) fn score(
         log.done(fresh);
     })?;
     progress.finish_and_clear();
+    ran.faults.iter().for_each(|fault| eprintln!("a device was given up, others took its exams: {fault}"));
     println!("{} exams of {} scored now, {} done before", ran.fresh, own, own - ran.fresh);
     if ran.open() > 0 {
         println!("{} exams are left to other processes: run this again when they are done", ran.open());
@@ -95,14 +96,38 @@ pub(super) fn score(
     let misplaced = evaluation::place(&mut cohort, &mut ran);
     anyhow::ensure!(misplaced == 0, "{misplaced} scored images show another breast or view than the set's tables say");
     let tables = evaluation::tables(&cohort, &ran.units, &ran.lines)?;
-    write(&tables, &devices, out)?;
+    write(&tables, &devices, &ran, out)?;
     let unread = |line: &evaluation::Line| line.report.received.iter().any(|received| received.code == "unreadable");
     let whole = tables.not_scored.rows() == 0 && !ran.lines.iter().flatten().flatten().any(unread);
-    let mut material = material(args, &config, cohort, root, files, &ran, tables, &devices, exams.is_some())?;
-    if let Some(most) = args.exams_max.filter(|most| *most < exams_of_set) {
+    let mut material = material(args, &config, cohort, places, &ran, tables, &devices, exams.is_some())?;
+    if let Some(most) = args.exams_max.filter(|most| most.get() < exams_of_set) {
         material.first.push(format!("Only the first {most} of {exams_of_set} exams of the set were taken."));
     }
     Ok((Some(material), if whole { Ended::Well } else { Ended::NotAll }))
+}
+
+/// What is wrong with the command must not show itself after hours of scoring.
+fn columns_are_there(args: &Args, cohort: &Cohort, packages: &[Package]) -> anyhow::Result<()> {
+    let own = ["patient", "exam", "breast", "image", "view", "cancer", "days_to_cancer", "days_followed", "weight"];
+    let mut known: BTreeSet<&str> = own.into_iter().collect();
+    known.extend(cohort.images.iter().flat_map(|image| image.covariates.keys()).map(String::as_str));
+    known.extend(cohort.sides.iter().flat_map(|side| side.covariates.keys()).map(String::as_str));
+    // Of a package's outputs only the package's name is known yet.
+    let given: BTreeSet<&str> = packages.iter().map(|package| package.manifest().name.as_str()).collect();
+    let is = |column: &str, name: &str| {
+        column == name || column.strip_prefix(name).is_some_and(|rest| rest.starts_with(':'))
+    };
+    let columns = &args.columns;
+    let named = std::iter::once(&columns.label).chain(&columns.cluster).chain(&columns.weight);
+    for column in named.chain(&columns.subgroup).chain(&columns.score).chain(&columns.reader) {
+        anyhow::ensure!(
+            known.iter().chain(&given).any(|name| is(column, name)),
+            "the set has no column {column:?}; there are: {}, and the outputs of {}",
+            known.iter().copied().collect::<Vec<_>>().join(", "),
+            given.iter().copied().collect::<Vec<_>>().join(", ")
+        );
+    }
+    Ok(())
 }
 
 /// Phantoms in a folder, made unless they are there.
@@ -153,13 +178,14 @@ fn load(packages: &[Package], config: &Config) -> anyhow::Result<Vec<Vec<Predict
 }
 
 /// Tables as CSV and Parquet, with the packages' digests in the latter; all digests once more in `digests.csv`.
-fn write(tables: &Tables, devices: &[Vec<Predictor>], out: &Path) -> anyhow::Result<()> {
+fn write(tables: &Tables, devices: &[Vec<Predictor>], ran: &Ran, out: &Path) -> anyhow::Result<()> {
+    super::report::remove(out);
     let packages = devices.iter().take(1).flatten().flat_map(|package| {
         let id = package.id();
         [
             (format!("{}.digest", id.name), id.digest.clone()),
             (format!("{}.recipe_digest", id.name), id.recipe_digest.clone()),
-            (format!("{}.backend", id.name), package.backend().to_string()),
+            (format!("{}.backend", id.name), ran.backends(&id.name)),
         ]
     });
     let mut digests: Vec<(String, String)> = packages.collect();
