@@ -77,9 +77,11 @@ pub enum Answer {
     Author,
 }
 
-/// The ids of the sections that a report may have.
-pub const SECTIONS: [&str; 17] = [
+/// The ids of the sections that a report may have. `subgroup-rows` is the table of the rows by subgroup, which the section `data` has
+/// only where subgroups were named.
+pub const SECTIONS: [&str; 18] = [
     "data",
+    "subgroup-rows",
     "roc",
     "precision-recall",
     "operating-points",
@@ -293,14 +295,13 @@ const KEYS: &[(&str, &str)] = &[
 const FLOW: Answer =
     Answer::Section("data", "flow diagram: how many were left out, by which rule, and how many remain");
 const TABLE: Answer = Answer::Section(
-    "data",
+    "subgroup-rows",
     "table of the rows by subgroup and outcome, for the subgroups that were named; the test data only",
 );
 const COUNTS: Answer = Answer::Section("data", "how many rows, and how many with the outcome, are in the analysis");
 const AUC: Answer = Answer::Section("roc", "area under the ROC curve, with its interval");
 const CROSS: Answer = Answer::Section("operating-points", "positive and negative by outcome, at every threshold");
 const SUBGROUPS: Answer = Answer::Section("subgroups", "performance in every subgroup, with intervals");
-const SITES: Answer = Answer::Section("subgroups", "performance by site, where sites are among the subgroups");
 const MISSES: Answer = Answer::Section("misses", "the worst misses, with their images where those are at hand");
 const COMMANDS: Answer = Answer::Section("provenance", "the commands and seeds that computed every number");
 const MODEL: Answer = Answer::Section("packages", "package, weights and recipe by their digests, with their licences");
@@ -450,7 +451,7 @@ static ITEMS: [Item; 144] = [
     tripod("18c", "protocol", Given("protocol")),
     tripod("18d", "registration", Given("registration")),
     tripod("18e", "availability of data", Given("availability")),
-    tripod("18f", "availability of the analysis code", SOFTWARE),
+    tripod("18f", "availability of the analysis code", Given("availability")),
     tripod("19", "involvement of patients and the public", Given("public_involvement")),
     tripod("20a", "flow of participants and outcomes", FLOW),
     tripod("20b", "characteristics of the participants", TABLE),
@@ -458,7 +459,7 @@ static ITEMS: [Item; 144] = [
     tripod("21", "participants and outcomes in each analysis", COUNTS),
     tripod("22", "the model, for others to run", MODEL),
     tripod("23a", "performance with intervals, also in subgroups", SUBGROUPS),
-    tripod("23b", "variation between clusters: results", SITES),
+    tripod("23b", "variation between clusters: results", Given("clustering")),
     tripod("24", "results of updating", Given("updating")),
     tripod("25", "interpretation, with fairness", Author),
     tripod("26", "limitations", Author),

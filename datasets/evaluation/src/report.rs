@@ -70,8 +70,10 @@ impl Report {
     /// A table for each guideline: what is said here, what the author has stated, what is missing.
     fn checklists(&self, document: Document) -> Document {
         let known = |name: &str| self.provenance.iter().any(|(key, _)| key.ends_with(name));
+        let is_grid = |part: &Part| matches!(part, Part::Grid(_));
+        let by_subgroup = self.sections.iter().any(|section| section.id == "data" && section.parts.iter().any(is_grid));
         // The last section answers what was handed to it.
-        let last = [("provenance", known("command")), ("packages", known(", package"))];
+        let last = [("subgroup-rows", by_subgroup), ("provenance", known("command")), ("packages", known(", package"))];
         let last = last.into_iter().filter_map(|(id, known)| known.then_some(id));
         let sections: Vec<&str> = self.sections.iter().map(|section| section.id).chain(last).collect();
         let lines = checklist::filled(&sections, &self.stated);
@@ -113,6 +115,7 @@ impl Report {
     }
 
     fn title_of(&self, id: &str) -> String {
+        let id = if id == "subgroup-rows" { "data" } else { id };
         let found = self.sections.iter().find(|section| section.id == id);
         found.map_or_else(|| PROVENANCE.to_owned(), |section| section.title.clone())
     }

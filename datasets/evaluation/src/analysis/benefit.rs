@@ -28,6 +28,8 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
     // Where acting on all stops to pay is at the prevalence; of interest is what lies around it.
     let highest = (4.0 * prevalence).clamp(0.02, 0.99);
     let thresholds: Vec<f64> = (1..=STEPS).map(|i| highest * i as f64 / STEPS as f64).collect();
+    // The curve ends at 0.02 at least and at 0.99 at most: these need not be among its thresholds.
+    let stated: Vec<f64> = [0.5, 1.0, 2.0].map(|of| of * prevalence).into_iter().filter(|at| *at < 1.0).collect();
     let caption = format!(
         "{} rows, prevalence {} ({}).",
         study.rows(),
@@ -38,9 +40,9 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
     let mut plot = Plot::new(about, Axis::new("threshold probability"), Axis::new("net benefit"));
     let (mut drawn, mut lines) = (false, Vec::new());
     for (score, sample) in samples.iter().filter(|(score, _)| !score.is_reader) {
-        let curve = net_benefit(sample, &thresholds, options.prevalence);
-        match &curve {
-            Ok(curve) => {
+        let at = |thresholds: &[f64]| net_benefit(sample, thresholds, options.prevalence);
+        match at(&thresholds).and_then(|curve| Ok((curve, at(&stated)?))) {
+            Ok((curve, stated)) => {
                 // Far below zero a curve only says that it is worse than doing nothing.
                 let shown = |of: fn(&NetBenefit) -> f64| {
                     let points = curve.iter().map(|at| (at.threshold, of(at)));
@@ -51,10 +53,7 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
                     drawn = true;
                 }
                 plot = plot.series(Series::line(score.name.clone(), &shown(|at| at.model)));
-                for at in curve.iter().filter(|at| {
-                    [STEPS / 8, STEPS / 4, STEPS / 2]
-                        .contains(&((at.threshold / highest * STEPS as f64).round() as usize))
-                }) {
+                for at in &stated {
                     let stratum = format!("threshold {}", number(at.threshold));
                     lines.push(vec![
                         score.name.clone(),
@@ -86,8 +85,8 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
         "Net benefit at some thresholds",
         &["score", "threshold", "net benefit", "of acting on all", "false alarms spared per 100 rows"],
         lines,
-        "Thresholds: half, once and twice the prevalence. Spared: compared with acting on all, with none of the true findings counted \
-         as lost. No intervals are computed here.",
+        "Thresholds: half, once and twice the prevalence, those below 1. Spared: compared with acting on all, with none of the true \
+         findings counted as lost. No intervals are computed here.",
     );
     Ok(section)
 }

@@ -70,12 +70,13 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
         &["score", "slope", "intercept", "O/E", "ICI", "ECE", "Brier score"],
         lines,
         &format!(
-            "In brackets {:.0} % intervals{}. Recalibrated: fitted on {} of {FOLDS} parts of the patients and applied to the rest, in turn, \
+            "In brackets {:.0} % intervals{}. Recalibrated: fitted on {} of {FOLDS} parts of the {}s and applied to the rest, in turn, \
              so that no row is judged by a fit that saw it. Scores are kept {CLIP} away from 0 and 1 where a logarithm needs it. ECE: \
              {BINS} bins of as many rows.",
             100.0 * options.confidence.get(),
             if study.clusters.is_some() { ", robust to several rows of a patient" } else { "" },
-            FOLDS - 1
+            FOLDS - 1,
+            study.unit()
         ),
     );
     Ok(section)

@@ -5,7 +5,7 @@ use uvid_metrics::proportions::{McNemar, Paired};
 use uvid_metrics::{Binary, Undefined, roc, subgroups};
 
 use super::discrimination::{resamples, samples};
-use super::resampling::BCA;
+use super::resampling::bca;
 use super::{Aim, Finding, Options, Section, Study, StudyError, p_value};
 
 /// Specificity at which decisions are compared where nothing else is asked for.
@@ -59,7 +59,7 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
                     .of(first.2)
                     .tested(&inferior)
                     .by(&format!("one-sided, margin {}", options.margin));
-            let bootstrap = bootstrapped(&name, first, second, &resampled, options);
+            let bootstrap = bootstrapped(&name, (first, second), &resampled, study, options);
             lines.push(vec![name.clone(), delong.text(), delong.p_text(), bootstrap.text(), inferior.p_text()]);
             p_values.extend(delong.p.map(|p| (name.clone(), p)));
             section.findings.extend([delong, inferior, bootstrap]);
@@ -72,8 +72,11 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
         "Differences of areas under the ROC curve",
         &["first - second", "difference (DeLong)", "p", "difference (bootstrap)", "p, not inferior"],
         lines,
-        "In brackets intervals by patient: paired DeLong, and BCa bootstrap. p: DeLong's, two-sided, whether the areas differ. p, not \
-         inferior: DeLong's, one-sided; small means that the first is not worse by the margin.",
+        &format!(
+            "In brackets intervals by {}: paired DeLong, and BCa bootstrap. p: DeLong's, two-sided, whether the areas differ. p, not \
+             inferior: DeLong's, one-sided; small means that the first is not worse by the margin.",
+            study.unit()
+        ),
     );
     section.grid(
         &format!("Decisions at a specificity of {SPECIFICITY} each"),
@@ -91,13 +94,13 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
 
 fn bootstrapped(
     name: &str,
-    first: &(usize, &str, &Binary),
-    second: &(usize, &str, &Binary),
+    (first, second): (&(usize, &str, &Binary), &(usize, &str, &Binary)),
     resamples: &Result<Option<super::resampling::Resamples>, Undefined>,
+    study: &Study,
     options: &Options,
 ) -> Finding {
     let value = roc::auc(first.2).and_then(|a| Ok(a - roc::auc(second.2)?));
-    let finding = Finding::new("comparison", name, "difference of AUC", value).of(first.2).by(BCA);
+    let finding = Finding::new("comparison", name, "difference of AUC", value).of(first.2).by(&bca(study));
     let found = match resamples {
         Ok(Some(resamples)) => resamples.difference(first.0, second.0, options).map(Some),
         Ok(None) => Ok(None),

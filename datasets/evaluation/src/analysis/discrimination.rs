@@ -3,7 +3,7 @@
 use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, roc};
 
-use super::resampling::{BCA, Resamples, design};
+use super::resampling::{Resamples, bca, design};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
 
@@ -26,15 +26,15 @@ pub fn discrimination(study: &Study, options: &Options) -> Result<Section, Study
     let resamples = resamples(study, &samples, options);
     let (mut lines, mut curves) = (Vec::new(), Vec::new());
     for (at, (score, sample)) in samples.iter().enumerate() {
-        let findings = of_score(score, sample, at, &resamples, options);
-        if !score.is_reader {
+        let findings = of_score(score, sample, at, &resamples, study, options);
+        if study.lists(score) {
             lines.push(line(score, &findings));
         }
         if let Ok(curve) = roc::corners(sample) {
             let points: Vec<_> = curve.iter().map(|p| (p.false_positive_rate, p.true_positive_rate)).collect();
             curves.push((*score, thinned(points), findings[0].text()));
         }
-        section.findings.extend(findings);
+        section.findings.extend(findings.into_iter().map(|found| Finding { is_reader: score.is_reader, ..found }));
     }
     section.words(
         "The **area under the ROC curve (AUC)** is the probability that of one random row with the outcome and one without, the \
@@ -86,6 +86,7 @@ fn of_score(
     sample: &Binary,
     at: usize,
     resamples: &Result<Option<Resamples>, Undefined>,
+    study: &Study,
     options: &Options,
 ) -> Vec<Finding> {
     let finding = |measure: &str, value| Finding::new("roc", &score.name, measure, value).of(sample);
@@ -96,7 +97,7 @@ fn of_score(
         Ok(None) => Ok(None),
         Err(why) => Err(why.clone()),
     };
-    let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(BCA);
+    let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(&bca(study));
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![
         // Weights have no DeLong variance: the area stands by itself.
@@ -128,7 +129,7 @@ fn figure(curves: &[Curve<'_>], study: &Study, options: &Options) -> Result<Figu
         ),
     );
     let mut plot = Plot::roc(about);
-    for (score, points, area) in curves.iter().filter(|(score, ..)| !score.is_reader) {
+    for (score, points, area) in curves.iter().filter(|(score, ..)| study.lists(score)) {
         // An interval stays on one line of the legend.
         let area = area.replace(" to ", "\u{a0}to\u{a0}");
         plot = plot.series(Series::line(format!("{}: {area}", score.name), points));

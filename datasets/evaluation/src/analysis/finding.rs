@@ -29,6 +29,8 @@ pub struct Finding {
     pub method: String,
     /// Why there is no interval or no p, where one is usual.
     pub remarks: String,
+    /// Whose is a person's. Not written with the rest: the subject says it.
+    pub is_reader: bool,
 }
 
 impl Finding {
@@ -46,6 +48,7 @@ impl Finding {
             positives: None,
             method: String::new(),
             remarks: String::new(),
+            is_reader: false,
         }
     }
 
@@ -112,7 +115,7 @@ impl Finding {
     }
 
     /// A number that does not exist needs no further reason.
-    fn remark(&mut self, remark: &str) {
+    pub(super) fn remark(&mut self, remark: &str) {
         if self.value.is_ok() {
             let between = if self.remarks.is_empty() { "" } else { "; " };
             self.remarks = format!("{}{between}{remark}", self.remarks);

@@ -23,6 +23,8 @@ pub struct Lesions {
     pub images: Vec<(String, String)>,
     /// The lesions of each image; none where the image is not here.
     pub of_image: BTreeMap<String, Vec<Region>>,
+    /// No patients are known, so that each image is taken as one of its own; otherwise those of `images` are.
+    pub without_patients: bool,
 }
 
 /// The marks of one model on each image.
@@ -43,7 +45,8 @@ impl Lesions {
     /// A column is missing, a value is none, or a lesion lies in an image that is not among the images.
     pub fn of_tables(images: &Table, lesions: &Table) -> Result<Self, StudyError> {
         let names = whole(images, "image", images.texts("image")?)?;
-        let patients = match images.has("patient") {
+        let without_patients = !images.has("patient");
+        let patients = match !without_patients {
             true => whole(images, "patient", images.texts("patient")?)?,
             false => names.clone(),
         };
@@ -72,7 +75,7 @@ impl Lesions {
             let lesion = Rectangle::new(left[row], top[row], right[row], bottom[row])?;
             of_image.entry(image.clone()).or_default().push(Region::Rectangle(lesion));
         }
-        Ok(Self { images: names.into_iter().zip(patients).collect(), of_image })
+        Ok(Self { images: names.into_iter().zip(patients).collect(), of_image, without_patients })
     }
 }
 
@@ -127,6 +130,9 @@ pub fn localisation(
     rule: HitRule,
     options: &Options,
 ) -> Result<Section, StudyError> {
+    if lesions.images.is_empty() {
+        return Err(Undefined::Empty("images").into());
+    }
     let known: BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
     for model in marks {
         if let Some(image) = model.of_image.keys().find(|image| !known.contains(image)) {
@@ -143,10 +149,16 @@ pub fn localisation(
         lesions.images.len(),
         rule_words(rule)
     ));
+    if lesions.without_patients {
+        section.warn(
+            "No column says which images are of the same patient, so every image counts as a patient of its own. If patients have \
+             several images, all intervals here are too narrow.",
+        );
+    }
     let (mut curves, mut lines) = (Vec::new(), Vec::new());
     for model in marks {
         let cases = cases(lesions, model, rule);
-        let (findings, line) = of_model(model, &cases, lesions.images.len(), options);
+        let (findings, line) = of_model(model, &cases, lesions, options);
         section.findings.extend(findings);
         lines.push(line);
         let curve = cases.and_then(|cases| froc::curve(&cases, froc::Sensitivity::Lesions, froc::Marks::OfAllImages));
@@ -163,12 +175,18 @@ pub fn localisation(
         &["model", "at 0.25 false marks per image", "at 0.5", "at 1", "at 2", "wAFROC", "marks per image"],
         lines,
         &format!(
-            "Shares of the lesions found, with {:.0} % intervals by patient (jackknife) in brackets. wAFROC: area under the weighted AFROC \
+            "Shares of the lesions found, with {:.0} % intervals by {} (jackknife) in brackets. wAFROC: area under the weighted AFROC \
              curve, from 0 to 1, larger is better; its false marks are those of images without lesions.",
-            100.0 * options.confidence.get()
+            100.0 * options.confidence.get(),
+            unit(lesions)
         ),
     );
     Ok(section)
+}
+
+/// What intervals take to be independent.
+fn unit(lesions: &Lesions) -> &'static str {
+    if lesions.without_patients { "image" } else { "patient" }
 }
 
 fn rule_words(rule: HitRule) -> String {
@@ -193,35 +211,33 @@ fn cases(lesions: &Lesions, marks: &Marks, rule: HitRule) -> Result<Cases, Undef
 fn of_model(
     marks: &Marks,
     cases: &Result<Cases, Undefined>,
-    images: usize,
+    lesions: &Lesions,
     options: &Options,
 ) -> (Vec<Finding>, Vec<String>) {
+    let (images, by) = (lesions.images.len(), format!("jackknife by {}", unit(lesions)));
     let (sensitivity, counted) = (froc::Sensitivity::Lesions, froc::Marks::OfAllImages);
     let found =
         |merit: Merit| -> Result<Estimate, Undefined> { estimate(cases.as_ref().map_err(Clone::clone)?, merit) };
-    let finding = |measure: String, merit: Merit, by: &str| {
+    let finding = |measure: String, merit: Merit| {
         let estimate = found(merit);
         Finding::estimate("localisation", &marks.model, &measure, estimate, options.confidence, (0.0, 1.0))
             .rows(images)
-            .by(by)
+            .by(&by)
     };
     let mut findings: Vec<Finding> = RATES
         .iter()
         .map(|rate| {
             let merit = Merit::FrocSensitivity { sensitivity, marks: counted, rate: *rate };
-            finding(format!("lesions found at {rate} false marks per image"), merit, "jackknife by patient")
+            finding(format!("lesions found at {rate} false marks per image"), merit)
         })
         .collect();
-    findings.push(finding("wAFROC area".into(), Merit::WeightedAfroc, "jackknife by patient"));
+    findings.push(finding("wAFROC area".into(), Merit::WeightedAfroc));
     let total: usize = marks.of_image.values().map(Vec::len).sum();
     let per_image = total as f64 / images as f64;
     findings.push(Finding::new("localisation", &marks.model, "marks per image", Ok(per_image)).rows(images));
-    findings.push(finding(
-        "mean sensitivity at 1/8 to 8 false marks".into(),
-        Merit::Cpm { sensitivity, marks: counted },
-        "jackknife by patient",
-    ));
-    findings.push(finding("AFROC area, false marks of all images".into(), Merit::Afroc1, "jackknife by patient"));
+    findings
+        .push(finding("mean sensitivity at 1/8 to 8 false marks".into(), Merit::Cpm { sensitivity, marks: counted }));
+    findings.push(finding("AFROC area, false marks of all images".into(), Merit::Afroc1));
     let line = std::iter::once(marks.model.clone()).chain(findings.iter().take(6).map(Finding::text)).collect();
     (findings, line)
 }

@@ -24,11 +24,14 @@ pub struct Readings {
     pub label: String,
     /// The patient, where a case is a breast or an image.
     pub cluster: Option<String>,
+    /// The modality with which the others are compared; that of the table's first row if absent.
+    pub reference: Option<String>,
 }
 
 /// The readings, with the names of their modalities and readers.
 struct Taken {
     study: Study,
+    /// The reference first, the others in the order of their names.
     modalities: Vec<String>,
     readers: Vec<String>,
 }
@@ -38,7 +41,7 @@ struct Taken {
 ///
 /// # Errors
 ///
-/// A column is missing or a value is none; a reading is missing or there twice.
+/// A column is missing or a value is none; a reading is missing or there twice; no reading is under the reference.
 pub fn modalities(table: &Table, columns: &Readings, options: &Options) -> Result<Section, StudyError> {
     let mut section = Section::new("modalities", "Readers under each modality");
     let taken = take(table, columns)?;
@@ -48,6 +51,19 @@ pub fn modalities(table: &Table, columns: &Readings, options: &Options) -> Resul
         taken.readers.len(),
         taken.study.cases(),
         taken.modalities.len()
+    ));
+    section.words(format!(
+        "The reference is **{}**, {}. Differences are those of another modality less the reference, and it is the other that is tested for \
+         not being inferior{}",
+        taken.modalities[0],
+        match columns.reference {
+            Some(_) => "as named",
+            None => "the modality of the table's first row, for no other was named",
+        },
+        match taken.modalities.len() {
+            0..=2 => ".",
+            _ => "; among the others, the later in the alphabet less the earlier.",
+        }
     ));
     each(&mut section, &taken, &figures, options);
     means(&mut section, &taken, &figures, options);
@@ -65,6 +81,23 @@ fn numbered(names: &[String]) -> (Vec<String>, Vec<usize>) {
     (known, numbers)
 }
 
+/// The reference first, the others in the order of their names.
+fn with_reference(names: &[String], columns: &Readings) -> Result<(Vec<String>, Vec<usize>), StudyError> {
+    let (mut known, numbers) = numbered(names);
+    let Some(reference) = columns.reference.as_ref().or(names.first()) else { return Ok((known, numbers)) };
+    let Some(place) = known.iter().position(|name| name == reference) else {
+        let there: Vec<&str> = known.iter().map(String::as_str).collect();
+        return Err(StudyError::no_value(&columns.modality, reference, &there));
+    };
+    known[..=place].rotate_right(1);
+    let moved = |number: usize| match number {
+        number if number == place => 0,
+        number if number < place => number + 1,
+        number => number,
+    };
+    Ok((known, numbers.into_iter().map(moved).collect()))
+}
+
 fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
     let wrong = |row: usize, column: &str, value: String, expected: &'static str| TableError::Value {
         table: table.name().to_owned(),
@@ -79,7 +112,7 @@ fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
         table.texts(column)?.into_iter().enumerate().map(filled).collect()
     };
     let (readers, reader) = numbered(&texts(&columns.reader)?);
-    let (modalities, modality) = numbered(&texts(&columns.modality)?);
+    let (modalities, modality) = with_reference(&texts(&columns.modality)?, columns)?;
     let (cases, case) = numbered(&texts(&columns.case)?);
     let patients = columns.cluster.as_ref().map(|column| texts(column)).transpose()?;
     let (scores, labels) = (table.numbers(&columns.score)?, table.booleans(&columns.label)?);
@@ -154,15 +187,16 @@ fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefine
     }
 }
 
+/// Student's interval knows no bounds: it is cut to those of the measure, `lowest` and 1.
 fn student(
     subject: &str,
     measure: &str,
     found: &Result<StudentEstimate, Undefined>,
     cases: usize,
-    options: &Options,
+    (lowest, options): (f64, &Options),
 ) -> Finding {
     let value = found.as_ref().map(|estimate| estimate.value).map_err(Clone::clone);
-    let interval = found.as_ref().ok().map(|estimate| estimate.interval(options.confidence));
+    let interval = found.as_ref().ok().map(|estimate| estimate.interval(options.confidence).within(lowest, 1.0));
     Finding::new("modalities", subject, measure, value).with_interval(interval).rows(cases)
 }
 
@@ -174,7 +208,7 @@ fn means(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefin
             [(Random::ReadersAndCases, "readers and cases"), (Random::Cases, "cases"), (Random::Readers, "readers")]
         {
             let found = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(modality, random));
-            let finding = student(name, "mean AUC of the readers", &found, taken.study.cases(), options);
+            let finding = student(name, "mean AUC of the readers", &found, taken.study.cases(), (0.0, options));
             let finding = finding.among(&format!("for other {whom}")).by("Obuchowski-Rockette, Hillis");
             line.push(finding.text());
             section.findings.push(finding);
@@ -195,7 +229,7 @@ fn differences(section: &mut Section, taken: &Taken, figures: &Result<Figures, U
     let mut lines = Vec::new();
     for first in 0..taken.modalities.len() {
         for second in first + 1..taken.modalities.len() {
-            // The later one less the earlier: "with AI" comes after "unaided" in most alphabets of studies, and the sign is printed.
+            // The reference is the first.
             let name = format!("{} - {}", taken.modalities[second], taken.modalities[first]);
             let both = Random::ReadersAndCases;
             let or = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.difference(second, first, both));
@@ -205,13 +239,15 @@ fn differences(section: &mut Section, taken: &Taken, figures: &Result<Figures, U
             let mut line = vec![name.clone()];
             for (found, by) in [(&or, "Obuchowski-Rockette, Hillis"), (&dbm, "Dorfman-Berbaum-Metz, Hillis")] {
                 let test = found.clone().and_then(|estimate| estimate.test(0.0));
-                let finding =
-                    student(&name, "difference of mean AUC", found, taken.study.cases(), options).tested(&test).by(by);
+                let finding = student(&name, "difference of mean AUC", found, taken.study.cases(), (-1.0, options))
+                    .tested(&test)
+                    .by(by);
                 line.extend([finding.text(), finding.p.map_or_else(String::new, p_value)]);
                 section.findings.push(finding);
             }
             let inferior = or.clone().and_then(|difference| difference.non_inferiority(options.margin));
-            let finding = student(&name, "mean AUC not inferior", &or, taken.study.cases(), options).tested(&inferior);
+            let finding =
+                student(&name, "mean AUC not inferior", &or, taken.study.cases(), (-1.0, options)).tested(&inferior);
             line.push(finding.p.map_or_else(String::new, p_value));
             section.findings.push(finding.by(&format!("one-sided, margin {}", options.margin)));
             let test = u.clone().and_then(|estimate| estimate.test(0.0));

@@ -8,6 +8,10 @@ use super::{Finding, Options, Score, Section, Study, StudyError, count, number};
 
 /// How a threshold was found that is judged on the rows on which it was chosen, for a finding's `method`.
 pub(super) const CHOSEN: &str = "chosen on these rows";
+/// Of what a recall rate at another prevalence than the sample's is the measure.
+pub(super) const RECALL_AT_PREVALENCE: &str = "recall rate at the stated prevalence";
+/// The method of what is stated at another prevalence.
+const BY_BAYES: &str = "Bayes; logit delta method, Mercaldo 2007";
 
 /// How a threshold is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -22,7 +26,7 @@ impl Aim {
     /// For people: `specificity 0.9`.
     pub fn name(self) -> String {
         match self {
-            Self::Threshold(threshold) => format!("score at least {}", number(threshold)),
+            Self::Threshold(threshold) => format!("score at least {threshold}"),
             Self::Reaching(operating_point::Aim::Specificity(s)) => format!("specificity {s}"),
             Self::Reaching(operating_point::Aim::Sensitivity(s)) => format!("sensitivity {s}"),
             Self::Reaching(operating_point::Aim::RecallRate(s)) => format!("recall rate {s}"),
@@ -78,14 +82,22 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
             &["score", "threshold", "sensitivity", "specificity", "recall rate", "PPV", "NPV"],
             lines,
             &format!(
-                "PPV and NPV: positive and negative predictive value{}. In brackets {:.0} % intervals, {}, which take the threshold as given. \
+                "PPV and NPV: positive and negative predictive value. {} In brackets {:.0} % intervals, {}{}, which take the threshold as given. \
                  Thresholds are rounded; findings.csv has all digits.",
                 match options.prevalence {
-                    Some(prevalence) => format!(", at a prevalence of {prevalence}"),
-                    None => ", at the prevalence of these rows".to_owned(),
+                    Some(prevalence) => format!("They and the recall rate are at a prevalence of {prevalence}."),
+                    None => "They and the recall rate are at the prevalence of these rows.".to_owned(),
                 },
                 100.0 * options.confidence.get(),
-                if study.clusters.is_some() { "ratio estimator by patient" } else { "Wilson's" },
+                match (study.clusters.is_some(), study.weights.is_some()) {
+                    (true, _) => "ratio estimator by patient",
+                    (false, true) => "ratio estimator by row",
+                    (false, false) => "Wilson's",
+                },
+                match options.prevalence {
+                    Some(_) => "; at the stated prevalence by the delta method on the scale of logits (Mercaldo 2007)",
+                    None => "",
+                }
             ),
         );
         section.grid(
@@ -114,7 +126,7 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
     let measures = threshold.clone().and_then(|t| operating_point::table(sample, t, options.confidence));
     match &measures {
         Ok(measures) => findings.extend(measures.iter().map(|Measure { name, value, interval }| {
-            finding(name, value.clone()).or_no_interval(interval.clone().map(Some))
+            finding(name, value.clone()).or_no_interval(interval.clone().map(Some)).by(method(name, sample))
         })),
         Err(why) => findings.push(finding("all", Err(why.clone()))),
     }
@@ -131,25 +143,43 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
         threshold.map_or_else(|why| format!("none: {why}"), cut),
         text(&["sensitivity"]),
         text(&["specificity"]),
-        text(&["recall rate"]),
+        text(&["recall rate", RECALL_AT_PREVALENCE]),
         text(&["positive predictive value", "PPV at the stated prevalence"]),
         text(&["negative predictive value", "NPV at the stated prevalence"]),
     ];
     (findings, line)
 }
 
-/// A threshold: four digits, so that applying it flags nearly the same rows.
+/// How the interval of a measure is made.
+fn method(measure: &str, sample: &Binary) -> &'static str {
+    let is_rate = Rate::ALL.iter().any(|rate| rate.name() == measure);
+    match (is_rate, sample.clusters().is_some(), sample.weights().is_some()) {
+        (true, true, _) => "ratio estimator by patient",
+        (true, false, true) => "ratio estimator by row",
+        (true, false, false) => "Wilson",
+        (false, false, false) => match measure {
+            "balanced accuracy" | "Youden's index" => "Newcombe",
+            "positive likelihood ratio" | "negative likelihood ratio" => "Simel",
+            "diagnostic odds ratio" => "Woolf",
+            _ => "of the counts",
+        },
+        (false, ..) => "of the sums",
+    }
+}
+
+/// A threshold: four digits, and three of what it lacks to 1, so that applying it flags nearly the same rows.
 fn cut(threshold: f64) -> String {
     match threshold.abs() {
         size if (0.0001..1.0).contains(&size) => {
-            let decimals = (3 - size.log10().floor() as i32).max(4) as usize;
+            let first = |value: f64| value.log10().floor() as i32;
+            let decimals = (3 - first(size)).max(2 - first(1.0 - size)).max(4) as usize;
             format!("{threshold:.decimals$}").trim_end_matches('0').to_owned()
         }
         _ => number(threshold),
     }
 }
 
-/// Predictive values by Bayes' theorem at a prevalence that is not the sample's.
+/// Predictive values and the recall rate by Bayes' theorem at a prevalence that is not the sample's.
 fn predicted(
     sample: &Binary,
     threshold: f64,
@@ -164,14 +194,32 @@ fn predicted(
         found.clone().and_then(|f| of(&f))
     };
     [
-        ("PPV", bounded(|f| f.positive_predictive_value.clone())),
-        ("NPV", bounded(|f| f.negative_predictive_value.clone())),
+        ("PPV at the stated prevalence", bounded(|f| f.positive_predictive_value.clone())),
+        ("NPV at the stated prevalence", bounded(|f| f.negative_predictive_value.clone())),
+        (RECALL_AT_PREVALENCE, bounded(|f| f.recall_rate.clone())),
     ]
     .into_iter()
     .map(|(name, value)| {
         let interval = value.clone().map(|bounded| Some(bounded.interval));
-        finding(&format!("{name} at the stated prevalence"), value.map(|bounded| bounded.value))
-            .or_no_interval(interval)
+        finding(name, value.map(|bounded| bounded.value)).or_no_interval(interval).by(BY_BAYES)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_threshold_keeps_the_digits_that_decide() {
+        let check = |threshold: f64, expected: &str| assert_eq!(cut(threshold), expected);
+        check(0.99996, "0.99996");
+        check(0.999_961_234, "0.9999612");
+        check(-0.99996, "-0.99996");
+        check(0.5, "0.5");
+        check(0.42137, "0.4214");
+        check(0.000_123_46, "0.0001235");
+        check(2.34567, "2.346");
+        assert_ne!(Aim::Threshold(0.4211).name(), Aim::Threshold(0.4214).name());
+    }
 }

@@ -104,9 +104,13 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
 fn student(subject: &str, measure: &str, estimate: Result<StudentEstimate, Undefined>, options: &Options) -> Finding {
     let test = estimate.clone().and_then(|estimate| estimate.test(0.0));
     let finding = Finding::new("readers", subject, measure, estimate.clone().map(|estimate| estimate.value));
-    let finding = finding.with_interval(estimate.ok().map(|estimate| estimate.interval(options.confidence)));
+    let is_area = measure == "AUC";
+    // Student's interval knows no bounds.
+    let lowest = if is_area { 0.0 } else { -1.0 };
+    let interval = estimate.ok().map(|estimate| estimate.interval(options.confidence).within(lowest, 1.0));
+    let finding = finding.with_interval(interval);
     // Whether an area differs from 0 is no question.
-    if measure == "AUC" { finding } else { finding.tested(&test) }
+    if is_area { finding } else { finding.tested(&test) }
 }
 
 fn beaten(study: &Study, area: f64) -> Result<f64, Undefined> {

@@ -6,7 +6,9 @@ use uvid_metrics::{Interval, Result};
 use super::{Options, Study};
 
 /// How the intervals were made, for a finding's `method`.
-pub(super) const BCA: &str = "BCa bootstrap by patient, stratified by outcome";
+pub(super) fn bca(study: &Study) -> String {
+    format!("BCa bootstrap by {}, stratified by outcome", study.unit())
+}
 
 /// Statistics of one study on the same resamples.
 pub(super) struct Resamples {

@@ -3,19 +3,16 @@
 //! Invariant: all scores of a study are of the same rows: a row that lacks its outcome or any of the scores is left out,
 //! counted under the first reason that holds for it. So every comparison is paired.
 
-use std::cmp::Ordering;
-
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
+use super::outcome::outcome;
 use crate::table::{Table, TableError};
-
-/// The subgroup of rows without a value.
-const NOT_STATED: &str = "not stated";
 
 /// Which columns are what.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Roles {
-    /// Whether the row has the outcome: 1 or 0; `density:C,D` for whether a column has one of these values.
+    /// Whether the row has the outcome: 1 or 0; `density:C,D` for whether a column has one of these values, in large or small
+    /// letters. Where breasts differ (`B+C`), a row of which only some values are among these is left out.
     pub label: String,
     /// Scores of models; larger is more suspicious.
     pub scores: Vec<String>,
@@ -107,19 +104,25 @@ pub enum StudyError {
         /// The image.
         image: String,
     },
+    /// A value was named that the column does not have.
+    #[error("the column {column:?} has no value {value:?}; there are: {}", there.join(", "))]
+    NoValue {
+        /// The column.
+        column: String,
+        /// What was named.
+        value: String,
+        /// What is there, or the first of it.
+        there: Vec<String>,
+    },
     /// Nothing to analyse was named.
     #[error("name at least one column with {0}")]
     Nothing(&'static str),
 }
 
-/// Whether each row has the outcome: a column of yes and no, or one of values after a colon.
-fn labels(table: &Table, label: &str) -> Result<Vec<Option<bool>>, TableError> {
-    match label.split_once(':').filter(|(name, _)| !table.has(label) && table.has(name)) {
-        None => table.booleans(label),
-        Some((name, values)) => {
-            let values: Vec<&str> = values.split(',').map(str::trim).collect();
-            Ok(table.texts(name)?.into_iter().map(|text| Some(values.contains(&text?.as_str()))).collect())
-        }
+impl StudyError {
+    pub(super) fn no_value(column: &str, value: &str, there: &[&str]) -> Self {
+        let there = there.iter().map(|text| (*text).to_owned()).collect();
+        Self::NoValue { column: column.to_owned(), value: value.to_owned(), there }
     }
 }
 
@@ -128,12 +131,13 @@ impl Study {
     ///
     /// # Errors
     ///
-    /// A column is not there, holds something else, or no row is left; a weight is below 0, or all of them are 0.
+    /// A column is not there (those of subgroups too), holds something else, or no row is left; a value of the label is nowhere;
+    /// a weight is below 0, or all of them are 0.
     pub fn new(table: &Table, roles: &Roles) -> Result<Self, StudyError> {
         if roles.scores.is_empty() && roles.readers.is_empty() {
             return Err(StudyError::Nothing("--score"));
         }
-        let label = labels(table, &roles.label)?;
+        let outcome = outcome(table, &roles.label)?;
         let columns =
             roles.scores.iter().map(|name| (name, false)).chain(roles.readers.iter().map(|name| (name, true)));
         let columns: Vec<(&String, bool, Vec<Option<f64>>)> = columns
@@ -151,7 +155,8 @@ impl Study {
                 left_out.push((reason, rows.len()));
             }
         };
-        leave_out(format!("no outcome ({})", roles.label), &|row| label[row].is_none());
+        leave_out(outcome.reason.clone(), &|row| outcome.mixed[row]);
+        leave_out(format!("no outcome ({})", roles.label), &|row| outcome.of_rows[row].is_none());
         for (name, _, values) in &columns {
             leave_out(format!("no score ({name})"), &|row| values[row].is_none());
         }
@@ -174,7 +179,7 @@ impl Study {
             is_reader: *is_reader,
         });
         let study = Self {
-            positive: rows.iter().filter_map(|row| label[*row]).collect(),
+            positive: rows.iter().filter_map(|row| outcome.of_rows[*row]).collect(),
             scores: scores.collect(),
             clusters: patients.map(|patients| Clusters::of(rows.iter().filter_map(|row| patients[*row].clone()))),
             weights: weights.map(|weights| pick(&weights)),
@@ -184,6 +189,7 @@ impl Study {
         };
         // What is out of its domain, a weight below 0 say, is an error here, so that no section meets it.
         study.scores.iter().try_for_each(|score| study.sample(score).map(drop))?;
+        roles.subgroups.iter().try_for_each(|column| study.labels(column).map(drop))?;
         Ok(study)
     }
 
@@ -228,64 +234,18 @@ impl Study {
         self.clusters.clone().unwrap_or_else(|| Clusters::each(self.rows()))
     }
 
+    /// What intervals take to be independent: `patient`, or `row` where no patients are known.
+    pub(super) fn unit(&self) -> &'static str {
+        if self.clusters.is_some() { "patient" } else { "row" }
+    }
+
+    /// Whether a score is in the tables of scores: of a model, or of the only reader. Several readers have a section.
+    pub(super) fn lists(&self, score: &Score) -> bool {
+        !score.is_reader || self.readers().count() == 1
+    }
+
     /// Whether all values of a score can be probabilities.
     pub fn is_probability(score: &Score) -> bool {
         score.values.iter().all(|value| (0.0..=1.0).contains(value))
     }
-
-    /// The subgroup of every row by a column: its value, or `not stated`. `age:50,70` divides numbers at 50 and at 70.
-    ///
-    /// # Errors
-    ///
-    /// The column is not there, or holds no numbers where it is to be divided.
-    pub fn labels(&self, column: &str) -> Result<Vec<String>, StudyError> {
-        let Some((name, cuts)) = column.split_once(':').filter(|_| !self.table.has(column)) else {
-            let values = self.table.texts(column)?.into_iter();
-            return Ok(values.map(|value| value.unwrap_or_else(|| NOT_STATED.to_owned())).collect());
-        };
-        let cuts = cuts.split(',').map(|cut| cut.trim().parse::<f64>().ok().filter(|cut| cut.is_finite()));
-        let cuts = cuts
-            .collect::<Option<Vec<f64>>>()
-            .filter(|cuts| cuts.is_sorted())
-            .ok_or(StudyError::Nothing("numbers that rise after the colon of --subgroup"))?;
-        let label = |value: Option<f64>| match value {
-            None => NOT_STATED.to_owned(),
-            Some(value) => {
-                let at = cuts.partition_point(|cut| *cut <= value);
-                match (at.checked_sub(1).map(|below| cuts[below]), cuts.get(at)) {
-                    (None, Some(above)) => format!("below {above}"),
-                    (Some(below), Some(above)) => format!("{below} to below {above}"),
-                    (Some(below), None) => format!("{below} and above"),
-                    (None, None) => NOT_STATED.to_owned(),
-                }
-            }
-        };
-        Ok(self.table.numbers(name)?.into_iter().map(label).collect())
-    }
-
-    /// The rows of each subgroup by a column, in the order of their texts.
-    ///
-    /// # Errors
-    ///
-    /// As [`Study::labels`].
-    pub fn strata(&self, column: &str) -> Result<Vec<(String, Vec<bool>)>, StudyError> {
-        let values = self.labels(column)?;
-        let mut names: Vec<&String> = values.iter().collect();
-        names.sort_by(|a, b| in_order(a, b));
-        names.dedup();
-        Ok(names.iter().map(|name| ((*name).clone(), values.iter().map(|value| value == *name).collect())).collect())
-    }
-}
-
-/// The order of subgroups: by the number that their label begins with, then by the text, what is not stated last.
-pub(super) fn in_order(a: &str, b: &str) -> Ordering {
-    let rank = |label: &str| match label.strip_prefix("below ").map(str::parse::<f64>) {
-        Some(Ok(_)) => (0, f64::NEG_INFINITY),
-        Some(Err(_)) | None => match label.split(' ').next().unwrap_or_default().parse::<f64>() {
-            Ok(number) => (0, number),
-            Err(_) => (1 + u8::from(label == NOT_STATED), 0.0),
-        },
-    };
-    let ((of_a, first), (of_b, second)) = (rank(a), rank(b));
-    of_a.cmp(&of_b).then(first.total_cmp(&second)).then(a.cmp(b))
 }

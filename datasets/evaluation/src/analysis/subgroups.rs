@@ -1,12 +1,10 @@
 //! Whether a score works as well for everyone.
 
-use std::collections::BTreeSet;
-
 use uvid_metrics::subgroups::{self, Adjustment, Strata};
-use uvid_metrics::{Binary, roc};
+use uvid_metrics::{Binary, Estimate, Interval, Undefined, roc};
 
 use super::discrimination::samples;
-use super::study::in_order;
+use super::strata::in_order;
 use super::{Finding, Options, Score, Section, Study, StudyError, number, p_value};
 use crate::figure::{About, Axis, Figure, FigureError, Forest, ForestRow};
 
@@ -27,13 +25,15 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
     );
     let samples = samples(study)?;
     let mut tests: Vec<(String, String, f64)> = Vec::new();
-    let mut untested: BTreeSet<(String, String)> = BTreeSet::new();
+    let mut untested: Vec<(String, String, String)> = Vec::new();
+    let mut without: Vec<String> = Vec::new();
+    areas(&mut section, study, columns, &samples, options)?;
     for (at, (score, sample)) in samples.iter().filter(|(score, _)| !score.is_reader).enumerate() {
         let overall = roc::delong(sample);
         let mut rows = Vec::new();
-        if let Ok(overall) = &overall {
-            let interval = overall.interval(options.confidence).within(0.0, 1.0);
-            rows.push(estimate("All", study.rows(), study.positives(), overall.value, interval, 1.0));
+        if overall.is_ok() {
+            let all = area(score, overall.clone(), options);
+            rows.push(row("All", (study.rows(), study.positives()), &all, 1.0));
         }
         for column in columns {
             let values = study.strata(column)?;
@@ -48,7 +48,9 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             strata.list.sort_by(|a, b| in_order(&a.label, &b.label));
             rows.push(ForestRow::Heading(column.clone()));
             rows.extend(lines(&mut section, score, sample, column, &strata, options));
-            let q = strata.heterogeneity().map(|(found, _)| found);
+            let q = strata.heterogeneity();
+            let left_out = q.as_ref().map_or(Vec::new(), |(_, without)| without.clone());
+            let q = q.clone().map(|(found, _)| found);
             let test = q.clone().map(|found| found.q);
             let finding = Finding::new(
                 "subgroups",
@@ -56,21 +58,27 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
                 "heterogeneity of AUC, I squared",
                 q.map(|found| found.i_squared),
             );
-            section.findings.push(finding.of(sample).among(column).tested(&test).by("Cochran's Q"));
+            let mut finding = finding.of(sample).among(column).tested(&test).by("Cochran's Q");
+            if !left_out.is_empty() {
+                let left_out = left_out.join(", ");
+                finding.remark(&format!("without those that have no AUC: {left_out}"));
+                without.push(format!("{}, {column}: {left_out}", score.name));
+            }
+            section.findings.push(finding);
             match test {
                 Ok(test) => tests.push((score.name.clone(), column.clone(), test.p)),
                 Err(why) => {
-                    untested.insert((column.clone(), why.to_string()));
+                    untested.push((score.name.clone(), column.clone(), why.to_string()));
                 }
             }
         }
         section.figure(
-            figure(at, score, rows, options),
+            figure(at, score, rows, overall.ok().map(|overall| overall.value), options),
             "Each line is a subgroup, its square as large as its share of the rows; the dashed line is the area over all rows.",
         );
     }
-    for (column, why) in untested {
-        section.words(format!("Whether subgroups by {column} differ is not tested: {why}."));
+    for (score, column, why) in untested {
+        section.words(format!("{score}: whether subgroups by {column} differ is not tested: {why}."));
     }
     if !tests.is_empty() {
         let raw: Vec<f64> = tests.iter().map(|(.., p)| *p).collect();
@@ -89,7 +97,13 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             "Do subgroups differ?",
             &["score, column", "p (heterogeneity)", "p, adjusted (Holm)"],
             rows.collect(),
-            "Cochran's Q over the subgroups of a column, which must be of different patients. Adjusted for all tests of this table.",
+            &format!(
+                "Cochran's Q over the subgroups of a column, which must be of different patients. Adjusted for all tests of this table.{}",
+                match without.is_empty() {
+                    true => String::new(),
+                    false => format!(" Left out of the test, for they have no AUC: {}.", without.join("; ")),
+                }
+            ),
         );
     }
     Ok(section)
@@ -106,60 +120,79 @@ fn lines(
     let mut rows = Vec::new();
     for stratum in &strata.list {
         let stated = format!("{column}: {}", stratum.label);
-        let finding = Finding::estimate(
-            "subgroups",
-            &score.name,
-            "AUC",
-            stratum.estimate.clone(),
-            options.confidence,
-            (0.0, 1.0),
-        );
-        let finding =
-            Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated).by("DeLong");
-        rows.push(match (&finding.value, finding.interval) {
-            (Ok(value), Some(interval)) => {
-                let weight = stratum.rows as f64 / sample.len() as f64;
-                estimate(&stratum.label, stratum.rows, stratum.positives, *value, interval, weight)
-            }
-            (Ok(_), None) | (Err(_), _) => ForestRow::Missing {
-                label: stratum.label.clone(),
-                counts: format!("{} / {}", stratum.positives, stratum.rows),
-                reason: finding.value.clone().err().unwrap_or_default(),
-            },
-        });
+        let finding = area(score, stratum.estimate.clone(), options);
+        let finding = Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated);
+        let weight = stratum.rows as f64 / sample.len() as f64;
+        rows.push(row(&stratum.label, (stratum.rows, stratum.positives), &finding, weight));
         section.findings.push(finding);
     }
     rows
 }
 
-fn estimate(
-    label: &str,
-    rows: usize,
-    positives: usize,
-    value: f64,
-    interval: uvid_metrics::Interval,
-    weight: f64,
-) -> ForestRow {
-    ForestRow::Estimate {
-        label: label.to_owned(),
-        counts: format!("{positives} / {rows}"),
-        value,
-        interval: (interval.lower, interval.upper),
-        weight,
-        text: format!("{} ({} to {})", number(value), number(interval.lower), number(interval.upper)),
+fn area(score: &Score, found: Result<Estimate, Undefined>, options: &Options) -> Finding {
+    Finding::estimate("subgroups", &score.name, "AUC", found, options.confidence, (0.0, 1.0)).by("DeLong")
+}
+
+/// An area with its interval, or what there is of it in words.
+fn row(label: &str, (rows, positives): (usize, usize), found: &Finding, weight: f64) -> ForestRow {
+    let (label, counts) = (label.to_owned(), format!("{positives} / {rows}"));
+    match (&found.value, found.interval) {
+        (Ok(value), Some(Interval { lower, upper })) => ForestRow::Estimate {
+            label,
+            counts,
+            value: *value,
+            interval: (lower, upper),
+            weight,
+            text: format!("{} ({} to {})", number(*value), number(lower), number(upper)),
+        },
+        (Ok(_), None) => ForestRow::Missing { label, counts, reason: found.text() },
+        (Err(why), _) => ForestRow::Missing { label, counts, reason: why.clone() },
     }
 }
 
-fn figure(at: usize, score: &Score, rows: Vec<ForestRow>, options: &Options) -> Result<Figure, FigureError> {
+/// The areas of all scores in each subgroup, as text.
+fn areas(
+    section: &mut Section,
+    study: &Study,
+    columns: &[String],
+    samples: &[(&Score, Binary)],
+    options: &Options,
+) -> Result<(), StudyError> {
+    let models = || samples.iter().filter(|(score, _)| !score.is_reader);
+    let mut lines = Vec::new();
+    for column in columns {
+        let strata = study.strata(column)?;
+        for (label, within) in strata.iter().filter(|_| strata.len() <= VALUES_MAX) {
+            let positives = within.iter().zip(&study.positive).filter(|(within, positive)| **within && **positive);
+            let counts = [within.iter().filter(|within| **within).count(), positives.count()];
+            let mut line = vec![format!("{column}: {label}")];
+            line.extend(counts.map(|count| count.to_string()));
+            line.extend(models().map(|(score, sample)| {
+                area(score, sample.filtered(within).and_then(|group| roc::delong(&group)), options).text()
+            }));
+            lines.push(line);
+        }
+    }
+    let names: Vec<String> = models().map(|(score, _)| format!("AUC of {}", score.name)).collect();
+    let header: Vec<&str> =
+        ["subgroup", "rows", "with the outcome"].into_iter().chain(names.iter().map(String::as_str)).collect();
+    let note = format!("In brackets {:.0} % intervals by {}, DeLong.", 100.0 * options.confidence.get(), study.unit());
+    section.grid("Areas under the ROC curve by subgroup", &header, lines, &note);
+    Ok(())
+}
+
+fn figure(
+    at: usize,
+    score: &Score,
+    rows: Vec<ForestRow>,
+    overall: Option<f64>,
+    options: &Options,
+) -> Result<Figure, FigureError> {
     let caption = format!(
         "Area under the ROC curve with {:.0} % intervals (DeLong). With / all: rows with the outcome, of all.",
         100.0 * options.confidence.get()
     );
     let about = About::new(format!("subgroups-{at}"), format!("Subgroups: {}", score.name), caption);
-    let overall = rows.iter().find_map(|row| match row {
-        ForestRow::Estimate { value, .. } => Some(*value),
-        ForestRow::Heading(_) | ForestRow::Summary { .. } | ForestRow::Missing { .. } => None,
-    });
     let forest = Forest::new(about, Axis::new("area under the ROC curve")).columns("subgroup", "with / all", "AUC");
     let forest = rows.into_iter().fold(forest, Forest::row);
     match overall {

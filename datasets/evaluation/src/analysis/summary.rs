@@ -1,6 +1,6 @@
 //! What a report says in a few sentences: nothing that its findings do not.
 
-use super::operating::CHOSEN;
+use super::operating::{CHOSEN, RECALL_AT_PREVALENCE};
 use super::{Finding, Section, number, p_value};
 
 /// Models of which the summary speaks; the sections have all.
@@ -43,8 +43,7 @@ impl<'a> Findings<'a> {
     fn models(&self) -> Vec<&'a str> {
         let mut names: Vec<&str> = Vec::new();
         for finding in self.of("roc", "AUC") {
-            let reader = self.find("readers", &finding.subject, "average precision").is_some();
-            if !reader && !names.contains(&finding.subject.as_str()) {
+            if !finding.is_reader && !names.contains(&finding.subject.as_str()) {
                 names.push(&finding.subject);
             }
         }
@@ -114,8 +113,12 @@ impl<'a> Findings<'a> {
     fn decides(&self, model: &str) -> Option<String> {
         let sensitivity = self.find("operating-points", model, "sensitivity").filter(|found| found.value.is_ok())?;
         let aim = &sensitivity.stratum;
-        let recall = self.of("operating-points", "recall rate").find(|f| f.subject == model && f.stratum == *aim)?;
-        Some(format!(" At {aim}, sensitivity is {}, the recall rate {}.", sensitivity.text(), recall.text()))
+        let here = |measure| self.of("operating-points", measure).find(|f| f.subject == model && f.stratum == *aim);
+        let (recall, at) = match here(RECALL_AT_PREVALENCE) {
+            Some(stated) => (stated, "the recall rate at the stated prevalence"),
+            None => (here("recall rate")?, "the recall rate"),
+        };
+        Some(format!(" At {aim}, sensitivity is {}, {at} {}.", sensitivity.text(), recall.text()))
     }
 
     /// Of those models whose scores can be probabilities.
@@ -151,16 +154,21 @@ impl<'a> Findings<'a> {
             .collect()
     }
 
-    /// By the last year.
-    fn risk(&self) -> Option<String> {
-        let found = self.of("risk", "concordance").last()?;
-        let events = self.find("risk", "table", "events").and_then(|f| f.value.clone().ok()).map(number);
-        let of = events.map(|events| format!(" Events: {events}.")).unwrap_or_default();
-        Some(format!(
-            "**{}** orders who has the event first with a concordance of {}; 0.5 is chance.{of}",
-            found.subject,
-            found.text()
-        ))
+    /// Of each section on risk, by its last year.
+    fn risk(&self) -> Vec<String> {
+        let all: Vec<&Finding> = self.0.iter().copied().filter(|found| found.section == "risk").collect();
+        let sections = all.chunk_by(|_, next| next.measure != super::risk::FIRST);
+        let line = |section: &[&Finding]| {
+            let found = section.iter().rfind(|found| found.measure == "concordance")?;
+            let events = section.iter().find(|found| found.measure == "events").and_then(|f| f.value.clone().ok());
+            let of = events.map(|events| format!(" Events: {}.", number(events))).unwrap_or_default();
+            Some(format!(
+                "**{}** orders who has the event first with a concordance of {}; 0.5 is chance.{of}",
+                found.subject,
+                found.text()
+            ))
+        };
+        sections.filter_map(line).collect()
     }
 
     /// What holds for all of it.

@@ -1,6 +1,6 @@
 //! Lines that fit.
 
-use super::font::{Typeface, width};
+use super::font::{Typeface, joined, width};
 
 /// Words in lines no wider than `room`. A word that is wider is cut between letters; after `lines_max` lines the rest is left
 /// out and the last line ends in "…".
@@ -9,6 +9,7 @@ pub fn wrapped(text: &str, size: f64, typeface: Typeface, room: f64, lines_max: 
     let mut line = String::new();
     // A no-break space is no place to break.
     let blank = |sign: char| sign.is_whitespace() && sign != '\u{a0}';
+    let text = joined(text);
     for word in text.split(blank).filter(|word| !word.is_empty()) {
         let mut word = word.to_owned();
         let longer = if line.is_empty() { word.clone() } else { format!("{line} {word}") };
@@ -43,6 +44,7 @@ pub fn wrapped(text: &str, size: f64, typeface: Typeface, room: f64, lines_max: 
 
 /// One line no wider than `room`: whole, or cut with "…" at its end.
 pub fn shortened(text: &str, size: f64, typeface: Typeface, room: f64) -> String {
+    let text = &*joined(text);
     if width(text, size, typeface) <= room {
         return text.to_owned();
     }

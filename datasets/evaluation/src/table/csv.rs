@@ -26,13 +26,14 @@ pub(super) fn read(path: &Path, delimiter: u8) -> Result<Table, TableError> {
     Table::new(&path.display().to_string(), columns)
 }
 
-pub(super) fn write(table: &Table, path: &Path) -> Result<(), TableError> {
-    std::fs::write(path, text(table)?).map_err(|source| TableError::File { path: path.to_path_buf(), source })
+pub(super) fn write(table: &Table, path: &Path, delimiter: u8) -> Result<(), TableError> {
+    std::fs::write(path, text(table, delimiter)?)
+        .map_err(|source| TableError::File { path: path.to_path_buf(), source })
 }
 
-pub(super) fn text(table: &Table) -> Result<String, TableError> {
+pub(super) fn text(table: &Table, delimiter: u8) -> Result<String, TableError> {
     let failed = |problem: String| TableError::Format { path: table.name().into(), problem };
-    let mut writer = csv::Writer::from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new().delimiter(delimiter).from_writer(Vec::new());
     writer.write_record(table.names()).map_err(|e| failed(e.to_string()))?;
     for row in 0..table.rows() {
         for column in table.columns() {

@@ -126,20 +126,19 @@ impl Table {
     ///
     /// It cannot be read, or is no such table.
     pub fn read(path: &Path) -> Result<Self, TableError> {
-        let called = |extension: &str| path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension));
-        match () {
-            () if called("parquet") => parquet::read(path),
-            () => csv::read(path, if called("tsv") { b'\t' } else { b',' }),
+        match is_called(path, "parquet") {
+            true => parquet::read(path),
+            false => csv::read(path, delimiter(path)),
         }
     }
 
-    /// Writes it as CSV.
+    /// Writes it as CSV, or as TSV if the file is called so.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
     pub fn write_csv(&self, path: &Path) -> Result<(), TableError> {
-        csv::write(self, path)
+        csv::write(self, path, delimiter(path))
     }
 
     /// As the text of a CSV file.
@@ -148,7 +147,7 @@ impl Table {
     ///
     /// None that can be met: it is written to memory.
     pub fn csv(&self) -> Result<String, TableError> {
-        csv::text(self)
+        csv::text(self, b',')
     }
 
     /// Writes it as Parquet, with what there is to say of it as key-value metadata.
@@ -281,6 +280,15 @@ impl Table {
         let rows = columns.first().map_or(0, |column| column.values.len());
         Self { name: self.name.clone(), rows, columns }
     }
+}
+
+fn is_called(path: &Path, extension: &str) -> bool {
+    path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
+}
+
+/// What stands between the fields of a file of this name.
+fn delimiter(path: &Path) -> u8 {
+    if is_called(path, "tsv") { b'\t' } else { b',' }
 }
 
 /// The SHA-256 of a file, hexadecimal.

@@ -16,8 +16,8 @@ use ::parquet::schema::types::{Type, TypePtr};
 
 use super::{Column, Table, TableError, Values};
 
-/// Whether a column is of numbers; its numbers; its texts.
-type Filling = (bool, Vec<Option<f64>>, Vec<Option<String>>);
+/// The largest size up to which every whole number is an `f64`.
+const WHOLE_MAX: u64 = 1 << 53;
 
 pub(super) fn read(path: &Path) -> Result<Table, TableError> {
     let format = |problem: String| TableError::Format { path: path.to_path_buf(), problem };
@@ -27,22 +27,39 @@ pub(super) fn read(path: &Path) -> Result<Table, TableError> {
     if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
         return Err(format(format!("column {:?} is nested; only flat columns can be read", nested.name())));
     }
-    let mut columns: Vec<Filling> = fields.iter().map(|field| (is_number(field), Vec::new(), Vec::new())).collect();
+    let empty = |field| if is_number(field) { Values::Number(Vec::new()) } else { Values::Text(Vec::new()) };
+    let mut columns: Vec<Values> = fields.iter().map(empty).collect();
     for row in reader.get_row_iter(None).map_err(|e| format(e.to_string()))? {
         let row = row.map_err(|e| format(e.to_string()))?;
-        for ((number, numbers, texts), (name, value)) in columns.iter_mut().zip(row.get_column_iter()) {
-            if *number {
-                numbers.push(as_number(value).map_err(|v| format(format!("column {name:?}: {v} is no number")))?);
-            } else {
-                texts.push(as_text(value));
-            }
+        for (values, (name, value)) in columns.iter_mut().zip(row.get_column_iter()) {
+            push(values, value).map_err(|v| format(format!("column {name:?}: {v} is no number")))?;
         }
     }
-    let named = fields.iter().zip(columns).map(|(field, (number, numbers, texts))| Column {
-        name: field.name().to_owned(),
-        values: if number { Values::Number(numbers) } else { Values::Text(texts) },
-    });
+    let named = fields.iter().zip(columns).map(|(field, values)| Column { name: field.name().to_owned(), values });
     Table::new(&path.display().to_string(), named.collect())
+}
+
+/// One more value. A whole number that `f64` would round is an identifier: its column becomes text, so that no two of them merge.
+fn push(values: &mut Values, field: &Field) -> Result<(), String> {
+    if let Values::Number(numbers) = values
+        && is_rounded(field)
+    {
+        *values = Values::Text(numbers.iter().map(|number| number.map(|number| number.to_string())).collect());
+    }
+    match values {
+        Values::Number(numbers) => numbers.push(as_number(field)?),
+        Values::Text(texts) => texts.push(as_text(field)),
+    }
+    Ok(())
+}
+
+#[expect(clippy::wildcard_enum_match_arm, reason = "all others are exact as `f64`")]
+fn is_rounded(field: &Field) -> bool {
+    match field {
+        Field::Long(value) => value.unsigned_abs() > WHOLE_MAX,
+        Field::ULong(value) => *value > WHOLE_MAX,
+        _ => false,
+    }
 }
 
 fn is_number(field: &TypePtr) -> bool {

@@ -43,6 +43,45 @@ fn what_cannot_be_used_is_named() {
 }
 
 #[test]
+fn whole_numbers_beyond_those_of_f64_stay_apart() {
+    use ::parquet::data_type::Int64Type;
+    use ::parquet::file::properties::WriterProperties;
+    use ::parquet::file::writer::SerializedFileWriter;
+    use ::parquet::schema::parser::parse_message_type;
+
+    let check = |values: &[i64], expected: Values| {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("t.parquet");
+        let schema = parse_message_type("message t { required int64 id; }").expect("a schema");
+        let file = std::fs::File::create(&path).expect("a file");
+        let properties = WriterProperties::builder().build().into();
+        let mut writer = SerializedFileWriter::new(file, schema.into(), properties).expect("a writer");
+        let mut group = writer.next_row_group().expect("a group");
+        let mut column = group.next_column().expect("a column").expect("a column");
+        column.typed::<Int64Type>().write_batch(values, None, None).expect("written");
+        column.close().expect("closed");
+        group.close().expect("closed");
+        writer.close().expect("closed");
+        assert_eq!(Table::read(&path).expect("a table").columns()[0].values, expected);
+    };
+    let texts = |values: &[&str]| Values::Text(values.iter().map(|v| Some((*v).to_owned())).collect());
+    check(&[1, -2, 1 << 53], Values::Number(vec![Some(1.0), Some(-2.0), Some(9_007_199_254_740_992.0)]));
+    let beyond = [7, (1 << 53) + 1, (1 << 53) + 2, 3];
+    check(&beyond, texts(&["7", "9007199254740993", "9007199254740994", "3"]));
+    check(&[-(1 << 53), i64::MIN], texts(&["-9007199254740992", "-9223372036854775808"]));
+}
+
+#[test]
+fn a_tsv_is_written_with_tabs() {
+    let table = Table::new("t", vec![text("a", &[Some("1,5")]), text("b", &[Some("x")])]).expect("a table");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t.TSV");
+    table.write_csv(&path).expect("written");
+    assert_eq!(std::fs::read_to_string(&path).expect("read"), "a\tb\n1,5\tx\n");
+    assert_eq!(Table::read(&path).expect("read").columns(), table.columns());
+}
+
+#[test]
 fn bytes_that_are_no_parquet_file_are_refused() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("t.parquet");

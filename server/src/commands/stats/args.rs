@@ -1,18 +1,15 @@
 //! What the statistics have in common on the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::Context;
-use clap::{Args, ValueEnum};
-use uvid_evaluation::analysis::{Aim, Finding, Options, Risk, Roles, Section, Study, findings_table};
-use uvid_evaluation::report::Report;
-use uvid_evaluation::table::{Table, digest};
-use uvid_evaluation::text;
+use clap::Args;
+use uvid_evaluation::analysis::{Aim, Options, Risk, Roles, Study};
+use uvid_evaluation::table::Table;
 use uvid_metrics::Confidence;
 use uvid_metrics::localisation::HitRule;
 use uvid_metrics::operating_point::Aim as Reaching;
 
-use crate::commands::Ended;
+use super::output::Output;
 
 /// A table with its columns.
 #[derive(Debug, Args)]
@@ -31,7 +28,7 @@ pub(super) struct Scores {
 #[derive(Debug, Clone, Args)]
 pub(in crate::commands) struct Columns {
     /// The column that says whether the row has the outcome: 1 or 0, true or false, yes or no. `density:C,D` is the outcome that the
-    /// column density is C or D.
+    /// column density is C or D, in large or small letters; an exam of which only one breast has it is left out.
     #[arg(long, value_name = "COLUMN[:VALUES]", default_value = "cancer")]
     pub(in crate::commands) label: String,
     /// A column with a model's score, larger being more suspicious. Repeatable.
@@ -69,28 +66,6 @@ pub(in crate::commands) struct Settings {
     /// Margin of non-inferiority of an area under the ROC curve.
     #[arg(long, default_value_t = 0.05)]
     margin: f64,
-}
-
-/// Where results go.
-#[derive(Debug, Args)]
-pub(super) struct Output {
-    /// How they are printed.
-    #[arg(long, value_enum, default_value_t = Format::Text)]
-    format: Format,
-    /// Write report.html, report.pdf and the figures into this folder.
-    #[arg(long, value_name = "DIR")]
-    report: Option<PathBuf>,
-}
-
-/// Output formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// Tables for people.
-    Text,
-    /// Findings, a row each, at full precision.
-    Csv,
-    /// The same as an array of objects.
-    Json,
 }
 
 /// At which thresholds.
@@ -166,6 +141,11 @@ impl Scores {
         for (reason, rows) in &study.left_out {
             eprintln!("{rows} of {} rows left out: {reason}", study.given);
         }
+        if study.clusters.is_none() {
+            eprintln!(
+                "no --cluster: every row counts as a patient of its own; if patients have several, all intervals are too narrow"
+            );
+        }
         Ok(study)
     }
 }
@@ -240,45 +220,7 @@ impl Risks {
             per_year: self.per_year,
             risks: self.risk.clone(),
             cluster: self.cluster.clone(),
+            whose: None,
         }
     }
-}
-
-impl Output {
-    /// Prints sections of a table, and writes a report of them if one is wanted.
-    pub(super) fn print(&self, sections: &[Section], table: &Path) -> anyhow::Result<Ended> {
-        let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
-        match self.format {
-            Format::Text => sections.iter().for_each(|section| println!("{}", text::section(section))),
-            Format::Json => println!("{}", text::json(&findings)),
-            Format::Csv => {
-                let text = findings_table(&findings)?.csv()?;
-                print!("{text}");
-            }
-        }
-        if let Some(folder) = &self.report {
-            std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-            let title = sections.first().map_or_else(String::new, |section| section.title.clone());
-            let report = Report {
-                title,
-                subtitle: table.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
-                about: vec![("table".into(), format!("sha256:{}", digest(table)?))],
-                sections: sections.to_vec(),
-                provenance: vec![("command".into(), command()), ("uvid".into(), env!("CARGO_PKG_VERSION").into())],
-                ..Report::default()
-            };
-            report.write(folder)?;
-            eprintln!("report: {}", folder.join("report.html").display());
-        }
-        Ok(Ended::Well)
-    }
-}
-
-/// The command line as it was given.
-pub(in crate::commands) fn command() -> String {
-    let quoted = |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,".contains(c)) {
-        true => word,
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    std::iter::once("uvid".to_owned()).chain(std::env::args().skip(1).map(quoted)).collect::<Vec<_>>().join(" ")
 }

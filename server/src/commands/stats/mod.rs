@@ -1,16 +1,19 @@
 //! `uvid stats`: statistics of a table of scores, whoever made it.
 
 mod args;
+mod output;
 mod table;
 
 use clap::{Args as ClapArgs, Subcommand};
-use uvid_evaluation::analysis::{self, Lesions, Marks, Readings, Section};
+use uvid_evaluation::analysis::{self, Lesions, Marks, Options, Readings, Section, Study, StudyError};
 use uvid_evaluation::table::Table;
 use uvid_metrics::localisation::HitRule;
 
 use super::Ended;
-pub(super) use args::{Aims, Columns, Hit, Settings, command};
-use args::{Output, Risks, Scores};
+pub(super) use args::{Aims, Columns, Hit, Settings};
+use args::{Risks, Scores};
+use output::Output;
+pub(super) use output::command;
 
 /// Statistics of a table of scores (CSV or Parquet), without any model.
 ///
@@ -24,7 +27,7 @@ Examples:
   uvid stats operating-points scores.csv --score ai --label cancer --at-specificity 0.9 --prevalence 0.006
   uvid stats calibration scores.csv --score risk --label cancer --format json
   uvid stats readers results.csv --label label --score AI_POM --reader R1 --reader R2 --reader R3
-  uvid stats mrmc readings.csv --reader reader --modality arm --case exam --score score --label cancer
+  uvid stats mrmc readings.csv --reader reader --modality arm --reference unaided --case exam --score score --label cancer
   uvid stats survival risks.csv --risk Year1=1 --risk Year5=5 --event Days_to_Cancer --followed Days_Followup --per-year 365
   uvid stats froc marks.csv --images images.csv --lesions lesions.csv")]
 pub struct Args {
@@ -94,6 +97,10 @@ struct Mrmc {
     /// The column with the modality.
     #[arg(long, value_name = "COLUMN", default_value = "modality")]
     modality: String,
+    /// The modality with which the others are compared, and which they are tested not to be inferior to [default: that of the
+    /// table's first row].
+    #[arg(long, value_name = "MODALITY")]
+    reference: Option<String>,
     /// The column with the case.
     #[arg(long, value_name = "COLUMN", default_value = "case")]
     case: String,
@@ -133,27 +140,28 @@ struct Froc {
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
-    let one = |scores: &Scores, of: &dyn Fn(&Scores) -> anyhow::Result<Section>| -> anyhow::Result<Ended> {
-        scores.output.print(&[of(scores)?], &scores.table)
-    };
+    let one =
+        |scores: &Scores, of: &dyn Fn(&Study, &Options) -> Result<Section, StudyError>| -> anyhow::Result<Ended> {
+            let (study, options) = (scores.study()?, scores.settings.options()?);
+            let rows = analysis::rows(&study, &scores.roles.subgroup)?;
+            scores.output.print(Some(rows), of(&study, &options)?, &scores.settings, &scores.table)
+        };
     match &args.which {
-        Which::Roc(scores) => one(scores, &|s| Ok(analysis::discrimination(&s.study()?, &s.settings.options()?)?)),
-        Which::Compare(scores) => one(scores, &|s| Ok(analysis::comparison(&s.study()?, &s.settings.options()?)?)),
-        Which::PrecisionRecall(scores) => {
-            one(scores, &|s| Ok(analysis::precision(&s.study()?, &s.settings.options()?)?))
-        }
+        Which::Roc(scores) => one(scores, &analysis::discrimination),
+        Which::Compare(scores) => one(scores, &analysis::comparison),
+        Which::PrecisionRecall(scores) => one(scores, &analysis::precision),
         Which::OperatingPoints { scores, aims } => {
-            one(scores, &|s| Ok(analysis::operating(&s.study()?, &aims.aims(), &s.settings.options()?)?))
+            one(scores, &|study, options| analysis::operating(study, &aims.aims(), options))
         }
-        Which::Calibration(scores) => one(scores, &|s| Ok(analysis::calibration(&s.study()?, &s.settings.options()?)?)),
-        Which::DecisionCurve(scores) => one(scores, &|s| Ok(analysis::benefit(&s.study()?, &s.settings.options()?)?)),
+        Which::Calibration(scores) => one(scores, &analysis::calibration),
+        Which::DecisionCurve(scores) => one(scores, &analysis::benefit),
         Which::Subgroups(scores) => {
             anyhow::ensure!(!scores.roles.subgroup.is_empty(), "name at least one column with --subgroup");
-            one(scores, &|s| Ok(analysis::subgroups(&s.study()?, &s.roles.subgroup, &s.settings.options()?)?))
+            one(scores, &|study, options| analysis::subgroups(study, &scores.roles.subgroup, options))
         }
-        Which::Readers(scores) => one(scores, &|s| Ok(analysis::readers(&s.study()?, &s.settings.options()?)?)),
+        Which::Readers(scores) => one(scores, &analysis::readers),
         Which::Mrmc(readings) => {
-            let Mrmc { reader, modality, case, score, label, cluster, .. } = readings;
+            let Mrmc { reader, modality, case, score, label, cluster, reference, .. } = readings;
             let columns = Readings {
                 reader: reader.clone(),
                 modality: modality.clone(),
@@ -161,28 +169,29 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
                 score: score.clone(),
                 label: label.clone(),
                 cluster: cluster.clone(),
+                reference: reference.clone(),
             };
             let section =
                 analysis::modalities(&Table::read(&readings.table)?, &columns, &readings.settings.options()?)?;
-            readings.output.print(&[section], &readings.table)
+            readings.output.print(None, section, &readings.settings, &readings.table)
         }
         Which::Agreement { scores, recall } => {
-            one(scores, &|s| Ok(analysis::agreement(&s.study()?, *recall, &s.settings.options()?)?))
+            one(scores, &|study, options| analysis::agreement(study, *recall, options))
         }
-        Which::Workflow { scores, recall } => one(scores, &|s| {
-            let [first, second] = s.roles.first_readers()?;
-            Ok(analysis::workflow(&s.study()?, first, second, *recall, &s.settings.options()?)?)
-        }),
+        Which::Workflow { scores, recall } => {
+            let [first, second] = scores.roles.first_readers()?;
+            one(scores, &|study, options| analysis::workflow(study, first, second, *recall, options))
+        }
         Which::Survival(risks) => {
             let section = analysis::risk(&Table::read(&risks.table)?, &risks.roles(), &risks.settings.options()?)?;
-            risks.output.print(&[section], &risks.table)
+            risks.output.print(None, section, &risks.settings, &risks.table)
         }
         Which::Froc(froc) => {
             let lesions = Lesions::of_tables(&Table::read(&froc.images)?, &Table::read(&froc.lesions)?)?;
             let marks = Marks::of_table(&Table::read(&froc.marks)?)?;
             let rule: HitRule = froc.hit.rule();
             let section = analysis::localisation(&lesions, &marks, rule, &froc.settings.options()?)?;
-            froc.output.print(&[section], &froc.marks)
+            froc.output.print(None, section, &froc.settings, &froc.marks)
         }
         Which::Convert(convert) => table::convert(convert),
     }

@@ -74,20 +74,22 @@ fn a_mark_or_an_image_that_does_not_fit_is_refused() {
 }
 
 #[test]
-fn an_outcome_may_be_a_choice_of_values() {
-    let text = |name: &str, values: &[Option<&str>]| Column {
-        name: name.into(),
-        values: Values::Text(values.iter().map(|value| value.map(str::to_owned)).collect()),
+fn no_image_is_an_error() {
+    let found = localisation(&Lesions::default(), &[Marks::default()], HitRule::InRegion, &Options::default());
+    assert_eq!(found.unwrap_err().to_string(), "there are no images");
+}
+
+#[test]
+fn where_no_patient_is_known_nothing_is_said_to_be_by_patient() {
+    let check = |without_patients: bool, expected: &str| {
+        let images = (0..4).map(|at| (format!("i{at}"), format!("i{at}"))).collect();
+        let of = Lesions { images, without_patients, ..Lesions::default() };
+        let found = localisation(&of, &[Marks::default()], HitRule::InRegion, &Options::default()).unwrap();
+        let text = text::section(&found);
+        assert_eq!(text.contains("No column says which images are of the same patient"), without_patients);
+        assert!(text.contains(&format!("intervals by {expected}")), "{text}");
+        assert!(found.findings.iter().any(|f| f.method == format!("jackknife by {expected}")));
     };
-    let table = Table::new(
-        "t",
-        vec![
-            text("density", &[Some("C"), None, Some("A"), Some("D")]),
-            text("s", &[Some("1"), Some("2"), Some("3"), Some("4")]),
-        ],
-    );
-    let roles = Roles { label: "density:C,D".into(), scores: vec!["s".into()], ..Roles::default() };
-    let study = Study::new(&table.unwrap(), &roles).unwrap();
-    assert_eq!(study.positive, [true, false, true]);
-    assert_eq!(study.left_out, [("no outcome (density:C,D)".to_owned(), 1)]);
+    check(false, "patient");
+    check(true, "image");
 }

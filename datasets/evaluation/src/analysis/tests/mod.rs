@@ -1,6 +1,9 @@
 //! Every section on tables that are small, lopsided or broken: numbers or reasons, never NaN, never a panic.
 
 mod marks;
+mod modalities;
+mod outcomes;
+mod words;
 mod years;
 
 use proptest::prelude::*;

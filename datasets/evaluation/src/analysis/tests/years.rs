@@ -5,7 +5,7 @@ use super::*;
 /// A row: years to the event, years of follow-up, risk by two years.
 type Person = (Option<f64>, Option<f64>, Option<f64>);
 
-fn section(people: &[Person]) -> Result<Section, StudyError> {
+fn section_of(people: &[Person], roles: &Risk) -> Result<Section, StudyError> {
     let numbers = |name: &str, of: fn(&Person) -> Option<f64>| Column {
         name: name.to_owned(),
         values: Values::Number(people.iter().map(of).collect()),
@@ -16,15 +16,25 @@ fn section(people: &[Person]) -> Result<Section, StudyError> {
         numbers("one", |person| person.2.map(|risk| risk / 2.0)),
         numbers("two", |person| person.2),
     ];
-    let roles = Risk {
+    let pairs = (0..people.len()).map(|at| Some(format!("p{}", at / 4))).collect();
+    let columns = columns.into_iter().chain([Column { name: "patient".into(), values: Values::Text(pairs) }]);
+    let options = Options { resamples: 20, ..Options::default() };
+    risk(&Table::new("people", columns.collect()).unwrap(), roles, &options)
+}
+
+fn roles() -> Risk {
+    Risk {
         event: "event".into(),
         followed: "followed".into(),
         per_year: 1.0,
         risks: vec![("one".into(), 1.0), ("two".into(), 2.0)],
         cluster: None,
-    };
-    let options = Options { resamples: 20, ..Options::default() };
-    risk(&Table::new("people", columns).unwrap(), &roles, &options)
+        whose: None,
+    }
+}
+
+fn section(people: &[Person]) -> Result<Section, StudyError> {
+    section_of(people, &roles())
 }
 
 /// That the section is there and sound, and accounts for every row.
@@ -59,6 +69,77 @@ fn few_people_and_few_events_give_numbers_or_reasons() {
     check(&people[..1]);
     check(&people[..2]);
     check(&[people[0], (None, None, Some(0.5)), (None, Some(1.0), None)]);
+}
+
+fn forty() -> Vec<Person> {
+    let person = |at: i32| {
+        let event = (at % 3 == 0).then(|| f64::from(at % 7) / 2.0 + 0.1);
+        (event, Some(f64::from(at % 4) + 0.5), Some(f64::from(at * 5 % 11) / 20.0))
+    };
+    (0..40).map(person).collect()
+}
+
+#[test]
+fn the_interval_of_the_concordance_is_by_patient_where_patients_are_known() {
+    // Four rows of each patient are copies of one: as much is known as of a quarter of the rows.
+    let people: Vec<Person> = forty().into_iter().flat_map(|person| [person; 4]).collect();
+    let width = |cluster: Option<&str>| {
+        let found = section_of(&people, &Risk { cluster: cluster.map(str::to_owned), ..roles() }).unwrap();
+        let unit = if cluster.is_some() { "by patient" } else { "by row" };
+        let c: Vec<&Finding> = found.findings.iter().filter(|f| f.measure == "concordance").collect();
+        assert!(c.iter().all(|f| f.method.contains(unit)), "{c:?}");
+        assert!(c[1].method.ends_with("20 resamples"), "{c:?}");
+        assert_eq!(text::section(&found).contains("each row by itself"), cluster.is_some());
+        c[0].interval.map(|interval| interval.upper - interval.lower).unwrap()
+    };
+    let (rows, patients) = (width(None), width(Some("patient")));
+    assert!((patients / rows - 2.0).abs() < 1e-9, "{patients} {rows}");
+}
+
+#[test]
+fn each_finding_has_the_rows_that_it_is_of() {
+    let found = section(&forty()).unwrap();
+    let followed = found.findings.iter().filter(|f| f.measure == "AUC of those followed");
+    let ns: Vec<usize> = followed.map(|f| f.n).collect();
+    let known = |years: f64| {
+        let is_known = |(event, followed, _): &&Person| event.is_some() || followed.is_some_and(|f| f >= years);
+        forty().iter().filter(is_known).count()
+    };
+    assert_eq!(ns, [known(1.0), known(2.0)]);
+    assert!(ns[1] < 40);
+}
+
+#[test]
+fn groups_are_as_many_as_there_are() {
+    let people: Vec<Person> =
+        forty().iter().enumerate().map(|(at, p)| (p.0, Some(5.0), Some([0.1, 0.2, 0.3][at % 3]))).collect();
+    let found = section(&people).unwrap();
+    let strata = found.findings.iter().filter(|f| f.measure == "O/E").map(|f| f.stratum.as_str());
+    assert_eq!(strata.collect::<Vec<_>>(), [1, 2, 3].map(|at| format!("group {at} of 3, by 2 years")));
+    let mut figures =
+        found.parts.iter().filter_map(|p| if let Part::Figure(figure, _) = p { Some(figure) } else { None });
+    assert!(figures.next_back().unwrap().caption().starts_with("3 groups of like risk"));
+}
+
+#[test]
+fn two_packages_have_each_their_own_figures() {
+    let of = |number: usize, name: &str| Risk { whose: Some((number, name.into())), ..roles() };
+    let sections = [(1, "one"), (2, "two")].map(|(number, name)| section_of(&forty(), &of(number, name)).unwrap());
+    let parts = sections.iter().flat_map(|section| &section.parts);
+    let figures = parts.filter_map(|p| if let Part::Figure(figure, _) = p { Some(figure.id()) } else { None });
+    assert_eq!(figures.collect::<Vec<_>>(), ["risk-auc-1", "risk-calibration-1", "risk-auc-2", "risk-calibration-2"]);
+    assert_eq!(sections[1].title, "Risk over time: two");
+    let events = sections.iter().flat_map(|s| &s.findings).filter(|f| f.measure == "events");
+    assert_eq!(events.map(|f| f.subject.as_str()).collect::<Vec<_>>(), ["one", "two"]);
+    assert_eq!(summary(&sections).iter().filter(|line| line.contains("concordance")).count(), 2);
+}
+
+#[test]
+fn a_concordance_that_is_not_resampled_says_why() {
+    let person = |at: i32| ((at % 3 == 0).then(|| f64::from(at % 7) + 0.1), Some(5.0), Some(f64::from(at % 11) / 20.0));
+    let found = section(&(0..20_001).map(person).collect::<Vec<_>>()).unwrap();
+    let c: Vec<&Finding> = found.findings.iter().filter(|f| f.measure == "concordance").collect();
+    assert_eq!(c[1].remarks, "no interval: more than 20000 rows");
 }
 
 #[test]

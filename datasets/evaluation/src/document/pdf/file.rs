@@ -25,7 +25,7 @@ pub(super) fn write(pages: &Pages<'_>, document: &Document) -> Vec<u8> {
             painter.draw(&page.drawing, (0.0, HEIGHT), 1.0);
             painter.draw(&margins(document, i + 1, count), (0.0, HEIGHT), 1.0);
             for (place, scale, figure) in &page.figures {
-                painter.draw(figure, (place.x, HEIGHT - place.y), *scale);
+                painter.figure(figure, (place.x, HEIGHT - place.y), *scale);
             }
             painter.finish()
         })

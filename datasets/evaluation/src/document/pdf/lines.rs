@@ -1,6 +1,6 @@
 //! Prose in lines that fit.
 
-use crate::figure::font::{Typeface, width};
+use crate::figure::font::{Typeface, joined, width};
 
 use super::super::prose::may_link;
 use super::super::{Inline, Prose};
@@ -76,7 +76,7 @@ fn words(prose: &Prose, regular: Typeface) -> Vec<Word> {
             Inline::Link { text, url } => (regular, None, format!("{text} ({url})")),
         };
         let mut part = String::new();
-        for sign in written.chars() {
+        for sign in joined(&written).chars() {
             // A no-break space is no place to break.
             if sign.is_whitespace() && sign != '\u{a0}' {
                 push(&mut words, &mut open, std::mem::take(&mut part), typeface, link.clone());

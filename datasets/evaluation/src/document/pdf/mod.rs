@@ -12,7 +12,7 @@ mod tests;
 
 use crate::figure::Figure;
 use crate::figure::drawing::{Anchor, Area, Colour, Fill, Stroke};
-use crate::figure::font::Typeface;
+use crate::figure::font::{Typeface, is_rewritten};
 
 use super::{Block, Document, KeyNumber, NoteKind, Prose};
 use pages::{BODY, LEFT, Pages, RULE, SOFT, TEXT, WASH};
@@ -22,6 +22,8 @@ const BODY_SIZE: f64 = 10.0;
 const BODY_LINE: f64 = 14.0;
 /// Room on a page, points, that is worth being filled with what follows a figure.
 const WORTH_FILLING: f64 = 130.0;
+/// The last line of a file that has not all letters of the document.
+const REWRITTEN: &str = "Letters that the fonts of this file lack are written by others, or by ◊. The file report.html has them as they are.";
 const NOTE: Colour = Colour(0, 114, 178);
 const WARNING: Colour = Colour(179, 71, 0);
 
@@ -87,6 +89,10 @@ fn lay_out(document: &Document) -> Pages<'_> {
         }
     }
     waiting.drain(..).for_each(|(of, explanation, number)| figure(&mut pages, of, explanation, number));
+    if pages.labels().any(is_rewritten) {
+        pages.space(6.0);
+        pages.prose(&Prose::from(REWRITTEN), BODY_SIZE, BODY_LINE, SOFT, 0.0);
+    }
     pages
 }
 

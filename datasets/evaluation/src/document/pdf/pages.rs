@@ -63,6 +63,14 @@ impl<'a> Pages<'a> {
         self.done.iter().chain([&self.last])
     }
 
+    /// All texts, those of figures too.
+    pub(super) fn labels(&self) -> impl Iterator<Item = &str> {
+        let drawings = self
+            .all()
+            .flat_map(|page| std::iter::once(&page.drawing).chain(page.figures.iter().map(|(.., drawing)| *drawing)));
+        drawings.flat_map(Drawing::labels).map(|label| label.text.as_str())
+    }
+
     /// Where the next thing is put.
     pub(super) fn y(&self) -> f64 {
         self.y

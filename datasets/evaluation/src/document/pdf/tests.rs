@@ -37,6 +37,17 @@ fn check(document: &Document) -> Vec<String> {
 }
 
 #[test]
+fn letters_that_are_written_by_others_are_spoken_of() {
+    let check = |text: &str, expected: bool| {
+        let written = check(&Document::new("Title", "").paragraph(text)).join(" ");
+        assert_eq!(written.contains("Letters that the fonts of this file lack"), expected, "{text}");
+    };
+    check("plain c\u{30c} a\u{a0}b", false);
+    check("Институт", true);
+    check("乳", true);
+}
+
+#[test]
 fn a_tables_head_is_on_each_of_its_pages_and_no_row_is_lost() {
     let mut table = Table::new("Many", &[("Model", Align::Left), ("Area", Align::Right)]).group("Both of them", 2);
     for i in 0..200 {

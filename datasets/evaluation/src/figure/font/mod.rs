@@ -3,7 +3,7 @@
 //! Text is measured by the same numbers for SVG and PDF. Browsers show Helvetica or a font made with its widths (Arial,
 //! Liberation Sans, Nimbus Sans), so a label has the same room in both.
 //!
-//! No letter vanishes. What is shown is [`legible`] text: Cyrillic letters are written in Serbian Latin, blanks of all kinds are
+//! No letter vanishes. What is shown is [`legible`] text: letters and their marks are joined (NFC), Cyrillic letters are written in Serbian Latin, blanks of all kinds are
 //! blanks, and a sign that none of the fonts has is [`REPLACEMENT`]. SVG and HTML keep the text as it was.
 
 mod tables;
@@ -11,6 +11,7 @@ mod tables;
 use std::borrow::Cow;
 
 use tables::{BOLD, EXTENDED, REGULAR, SYMBOL, UPPER};
+use unicode_normalization::{UnicodeNormalization, is_nfc};
 
 /// What stands for a sign that no font has: a lozenge.
 pub const REPLACEMENT: char = '◊';
@@ -121,7 +122,7 @@ pub fn legible(text: &str) -> Cow<'_, str> {
         return Cow::Borrowed(text);
     }
     let mut shown = String::with_capacity(text.len());
-    for sign in text.chars() {
+    for sign in text.nfc() {
         if glyph(sign, Typeface::Regular).is_some() {
             shown.push(sign);
         } else {
@@ -129,6 +130,17 @@ pub fn legible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(shown)
+}
+
+/// The text with its letters and their marks joined, so that none is cut from its letter.
+pub(crate) fn joined(text: &str) -> Cow<'_, str> {
+    if is_nfc(text) { Cow::Borrowed(text) } else { Cow::Owned(text.nfc().collect()) }
+}
+
+/// Whether [`legible`] writes letters of the text by others; blanks and hyphens of another kind are none.
+pub(crate) fn is_rewritten(text: &str) -> bool {
+    text.nfc()
+        .any(|sign| glyph(sign, Typeface::Regular).is_none() && !["", " ", "-", "–", "−"].contains(&substitute(sign)))
 }
 
 /// The width of a text in units of `size`'s.
@@ -246,6 +258,18 @@ mod tests {
         check("a\u{a0}b\u{2009}c\td\n", "a b c d ");
         check("乳\u{1f600}", "◊◊");
         check("Łódź", "Łódź");
+        check("Lo\u{301}dz\u{301} c\u{30c}", "Lódź č");
+    }
+
+    #[test]
+    fn what_is_written_by_others_is_known() {
+        let check = |text: &str, expected: bool| assert_eq!(is_rewritten(text), expected, "{text}");
+        check("AUC 0.9 č κ", false);
+        check("c\u{30c}", false);
+        check("a\u{a0}b\u{2009}c\u{2011}d\u{200b}", false);
+        check("Институт", true);
+        check("乳", true);
+        check("x\u{323}\u{328}", true);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! A drawing in the content of a PDF page (ISO 32000-1), with the standard 14 fonts.
 
+mod names;
 mod resources;
 
 use std::collections::BTreeSet;
@@ -48,6 +49,11 @@ impl<'a> Painter<'a> {
             self.mark(mark);
             self.content.restore_state();
         }
+    }
+
+    /// A figure's, in which different labels stay different.
+    pub(crate) fn figure(&mut self, drawing: &Drawing, origin: (f64, f64), scale: f64) {
+        self.draw(&names::told_apart(drawing), origin, scale);
     }
 
     /// The content, compressed.
@@ -196,7 +202,7 @@ pub(crate) fn single(drawing: &Drawing, title: &str) -> Vec<u8> {
     let (mut pdf, mut numbers, mut shared) = (Pdf::new(), Numbers::new(), Shared::default());
     let [catalog, pages, page_id, content_id, info] = std::array::from_fn(|_| numbers.next());
     let mut painter = Painter::new(&mut shared);
-    painter.draw(drawing, (0.0, drawing.height), 1.0);
+    painter.figure(drawing, (0.0, drawing.height), 1.0);
     let content = painter.finish();
     let resources = write_resources(&mut pdf, &shared, &mut numbers);
     pdf.catalog(catalog).pages(pages);

@@ -1,20 +1,23 @@
 //! Who gets cancer, and when: risk over years under censoring.
 
+mod groups;
+
 use uvid_metrics::bootstrap::{self, Design};
 use uvid_metrics::survival::{
-    Censoring, RiskGroup, Survival, at_horizon, brier, by_risk_group, dynamic_auc, harrell, integrated_brier, mean_auc,
-    uno,
+    Censoring, Survival, at_horizon, brier, dynamic_auc, harrell, integrated_brier, mean_auc, uno,
 };
 use uvid_metrics::{Clusters, Interval, Undefined, roc};
 
-use super::{Finding, Options, Section, StudyError, number};
+use super::{Finding, Options, Section, StudyError};
 use crate::figure::{About, Axis, Figure, FigureError, Plot, Reference, Series};
 use crate::table::Table;
 
-/// Groups of like risk at a horizon.
-const GROUPS: usize = 10;
 /// Rows beyond which the concordance is not resampled: each resample sorts all of them.
 const RESAMPLED_ROWS_MAX: usize = 20_000;
+/// Resamples of the concordance: fewer than of sums, for the same reason.
+const RESAMPLES_MAX: usize = 400;
+/// The measure of the first finding of the section.
+pub(super) const FIRST: &str = "rows given";
 
 /// Which columns are what.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -29,6 +32,21 @@ pub struct Risk {
     pub risks: Vec<(String, f64)>,
     /// The patient.
     pub cluster: Option<String>,
+    /// Where a report has several sections on risk: the number of this one, for the names of its figures, and whose risks they
+    /// are, for people.
+    pub whose: Option<(usize, String)>,
+}
+
+impl Risk {
+    /// The name of a figure in files.
+    fn id(&self, figure: &str) -> String {
+        self.whose.as_ref().map_or_else(|| figure.to_owned(), |(number, _)| format!("{figure}-{number}"))
+    }
+
+    /// What intervals take to be independent.
+    fn unit(&self) -> &'static str {
+        if self.cluster.is_some() { "patient" } else { "row" }
+    }
 }
 
 /// Rows with their times and risks.
@@ -46,7 +64,11 @@ struct Rows {
 ///
 /// A column is not there or holds something else; no row is left.
 pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, StudyError> {
-    let mut section = Section::new("risk", "Risk over time");
+    let (title, subject) = match &roles.whose {
+        Some((_, name)) => (format!("Risk over time: {name}"), name.as_str()),
+        None => ("Risk over time".to_owned(), "table"),
+    };
+    let mut section = Section::new("risk", &title);
     let rows = take(table, roles)?;
     let events = rows.survival.events().iter().filter(|event| **event).count();
     section.words(format!(
@@ -64,16 +86,16 @@ pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, S
         );
     }
     for (measure, count) in [
-        ("rows given", table.rows()),
+        (FIRST, table.rows()),
         ("rows analysed", rows.survival.len()),
         ("rows left out", rows.left_out),
         ("events", events),
     ] {
-        section.findings.push(Finding::new("risk", "table", measure, Ok(count as f64)));
+        section.findings.push(Finding::new("risk", subject, measure, Ok(count as f64)));
     }
     concordance(&mut section, &rows, roles, options);
     yearly(&mut section, &rows, roles, options);
-    groups(&mut section, &rows, roles, options);
+    groups::groups(&mut section, &rows, roles, options);
     Ok(section)
 }
 
@@ -98,23 +120,26 @@ fn take(table: &Table, roles: &Risk) -> Result<Rows, StudyError> {
         }
         None => Clusters::each(rows.len()),
     };
-    Ok(Rows { survival: Survival::new(&times, &events)?, risks, clusters, left_out: table.rows() - rows.len() })
+    let survival = Survival::new(&times, &events)?.clustered(clusters.clone())?;
+    Ok(Rows { survival, risks, clusters, left_out: table.rows() - rows.len() })
 }
 
 /// Of the risk by each year, and Uno's of the same.
 fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     let censoring = Censoring::of(&rows.survival);
+    let resamples = options.resamples.min(RESAMPLES_MAX);
+    let by_bootstrap = format!("Harrell, percentile bootstrap by {}, {resamples} resamples", roles.unit());
     let mut lines = Vec::new();
     for ((name, _), risks) in roles.risks.iter().zip(&rows.risks) {
         let found = harrell(&rows.survival, risks).map(|found| found.estimate);
-        let by = "Harrell";
+        let by = format!("Harrell, infinitesimal jackknife by {}", roles.unit());
         let finding = Finding::estimate("risk", name, "concordance", found, options.confidence, (0.0, 1.0));
-        let c = finding.rows(risks.len()).by(by);
+        let c = finding.rows(risks.len()).by(&by);
         let bootstrap =
             Finding::new("risk", name, "concordance", harrell(&rows.survival, risks).map(|found| found.estimate.value))
                 .or_no_interval(resampled(rows, risks, options))
                 .rows(risks.len())
-                .by("Harrell, percentile bootstrap by patient");
+                .by(&by_bootstrap);
         let uno = Finding::new("risk", name, "concordance, IPCW", uno(&rows.survival, &censoring, risks, None));
         let uno = uno.rows(risks.len()).by("Uno");
         lines.push(vec![name.clone(), c.text(), bootstrap.text(), uno.text()]);
@@ -124,18 +149,25 @@ fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Optio
         "Concordance",
         &["risk", "Harrell's C", "Harrell's C (bootstrap)", "Uno's C"],
         lines,
-        "Uno's C weighs by the probability of not having been censored, so that it does not depend on how long people were followed.",
+        &format!(
+            "In brackets {:.0} % intervals by {}: of the infinitesimal jackknife, and of the percentile bootstrap ({resamples} resamples). \
+             Uno's C weighs by the probability of not having been censored, so that it does not depend on how long people were followed.",
+            100.0 * options.confidence.get(),
+            roles.unit()
+        ),
     );
 }
 
 fn resampled(rows: &Rows, risks: &[f64], options: &Options) -> Result<Option<Interval>, Undefined> {
-    if options.resamples == 0 || rows.survival.len() > RESAMPLED_ROWS_MAX {
+    if options.resamples == 0 {
         return Ok(None);
     }
+    if rows.survival.len() > RESAMPLED_ROWS_MAX {
+        return Err(Undefined::Degenerate("more than 20000 rows"));
+    }
     let design = Design::by_outcome(&rows.clusters, rows.survival.events())?;
-    // Each resample sorts all rows: fewer of them than of sums.
     let how = bootstrap::Options {
-        resamples: options.resamples.min(400),
+        resamples: options.resamples.min(RESAMPLES_MAX),
         seed: options.seed,
         ..bootstrap::Options::default()
     };
@@ -173,12 +205,15 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
             Ok((with, longer)) => [with, longer][at].to_string(),
             Err(why) => format!("none: {why}"),
         });
-        let known = known.clone().and_then(|known| {
+        let area_of_known = known.clone().and_then(|known| {
             let patients = Clusters::of(known.rows.iter().map(|row| rows.clusters.of_row(*row)));
             roc::delong(&known.sample.clustered(patients)?)
         });
-        let known = Finding::estimate("risk", name, "AUC of those followed", known, options.confidence, (0.0, 1.0));
-        let known = known.among(&stratum).rows(risks.len()).by("DeLong; rows censored before are left out");
+        let range = (0.0, 1.0);
+        let found = Finding::estimate("risk", name, "AUC of those followed", area_of_known, options.confidence, range);
+        let found = found.among(&stratum).by("DeLong; rows censored before are left out");
+        // Of the rows whose outcome by then is known.
+        let known = known.map_or(found.clone(), |known| found.of(&known.sample));
         if let (Ok(value), Some(interval)) = (&known.value, known.interval) {
             simple.push((*years, *value, interval));
         }
@@ -191,10 +226,11 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     let whole =
         [("mean AUC, IPCW", mean_auc(&rows.survival, &dynamic)), ("integrated Brier score", integrated_brier(&scores))];
     for (measure, value) in whole {
-        section.findings.push(Finding::new("risk", "all years", measure, value).rows(rows.survival.len()));
+        let subject = roles.whose.as_ref().map_or("all years".to_owned(), |(_, name)| format!("{name}, all years"));
+        section.findings.push(Finding::new("risk", &subject, measure, value).rows(rows.survival.len()));
     }
     section.figure(
-        years_figure(&dynamic, &simple, options),
+        years_figure(roles.id("risk-auc"), &dynamic, &simple, options),
         "A risk that tells who gets cancer soon need not tell who gets it later.",
     );
     section.grid(
@@ -207,12 +243,13 @@ fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
 }
 
 fn years_figure(
+    id: String,
     dynamic: &[(f64, f64)],
     simple: &[(f64, f64, Interval)],
     options: &Options,
 ) -> Result<Figure, FigureError> {
     let caption = format!("Bars: {:.0} % intervals (DeLong).", 100.0 * options.confidence.get());
-    let about = About::new("risk-auc", "Area under the ROC curve by year", caption);
+    let about = About::new(id, "Area under the ROC curve by year", caption);
     let mut plot = Plot::new(about, Axis::new("years after the examination"), Axis::new("area under the ROC curve"));
     if !dynamic.is_empty() {
         plot = plot.series(Series::new("cumulative/dynamic (IPCW)", dynamic, crate::figure::Form::LineAndPoints));
@@ -223,58 +260,4 @@ fn years_figure(
         plot = plot.series(Series::points("of those followed", &points).bars(&bars));
     }
     plot.reference(Reference::Horizontal(0.5, "chance".into())).figure()
-}
-
-/// Observed against predicted in groups of like risk, at the last year that somebody was followed through.
-fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
-    let found = roles.risks.iter().zip(&rows.risks).rev().find_map(|((name, years), risks)| {
-        let groups = by_risk_group(&rows.survival, *years, risks, GROUPS).ok()?;
-        groups.iter().any(|group| group.observed().is_ok()).then_some((name, years, groups))
-    });
-    let Some((name, years, groups)) = found else {
-        section.warn("Observed and predicted risk cannot be compared: the risks are no probabilities, or nobody was followed so long.");
-        return;
-    };
-    let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), number);
-    let lines = groups.iter().enumerate().map(|(at, group)| {
-        vec![
-            (at + 1).to_string(),
-            group.rows.to_string(),
-            number(group.predicted),
-            Finding::new("risk", name, "observed", group.observed())
-                .or_no_interval(group.interval(options.confidence).map(Some))
-                .text(),
-            share(group.ratio()),
-        ]
-    });
-    section.grid(
-        &format!("Observed and predicted by {years} years ({name})"),
-        &["group of like risk", "rows", "predicted", "observed", "O/E"],
-        lines.collect(),
-        &format!(
-            "Observed: Kaplan-Meier, with {:.0} % intervals in brackets. O/E: observed over predicted; above 1, more had the event than \
-             predicted. Rows of the same risk stay in one group, so groups differ in size.",
-            100.0 * options.confidence.get()
-        ),
-    );
-    for (at, group) in groups.iter().enumerate() {
-        let stratum = format!("group {} of {GROUPS}, by {years} years", at + 1);
-        section.findings.push(Finding::new("risk", name, "O/E", group.ratio()).among(&stratum).rows(group.rows));
-    }
-    let caption =
-        format!("{GROUPS} groups of like risk; bars are {:.0} % intervals.", 100.0 * options.confidence.get());
-    let about = About::new("risk-calibration", format!("Observed and predicted by {years} years"), caption);
-    let known: Vec<(&RiskGroup, f64, Interval)> = groups
-        .iter()
-        .filter_map(|group| Some((group, group.observed().ok()?, group.interval(options.confidence).ok()?)))
-        .collect();
-    let points: Vec<_> = known.iter().map(|(group, observed, _)| (group.predicted, *observed)).collect();
-    let bars: Vec<_> = known.iter().map(|(_, _, interval)| (interval.lower, interval.upper)).collect();
-    let uppers = known.iter().map(|(group, _, interval)| interval.upper.max(group.predicted));
-    let limit = uppers.fold(1e-9, f64::max).min(1.0);
-    let axis = |name: &str| Axis::new(format!("{name} by {years} years")).range(0.0, limit);
-    let plot = Plot::new(about, axis("predicted"), axis("observed"))
-        .series(Series::points("groups", &points).bars(&bars))
-        .reference(Reference::Diagonal("calibrated".into()));
-    section.figure(plot.figure(), "On the diagonal, predictions hold; below it, fewer had the event than predicted.");
 }

@@ -1,0 +1,156 @@
+//! What is said of how numbers were made is true of them.
+
+use super::*;
+use crate::checklist::SECTIONS;
+use crate::document::Block;
+
+fn sixty() -> Vec<Row> {
+    plain(&(0..60).map(|at| (at % 5 == 0, f64::from(at * 13 % 29) / 29.0)).collect::<Vec<_>>())
+}
+
+fn study(rows: &[Row], roles: &Roles) -> Study {
+    Study::new(&table(rows), roles).unwrap()
+}
+
+fn few() -> Options {
+    Options { resamples: 20, ..Options::default() }
+}
+
+fn find<'a>(section: &'a Section, subject: &str, measure: &str) -> &'a Finding {
+    section.findings.iter().find(|f| f.subject == subject && f.measure == measure).unwrap()
+}
+
+#[test]
+fn by_patient_is_said_only_where_patients_are_known() {
+    for section in sections(&study(&sixty(), &roles(false, false)), &few()) {
+        let words = text::section(&section).replace('\n', " ");
+        assert!(!words.contains("by patient") && !words.contains("of the patients"), "{words}");
+        assert!(section.findings.iter().all(|f| !f.method.contains("patient")), "{}", section.id);
+    }
+    let found = discrimination(&study(&sixty(), &roles(true, false)), &few()).unwrap();
+    assert!(found.findings.iter().any(|f| f.method == "BCa bootstrap by patient, stratified by outcome"));
+}
+
+#[test]
+fn rates_name_their_method() {
+    let check = |cluster, weight, expected: &str| {
+        let found = operating(&study(&sixty(), &roles(cluster, weight)), &[Aim::Threshold(0.5)], &few()).unwrap();
+        for measure in ["sensitivity", "specificity", "recall rate", "positive predictive value"] {
+            assert_eq!(find(&found, "a", measure).method, expected);
+        }
+        assert!(found.findings.iter().all(|f| !f.method.is_empty()));
+    };
+    check(false, false, "Wilson");
+    check(true, false, "ratio estimator by patient");
+    check(false, true, "ratio estimator by row");
+}
+
+#[test]
+fn the_recall_rate_is_at_the_stated_prevalence_too() {
+    let options = Options { prevalence: Some(0.01), ..few() };
+    let found = operating(&study(&sixty(), &roles(false, false)), &[Aim::Threshold(0.5)], &options).unwrap();
+    let value = |measure: &str| find(&found, "a", measure).value.clone().unwrap();
+    let stated = find(&found, "a", "recall rate at the stated prevalence");
+    let expected = 0.01 * value("sensitivity") + 0.99 * (1.0 - value("specificity"));
+    assert!((stated.value.clone().unwrap() - expected).abs() < 1e-12);
+    assert!(stated.method.contains("Mercaldo"));
+    let Some(Part::Grid(grid)) = found.parts.iter().find(|part| matches!(part, Part::Grid(_))) else { panic!() };
+    assert_eq!(grid.rows[0][4], stated.text());
+    assert!(grid.note.contains("Mercaldo"));
+}
+
+#[test]
+fn net_benefit_is_stated_at_half_once_and_twice_the_prevalence() {
+    for prevalence in [0.001, 0.2, 0.7] {
+        let options = Options { prevalence: Some(prevalence), ..few() };
+        let found = benefit(&study(&sixty(), &roles(false, false)), &options).unwrap();
+        let strata = found.findings.iter().filter(|f| f.subject == "a" && f.measure == "net benefit");
+        let expected = [0.5, 1.0, 2.0].map(|of| of * prevalence).into_iter().filter(|t| *t < 1.0);
+        let expected: Vec<String> = expected.map(|t| format!("threshold {}", number(t))).collect();
+        assert_eq!(strata.map(|f| f.stratum.clone()).collect::<Vec<_>>(), expected);
+    }
+}
+
+#[test]
+fn a_table_too_large_to_resample_says_so() {
+    let row = |at: usize| {
+        let score = Some((at * 37 % 101) as f64 / 101.0);
+        Row(Some(at.is_multiple_of(50)), [score; 4], at, None, None)
+    };
+    let large: Vec<Row> = (0..20_001).map(row).collect();
+    let only = Roles { scores: vec!["a".into()], readers: Vec::new(), ..roles(true, false) };
+    let check = |only: &Roles, expected: &str| {
+        let found = precision(&study(&large, only), &few()).unwrap();
+        assert_eq!(find(&found, "a", "average precision").remarks, expected);
+        let none = precision(&study(&large, only), &Options { resamples: 0, ..few() }).unwrap();
+        assert_eq!(find(&none, "a", "average precision").remarks, "");
+    };
+    check(&only, "no interval: more than 20000 patients");
+    check(&Roles { cluster: None, ..only.clone() }, "no interval: more than 20000 rows");
+}
+
+#[test]
+fn a_single_reader_is_in_a_table_and_is_no_model() {
+    let check = |readers: &[&str], listed: bool| {
+        let readers = readers.iter().map(|name| (*name).to_owned()).collect();
+        let study = study(&sixty(), &Roles { readers, ..roles(false, false) });
+        let found = [discrimination(&study, &few()).unwrap(), precision(&study, &few()).unwrap()];
+        for section in &found {
+            let grids = section.parts.iter().filter_map(|p| if let Part::Grid(grid) = p { Some(grid) } else { None });
+            assert_eq!(grids.flat_map(|grid| &grid.rows).any(|row| row[0] == "first"), listed);
+        }
+        assert!(summary(&found).iter().all(|line| !line.contains("**first**")));
+    };
+    check(&["first"], true);
+    check(&["first", "second"], false);
+}
+
+fn forest(section: &Section) -> Vec<&crate::figure::Figure> {
+    section.parts.iter().filter_map(|p| if let Part::Figure(figure, _) = p { Some(&**figure) } else { None }).collect()
+}
+
+#[test]
+fn an_area_without_an_interval_is_shown_in_words() {
+    let perfect: Vec<(bool, f64)> = (0..20).map(|at| (at < 5, f64::from(at < 5))).collect();
+    let study = study(&plain(&perfect), &roles(false, false));
+    let found = subgroups(&study, &["group".into()], &few()).unwrap();
+    let csv = forest(&found)[0].csv();
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",,,1.000 (no interval)")).count(), 3, "{csv}");
+    let words = text::section(&found);
+    assert!(words.contains("group: x") && words.contains("1.000 (no interval)"), "{words}");
+}
+
+#[test]
+fn subgroups_that_are_not_tested_are_named() {
+    let mut rows = sixty();
+    for (at, row) in rows.iter_mut().enumerate() {
+        row.4 = Some(["x", "y", "z"][at % 3]);
+        // No z has the outcome.
+        row.0 = Some(at % 5 == 0 && at % 3 != 2);
+    }
+    let found = subgroups(&study(&rows, &roles(false, false)), &["group".into()], &few()).unwrap();
+    assert_eq!(find(&found, "a", "heterogeneity of AUC, I squared").remarks, "without those that have no AUC: z");
+    let words = text::section(&found).replace("\n  ", " ");
+    assert!(words.contains("for they have no AUC: a, group: z; b, group: z."), "{words}");
+    // One score is tested and the other is not: the sentence is about the latter.
+    rows.iter_mut().for_each(|row| row.1[1] = Some(f64::from(row.0 == Some(true))));
+    let found = subgroups(&study(&rows, &roles(false, false)), &["group".into()], &few()).unwrap();
+    let words = text::section(&found).replace('\n', " ");
+    assert!(words.contains("b: whether subgroups by group differ is not tested: "), "{words}");
+    assert!(!words.contains(" a: whether subgroups"), "{words}");
+}
+
+#[test]
+fn the_checklists_claim_a_table_of_subgroups_only_where_there_is_one() {
+    let cells = |subgroups: &[String]| -> Vec<String> {
+        let sections = vec![rows(&study(&sixty(), &roles(true, false)), subgroups).unwrap()];
+        let report = Report { title: "Test".into(), sections, ..Report::default() };
+        let tables = report.document().blocks.into_iter();
+        let tables = tables.filter_map(|block| if let Block::Table(table) = block { Some(table) } else { None });
+        tables.flat_map(|table| table.rows).flatten().map(|cell| cell.plain()).collect()
+    };
+    assert!(SECTIONS.contains(&"subgroup-rows"));
+    let claimed = |cells: &[String]| cells.iter().any(|cell| cell.starts_with("Data: table of the rows by subgroup"));
+    assert!(claimed(&cells(&["group".into()])));
+    assert!(!claimed(&cells(&[])));
+}
