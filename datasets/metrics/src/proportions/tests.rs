@@ -165,3 +165,11 @@ proptest! {
         near(found.standard_error, plain.standard_error * (n / (n - 1.0)).sqrt(), 1e-12);
     }
 }
+
+#[test]
+fn alike_patients_leave_no_variance() {
+    for patients in 2..40 {
+        let found = ratio_of_totals(&vec![1.0; patients], &vec![49.0; patients]).unwrap();
+        assert_eq!(found.standard_error, 0.0, "{patients}");
+    }
+}

@@ -26,6 +26,7 @@
 //! which is the first formula where every row is a cluster.
 
 use super::slots::{Slots, Tally};
+use crate::rounding::settled;
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
 /// DeLong's structural components (placement values) of a score.
@@ -211,6 +212,7 @@ impl Deviations {
 
     /// Of the difference to another on the same rows: its variance without the cancellation of three covariances.
     pub(super) fn minus(&self, other: &Self) -> Self {
+        // Components differ by 1/(2 m n) or more, which is above what is settled up to 10^12 pairs.
         let less = |(a, b): (&Part, &Part)| Part {
             factor: a.factor,
             values: a.values.iter().zip(&b.values).map(|(a, b)| settled(a - b, a.abs().max(b.abs()))).collect(),
@@ -244,12 +246,6 @@ fn by_cluster(sample: &Binary, clusters: &Clusters, placed: &Placed) -> Vec<[Sum
         sum.held = true;
     }
     sums
-}
-
-/// 0 where a sum of terms of this size is rounding: a variance that is 0 must be found to be 0, not 1e-34, which a test
-/// would take for certainty. Components differ by 1/(2 m n) or more, which is above this up to 10^12 pairs.
-fn settled(sum: f64, size: f64) -> f64 {
-    if sum.abs() <= 1e-13 * size { 0.0 } else { sum }
 }
 
 /// k/(k-1).
