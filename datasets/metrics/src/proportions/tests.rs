@@ -173,3 +173,11 @@ fn alike_patients_leave_no_variance() {
         assert_eq!(found.standard_error, 0.0, "{patients}");
     }
 }
+
+#[test]
+fn a_ratio_of_certainties_has_no_interval() {
+    let all = |n| Proportion::new(n, n).unwrap();
+    assert!(matches!(ratio(all(5), all(7), Confidence::P95), Err(Undefined::Degenerate(_))));
+    let found = ratio(all(5), Proportion::new(6, 7).unwrap(), Confidence::P95).unwrap();
+    assert!(found.interval.lower < found.value && found.value < found.interval.upper);
+}
