@@ -26,7 +26,7 @@
 //! which is the first formula where every row is a cluster.
 
 use super::slots::{Slots, Tally};
-use crate::rounding::settled;
+use crate::rounding::{difference, settled};
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
 /// DeLong's structural components (placement values) of a score.
@@ -151,9 +151,9 @@ pub fn delong(sample: &Binary) -> Result<Estimate> {
 /// ```text
 /// c sum(pr + qr)(ps + qs) + (I10/(I10-1) - c) sum(pr ps) + (I01/(I01-1) - c) sum(qr qs)
 /// ```
-pub(super) struct Deviations {
+pub(crate) struct Deviations {
     /// The area, or the difference.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     parts: Vec<Part>,
 }
 
@@ -163,12 +163,12 @@ struct Part {
 }
 
 impl Deviations {
-    pub(super) fn of(sample: &Binary) -> Result<Self> {
+    pub(crate) fn of(sample: &Binary) -> Result<Self> {
         let mut placed = Placed::of(sample)?;
         let (m, n) = sample.counts();
         for [of_negative, of_positive] in &mut placed.of_slot {
-            *of_negative = (*of_negative - placed.auc) / n as f64;
-            *of_positive = (*of_positive - placed.auc) / m as f64;
+            *of_negative = difference(*of_negative, placed.auc) / n as f64;
+            *of_positive = difference(*of_positive, placed.auc) / m as f64;
         }
         let parts = match sample.clusters() {
             None => vec![
@@ -200,7 +200,7 @@ impl Deviations {
     }
 
     /// The covariance with another on the same rows and clusters.
-    pub(super) fn covariance(&self, other: &Self) -> f64 {
+    pub(crate) fn covariance(&self, other: &Self) -> f64 {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         self.parts.iter().zip(&other.parts).map(|(a, b)| a.factor * dot(&a.values, &b.values)).sum()
     }
