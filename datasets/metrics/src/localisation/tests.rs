@@ -96,6 +96,15 @@ proptest! {
     }
 
     #[test]
+    fn a_raster_asks_every_centre(corners in prop::collection::vec((-6.0..30.0, -6.0..30.0), 3..7)) {
+        let polygon = Polygon::new(&corners.iter().map(|(x, y)| point(*x, *y)).collect::<Vec<_>>()).unwrap();
+        let mask = polygon.raster(23, 19).unwrap();
+        for (at, within) in mask.pixels().iter().enumerate() {
+            prop_assert_eq!(*within, polygon.contains(point((at % 23) as f64 + 0.5, (at / 23) as f64 + 0.5)));
+        }
+    }
+
+    #[test]
     fn a_rectangle_and_its_polygon_have_the_same_pixels(l in 0..9, t in 0..9, w in 1..9, h in 1..9) {
         let [l, t, r, b] = [l, t, l + w, t + h].map(f64::from);
         let polygon = Polygon::new(&[point(l, t), point(r, t), point(r, b), point(l, b)]).unwrap();
@@ -261,6 +270,20 @@ fn the_bootstrap_is_consistent_at_a_rate() {
     let mean = values.iter().sum::<f64>() / 400.0;
     let truth = values.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 399.0;
     assert!((0.8..1.3).contains(&(variances / truth)), "{}", variances / truth);
+}
+
+#[test]
+fn weights_lift_no_area_above_1() {
+    for lesions in 1..12 {
+        let with = || Case::new(&vec![Some(2.0); lesions], &[]);
+        for (positives, negatives) in [(2, 3), (3, 7), (5, 1)] {
+            let mut cases: Vec<Case> = (0..positives).map(|_| with()).collect();
+            cases.extend((0..negatives).map(|_| Case::new(&[], &[1.0])));
+            let area =
+                jafroc::area(&Cases::new(cases).unwrap(), FalseRatings::OfNormalCases, Weighting::Cases).unwrap();
+            assert!(area <= 1.0 && area > 1.0 - 1e-14, "{lesions}: {area:e}");
+        }
+    }
 }
 
 #[test]
