@@ -10,6 +10,7 @@ pub mod distributions;
 mod error;
 mod interval;
 pub mod ranks;
+mod rounding;
 mod sample;
 
 pub mod agreement;

@@ -138,7 +138,7 @@ impl Ratings {
         if noise == 0.0 {
             return Err(Undefined::Degenerate("the raters differ by a constant at most: F has no denominator"));
         }
-        let f = squares.subjects / noise;
+        let f = ratio(squares.subjects, noise)?;
         let test = Test { statistic: f, p: f_upper(f, n - 1.0, degrees) };
         let upper_tail = 0.5 + confidence.get() / 2.0;
         let (single, interval) = match form {
@@ -151,7 +151,7 @@ impl Ratings {
             Form::Agreement => agreement(squares, n, k, upper_tail)?,
         };
         let of_unit = |single: f64| match unit {
-            Unit::Single => Ok(single),
+            Unit::Single => ratio(single, 1.0),
             Unit::Average => average(single, k),
         };
         let interval = Interval { lower: of_unit(interval.lower)?, upper: of_unit(interval.upper)? };
@@ -194,5 +194,6 @@ fn average(single: f64, k: f64) -> Result<f64> {
 
 fn ratio(a: f64, b: f64) -> Result<f64> {
     let found = a / b;
-    if found.is_finite() { Ok(found) } else { Err(Undefined::Degenerate("the correlation's denominator is 0")) }
+    let undefined = "the correlation's denominator is 0, or the measurements are too large to be squared";
+    if found.is_finite() { Ok(found) } else { Err(Undefined::Degenerate(undefined)) }
 }

@@ -4,7 +4,7 @@
 //! Of n readings that can be paired, `Do = (1 / n) Σ_u Σ_{i ≠ j} δ² / (m_u - 1)` within subjects and
 //! `De = Σ_{i ≠ j} δ² / (n (n - 1))` over all. δ² of two readings is 1 where they differ (nominal), the square of their
 //! difference (interval), or that of their midranks among all n (ordinal). The standard error is by the jackknife over subjects
-//! that can be paired.
+//! that can be paired, each left out by itself: time goes as subjects times readings.
 
 use crate::{Estimate, Result, Undefined, ranks};
 

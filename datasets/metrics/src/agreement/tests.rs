@@ -132,3 +132,16 @@ fn the_same_measurement_twice() {
     let limits = limits_of_agreement(&list, &list, Confidence::P95, Confidence::P95).unwrap();
     assert_eq!((limits.bias.value, limits.lower.value, limits.upper.interval.upper), (0.0, 0.0, 0.0));
 }
+
+#[test]
+fn measurements_too_large_to_be_squared() {
+    use super::icc::{Form, Ratings, Unit};
+    let rows = [vec![1e160, 0.0], vec![0.0, -1e160], vec![-1e160, 1e160]];
+    let ratings = Ratings::new(&rows).unwrap();
+    for form in [Form::OneWay, Form::Agreement, Form::Consistency] {
+        for unit in [Unit::Single, Unit::Average] {
+            let found = ratings.icc(form, unit, Confidence::P95);
+            assert!(matches!(found, Err(Undefined::Degenerate(_))), "{found:?}");
+        }
+    }
+}

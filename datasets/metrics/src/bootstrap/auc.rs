@@ -35,8 +35,9 @@ pub(super) fn evaluate(rows: &Sorted, counts: &[Counts], areas: &mut [f64; LANES
         }
     }
     for lane in 0..LANES {
-        // 0 / 0, which is NaN, where a class is missing.
-        areas[lane] = wins[lane] / (2.0 * positives[lane] * negatives[lane]);
+        // 0 / 0, which is NaN and stays it, where a class is missing. Sums of weights are rounded: the quotient may pass 1.
+        let area = wins[lane] / (2.0 * positives[lane] * negatives[lane]);
+        areas[lane] = if area > 1.0 { 1.0 } else { area };
     }
 }
 
@@ -110,5 +111,5 @@ fn without(all: &Part, part: &Part) -> Result<f64> {
         return Err(Undefined::OneClass { positives, negatives });
     }
     let wins = all.positives_win - part.positives_win - part.negatives_lose + part.within;
-    Ok(wins / (2.0 * (all.positive - part.positive) * (all.negative - part.negative)))
+    Ok((wins / (2.0 * (all.positive - part.positive) * (all.negative - part.negative))).min(1.0))
 }

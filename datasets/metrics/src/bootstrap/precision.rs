@@ -4,7 +4,7 @@
 use super::draw::{Counts, LANES};
 use super::sorted::Sorted;
 
-/// The average precisions of a block; NaN where a resample has no positive. One without negatives has 1.
+/// The average precisions of a block; NaN where a resample has one class.
 pub(super) fn evaluate(rows: &Sorted, counts: &[Counts], precisions: &mut [f64; LANES]) {
     let mut negatives = [0.0; LANES];
     let mut positives = [0.0; LANES];
@@ -22,6 +22,12 @@ pub(super) fn evaluate(rows: &Sorted, counts: &[Counts], precisions: &mut [f64; 
         }
     }
     for lane in 0..LANES {
-        precisions[lane] = total[lane] / positives[lane];
+        // Sums of weights are rounded: the quotient may pass 1 by a last bit. 0 / 0, without positives, is NaN and stays it.
+        let precision = total[lane] / positives[lane];
+        precisions[lane] = match negatives[lane] {
+            0.0 => f64::NAN,
+            _ if precision > 1.0 => 1.0,
+            _ => precision,
+        };
     }
 }

@@ -81,7 +81,8 @@ fn slow_precision(rows: &Rows) -> Result<f64> {
     let of = |p: &(f64, bool, f64)| weight(&|row| row.1 && row.0 >= p.0) / weight(&|row| row.0 >= p.0);
     let sum: f64 = rows.iter().filter(|row| row.1).map(|p| p.2 * of(p)).sum();
     let all = weight(&|row| row.1);
-    if all > 0.0 { Ok(sum / all) } else { Err(EMPTY) }
+    let negatives = rows.iter().any(|row| !row.1 && row.2 > 0.0);
+    if all > 0.0 && negatives { Ok(sum / all) } else { Err(EMPTY) }
 }
 
 fn slow_rate(rows: &Rows, yes: impl Fn(&(f64, bool, f64)) -> Option<bool>) -> Result<f64> {

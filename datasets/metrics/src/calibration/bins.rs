@@ -199,6 +199,9 @@ pub fn hosmer_lemeshow(forecasts: &Forecasts, groups: usize, fitted: usize) -> R
         }
         statistic += bin.weight * (bin.observed - bin.predicted).powi(2) / variance;
     }
+    if !statistic.is_finite() {
+        return Err(Undefined::Degenerate("Hosmer and Lemeshow: a group's forecasts are as good as 0"));
+    }
     Ok(Test { statistic, p: chi_squared_upper(statistic, (bins.len() - fitted) as f64) })
 }
 
@@ -244,5 +247,7 @@ mod tests {
         let forecasts = Forecasts::new(Binary::new(&[0.2, 0.4], &[true, false]).unwrap()).unwrap();
         assert!(matches!(bins(&forecasts, Binning::EqualMass(0)), Err(Undefined::Parameter { .. })));
         assert!(matches!(hosmer_lemeshow(&forecasts, 2, 2), Err(Undefined::TooFew { .. })));
+        let impossible = Forecasts::new(Binary::new(&[1e-310], &[true]).unwrap()).unwrap();
+        assert!(matches!(hosmer_lemeshow(&impossible, 1, 0), Err(Undefined::Degenerate(_))));
     }
 }

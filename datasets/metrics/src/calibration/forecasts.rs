@@ -1,5 +1,6 @@
 //! Probabilities with outcomes, and weighted means over them.
 
+use crate::rounding::{difference, settled};
 use crate::sample::probabilities;
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
@@ -90,9 +91,9 @@ impl Forecasts {
         let weighted = |row: &usize| self.0.weight(*row) > 0.0;
         let value = (0..values.len()).filter(weighted).map(|row| self.0.weight(row) * values[row]).sum::<f64>() / total;
         let shares: Vec<f64> = (0..values.len())
-            .map(|row| if weighted(&row) { self.0.weight(row) * (values[row] - value) / total } else { 0.0 })
+            .map(|row| if weighted(&row) { self.0.weight(row) * difference(values[row], value) / total } else { 0.0 })
             .collect();
-        let (sums, factor) = cluster_sums(&self.0, &[shares])?;
+        let (sums, factor) = cluster_sums(&self.0, &[shares], 2)?;
         let variance = factor * sums.iter().map(|sum| sum[0] * sum[0]).sum::<f64>();
         Ok(Estimate { value, standard_error: variance.sqrt() })
     }
@@ -149,8 +150,8 @@ pub(super) fn strictly_inside(probabilities: &[f64]) -> Result<()> {
 }
 
 /// Sums of each column over the clusters of a sample (over each row where it has none), and G / (G - 1) of the G clusters
-/// that have weight.
-pub(super) fn cluster_sums(sample: &Binary, columns: &[Vec<f64>]) -> Result<(Vec<Vec<f64>>, f64)> {
+/// that have weight, which must be as many as `needed`.
+pub(super) fn cluster_sums(sample: &Binary, columns: &[Vec<f64>], needed: usize) -> Result<(Vec<Vec<f64>>, f64)> {
     let each;
     let clusters = match sample.clusters() {
         Some(clusters) => clusters,
@@ -159,18 +160,21 @@ pub(super) fn cluster_sums(sample: &Binary, columns: &[Vec<f64>]) -> Result<(Vec
             &each
         }
     };
-    let mut sums = vec![vec![0.0; columns.len()]; clusters.count()];
+    // (sum, sum of magnitudes)
+    let mut sums = vec![vec![(0.0, 0.0); columns.len()]; clusters.count()];
     let mut present = vec![false; clusters.count()];
     for row in 0..sample.len() {
         let cluster = clusters.of_row(row);
         present[cluster] |= sample.weight(row) > 0.0;
         for (sum, column) in sums[cluster].iter_mut().zip(columns) {
-            *sum += column[row];
+            sum.0 += column[row];
+            sum.1 += column[row].abs();
         }
     }
     let found = present.iter().filter(|p| **p).count();
-    if found < 2 {
-        return Err(Undefined::TooFew { what: "rows or clusters with weight", found, needed: 2 });
+    if found < needed {
+        return Err(Undefined::TooFew { what: "rows or clusters with weight", found, needed });
     }
+    let sums = sums.into_iter().map(|of| of.into_iter().map(|(sum, size)| settled(sum, size)).collect()).collect();
     Ok((sums, found as f64 / (found - 1) as f64))
 }

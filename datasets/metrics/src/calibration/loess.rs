@@ -77,9 +77,10 @@ impl Loess {
         // R adds this, lest a product like 0.3 * 10 lose a row.
         let nearest = (self.span * sorted.len() as f64 + 1e-5).floor() as usize;
         let predicted = self.grid(&sorted, &places);
-        let observed: Result<Vec<f64>> =
+        // Not into a result at once: that would be the first error in time.
+        let observed: Vec<Result<f64>> =
             predicted.par_iter().map(|x| fit_at(*x, bandwidth(&sorted, *x, nearest), &places, self.degree)).collect();
-        Ok(Curve { predicted, observed: observed? })
+        Ok(Curve { predicted, observed: observed.into_iter().collect::<Result<_>>()? })
     }
 
     fn grid(&self, sorted: &[f64], places: &[Place]) -> Vec<f64> {

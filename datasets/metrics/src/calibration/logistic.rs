@@ -7,11 +7,12 @@
 use nalgebra::{DMatrix, DVector};
 
 use super::forecasts::{cluster_sums, expit};
+use crate::rounding::settled;
 use crate::{Binary, Result, Undefined};
 
 /// More steps than any sample needs that has a maximum; too few for one that has none to look as if it had.
 const STEPS_MAX: usize = 30;
-/// Twice the log likelihood that another step would gain.
+/// Twice the log likelihood that another step would gain, where weights have the mean 1.
 const GAIN_MIN: f64 = 1e-18;
 /// The smallest pivot of the information matrix, columns scaled to 1: below it they are taken to be dependent.
 const PIVOT_MIN: f64 = 1e-12;
@@ -41,6 +42,17 @@ pub(crate) struct Fit {
 impl Model<'_> {
     /// The coefficients of greatest likelihood.
     pub fn fit(&self) -> Result<Fit> {
+        // The likelihood grows with the weights, and when to stop must not depend on their unit.
+        let mean = self.weights.iter().sum::<f64>() / self.weights.len() as f64;
+        if !(mean.is_normal() && mean > 0.0) {
+            return Err(Undefined::Degenerate("the regression: its weights have no mean above 0"));
+        }
+        let weights: Vec<f64> = self.weights.iter().map(|weight| weight / mean).collect();
+        let found = Model { weights: &weights, ..*self }.newton()?;
+        Ok(Fit { covariance: found.covariance / mean, log_likelihood: found.log_likelihood * mean, ..found })
+    }
+
+    fn newton(&self) -> Result<Fit> {
         let mut beta = DVector::zeros(self.columns.len());
         let mut likelihood = self.log_likelihood(&beta);
         for _ in 0..STEPS_MAX {
@@ -62,7 +74,10 @@ impl Model<'_> {
     }
 
     /// The covariance that does not believe the model: inverse information around the squares of the scores, summed over
-    /// clusters first. Liang & Zeger, Biometrika 73 (1986) 13, times G / (G - 1).
+    /// clusters first. Liang & Zeger, Biometrika 73 (1986) 13, times G / (G - 1). The scores of all clusters sum to 0, so that
+    /// there must be more clusters than columns.
+    ///
+    /// It is computed as the sum of squares of inverse information times a cluster's scores, which cannot come out below 0.
     pub fn sandwich(&self, fit: &Fit, sample: &Binary) -> Result<DMatrix<f64>> {
         let eta = self.predictor(&DVector::from_column_slice(&fit.coefficients));
         let residual = |row: usize| self.weights[row] * (self.outcomes[row] - expit(eta[row]));
@@ -71,10 +86,14 @@ impl Model<'_> {
             .iter()
             .map(|column| column.iter().enumerate().map(|(row, x)| x * residual(row)).collect())
             .collect();
-        let (sums, factor) = cluster_sums(sample, &scores)?;
         let width = self.columns.len();
-        let meat = DMatrix::from_fn(width, width, |i, j| factor * sums.iter().map(|sum| sum[i] * sum[j]).sum::<f64>());
-        Ok(&fit.covariance * meat * &fit.covariance)
+        let (sums, factor) = cluster_sums(sample, &scores, (width + 1).max(2))?;
+        let influence = |sum: &Vec<f64>, column: usize| {
+            let terms = || (0..width).map(|j| fit.covariance[(column, j)] * sum[j]);
+            settled(terms().sum(), terms().map(f64::abs).sum())
+        };
+        let moved: Vec<Vec<f64>> = sums.iter().map(|sum| (0..width).map(|i| influence(sum, i)).collect()).collect();
+        Ok(DMatrix::from_fn(width, width, |i, j| factor * moved.iter().map(|v| v[i] * v[j]).sum::<f64>()))
     }
 
     /// The step, halved until the likelihood does not fall.
@@ -163,6 +182,29 @@ mod tests {
         assert!((fit.coefficients[1] - 9f64.ln()).abs() < 1e-12);
         // Woolf: the variance of a log odds ratio is the sum of the inverse cells.
         assert!((fit.covariance[(1, 1)] - (1.0 + 1.0 / 3.0 + 1.0 / 3.0 + 1.0)).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_unit_of_weights_is_no_matter() {
+        let x: Vec<f64> = (0..60).map(|row| f64::from(row * 37 % 23) / 7.0).collect();
+        let y: Vec<f64> = (0..60).map(|row| f64::from(u8::from(row * 37 % 23 + row * 11 % 17 > 20))).collect();
+        let columns = [vec![1.0; 60], x];
+        let fit = |unit: f64, y: &[f64]| {
+            Model { columns: &columns, outcomes: y, weights: &vec![unit; y.len()], offset: None }.fit()
+        };
+        let plain = fit(1.0, &y).unwrap();
+        for unit in [1e-20, 1e-6, 1e14, 1e60] {
+            let found = fit(unit, &y).unwrap();
+            assert!((found.coefficients[1] / plain.coefficients[1] - 1.0).abs() < 1e-9, "{unit}");
+            assert!((found.covariance[(1, 1)] * unit / plain.covariance[(1, 1)] - 1.0).abs() < 1e-9, "{unit}");
+            assert!((found.log_likelihood / unit / plain.log_likelihood - 1.0).abs() < 1e-9, "{unit}");
+        }
+        let columns = [vec![1.0; 4], vec![1.0, 2.0, 3.0, 4.0]];
+        let outcomes = &[0.0, 0.0, 1.0, 1.0];
+        for unit in [1e-20, 1e-6, 1.0, 1e14] {
+            let model = Model { columns: &columns, outcomes, weights: &[unit; 4], offset: None };
+            assert!(model.fit().is_err(), "{unit}: the classes are separated");
+        }
     }
 
     #[test]

@@ -139,6 +139,11 @@ impl Map {
 /// # Ok::<(), uvid_metrics::Undefined>(())
 /// ```
 pub fn cross_fitted(method: Method, sample: &Binary, count: usize, seed: u64) -> Result<Vec<f64>> {
+    // Here, where rows have their own numbers; within a fold they have others.
+    match method {
+        Method::Logistic | Method::Temperature | Method::Beta => strictly_inside(sample.scores())?,
+        Method::Platt | Method::Isotonic => {}
+    }
     let fold_of = folds(sample, count, seed)?;
     let mut calibrated = vec![0.0; sample.len()];
     for fold in 0..count {

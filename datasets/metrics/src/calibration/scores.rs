@@ -40,12 +40,16 @@ pub fn scaled_brier(forecasts: &Forecasts) -> Result<f64> {
 ///
 /// # Errors
 ///
-/// [`Undefined::Value`] where a forecast of 0 or 1 was wrong: the score is infinite (scikit-learn clips instead; see
+/// [`Undefined::Value`] where a forecast of 0 or 1 was wrong in a row of some weight: the score is infinite (scikit-learn clips instead; see
 /// [`Forecasts::clipped`]). [`Undefined::TooFew`] as [`brier`].
 pub fn log_loss(forecasts: &Forecasts) -> Result<Estimate> {
     let mut losses = Vec::with_capacity(forecasts.sample().len());
-    for (row, (p, y, _)) in forecasts.rows().enumerate() {
-        let loss = if y == 1.0 { -p.ln() } else { -(-p).ln_1p() };
+    for (row, (p, y, weight)) in forecasts.rows().enumerate() {
+        let loss = match (weight > 0.0, y == 1.0) {
+            (false, _) => 0.0,
+            (true, true) => -p.ln(),
+            (true, false) => -(-p).ln_1p(),
+        };
         if !loss.is_finite() {
             let domain = "above 0 and below 1 where it was wrong (see Forecasts::clipped)";
             return Err(Undefined::Value { what: "the probability", row, value: p, domain });

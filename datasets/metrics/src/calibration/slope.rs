@@ -19,7 +19,7 @@ pub enum StandardErrors {
     /// The Fisher information: rows are independent, weights are frequencies. Clusters are not looked at.
     Model,
     /// The sandwich of Liang & Zeger (1986), times G / (G - 1): clusters (rows, where there are none) are independent,
-    /// weights are inverse probabilities of having been sampled.
+    /// weights are inverse probabilities of having been sampled. There must be more clusters than coefficients.
     Sandwich,
 }
 

@@ -85,8 +85,11 @@ proptest! {
     }
 
     #[test]
-    fn numbers_are_finite(table in tables()) {
-        let Some(sample) = weighted(&table) else { return Ok(()) };
+    fn numbers_are_finite(table in tables(), patients in prop::option::of(prop::collection::vec(0u8..6, 40))) {
+        let Some(mut sample) = weighted(&table) else { return Ok(()) };
+        if let Some(patients) = patients {
+            sample = sample.clustered(Clusters::of(&patients[..table.len()])).unwrap();
+        }
         for (name, value) in frequencies(&sample) {
             prop_assert!(value.is_none_or(f64::is_finite), "{name}");
         }
@@ -99,6 +102,10 @@ proptest! {
         for errors in [StandardErrors::Model, StandardErrors::Sandwich] {
             if let Ok(found) = cox(&f, errors) {
                 prop_assert!(found.slope.standard_error.is_finite() && found.covariance.is_finite());
+                prop_assert!(found.intercept.standard_error.is_finite());
+            }
+            if let Ok(found) = in_the_large(&f, errors) {
+                prop_assert!(found.standard_error.is_finite());
             }
         }
         if let Ok(interval) = observed_expected(&f).and_then(|o| o.interval(Confidence::P95)) {
@@ -206,5 +213,47 @@ fn a_patient_is_never_calibrated_by_himself() {
         assert!((0..rows).all(|other| !others[other] || patients[other] != patients[row]));
         let map = Method::Isotonic.fit(&sample.filtered(&others).unwrap()).unwrap();
         assert_eq!(found[row], map.apply(scores[row]).unwrap());
+    }
+}
+
+#[test]
+fn a_sandwich_needs_more_clusters_than_coefficients() {
+    // The scores of two patients sum to 0 in both columns: the sandwich has rank 1, and its rounding was below 0.
+    let p = [0.4, 0.2, 0.3, 0.4, 0.2, 0.3];
+    let y = [true, true, true, false, false, false];
+    let sample = Binary::new(&p, &y).unwrap().clustered(Clusters::of([1, 1, 1, 2, 2, 2])).unwrap();
+    let forecasts = Forecasts::new(sample).unwrap();
+    let found = cox(&forecasts, StandardErrors::Sandwich);
+    assert!(matches!(found, Err(Undefined::TooFew { found: 2, needed: 3, .. })), "{found:?}");
+    let level = in_the_large(&forecasts, StandardErrors::Sandwich).unwrap();
+    assert!(level.standard_error.is_finite() && level.standard_error > 0.0);
+}
+
+#[test]
+fn alike_rows_leave_no_variance() {
+    for n in 2..40 {
+        let found = brier(&Forecasts::new(Binary::new(&vec![0.3; n], &vec![false; n]).unwrap()).unwrap()).unwrap();
+        assert_eq!(found.standard_error, 0.0, "{n}");
+    }
+}
+
+#[test]
+fn a_row_of_weight_0_does_not_speak() {
+    let sample = Binary::new(&[0.0, 0.5, 0.25], &[true, true, false]).unwrap();
+    let loss = |weights: &[f64]| log_loss(&Forecasts::new(sample.clone().weighted(weights).unwrap()).unwrap());
+    assert!((loss(&[0.0, 1.0, 1.0]).unwrap().value - (2f64.ln() - 0.75f64.ln()) / 2.0).abs() < 1e-15);
+    assert!(matches!(loss(&[1.0, 1.0, 1.0]), Err(Undefined::Value { row: 0, .. })));
+}
+
+#[test]
+fn an_error_has_the_row_of_the_table() {
+    for bad in [0, 17, 59] {
+        let p: Vec<f64> = (0..60).map(|row| if row == bad { 1.0 } else { f64::from(row + 1) / 70.0 }).collect();
+        let y: Vec<bool> = (0..60).map(|row| row % 3 == 0).collect();
+        let sample = Binary::new(&p, &y).unwrap();
+        for method in [Method::Logistic, Method::Temperature, Method::Beta] {
+            let found = cross_fitted(method, &sample, 5, 2);
+            assert!(matches!(found, Err(Undefined::Value { row, .. }) if row == bad as usize), "{found:?}");
+        }
     }
 }

@@ -2,6 +2,11 @@
 //!
 //! At a threshold t all marks with a score of at least t count. Nothing is interpolated: the sensitivity at x false marks
 //! per image is the largest at a threshold whose false marks per image are at most x, and 0 where there is none such.
+//!
+//! A sensitivity at a rate goes by the threshold that the rate picks: it is a quantile's kind of statistic, for which the
+//! jackknife without one unit is inconsistent (Efron 1982, The Jackknife, the Bootstrap and Other Resampling Plans, chapter
+//! 3), with variances well above the true ones however many cases there are. Take the bootstrap: [`super::resample`],
+//! [`crate::readers::Figures::bootstrap`].
 
 use crate::readers::Entry;
 use crate::{Result, Undefined};
@@ -122,7 +127,30 @@ impl Events {
         Self { sorted, wanted, images }
     }
 
-    pub(super) fn curve(&self, counts: &[u32]) -> Result<Curve> {
+    /// The mean of the sensitivities at rates, which ascend, without a list of points: a bootstrap asks often.
+    pub(super) fn mean_at(&self, rates: &[f64], counts: &[u32]) -> Result<f64> {
+        let (wanted, images) = self.denominators(counts)?;
+        let (mut hits, mut wrong, mut before, mut sum) = (0.0, 0.0, 0.0, 0.0);
+        let mut left = rates;
+        for tied in self.sorted.chunk_by(|a, b| a.value == b.value) {
+            for entry in tied {
+                let count = f64::from(counts[entry.unit]);
+                hits += count * entry.positive;
+                wrong += count * entry.negative;
+            }
+            let passed = left.partition_point(|rate| *rate < wrong / images);
+            sum += before * passed as f64;
+            left = &left[passed..];
+            if left.is_empty() {
+                break;
+            }
+            before = hits / wanted;
+        }
+        Ok((sum + before * left.len() as f64) / rates.len() as f64)
+    }
+
+    /// What there is to find, and the images that false marks are counted on.
+    fn denominators(&self, counts: &[u32]) -> Result<(f64, f64)> {
         let total = |list: &[f64]| list.iter().zip(counts).map(|(x, count)| x * f64::from(*count)).sum::<f64>();
         let (wanted, images) = (total(&self.wanted), total(&self.images));
         if wanted == 0.0 {
@@ -131,6 +159,11 @@ impl Events {
         if images == 0.0 {
             return Err(Undefined::Empty("images to count false marks on"));
         }
+        Ok((wanted, images))
+    }
+
+    pub(super) fn curve(&self, counts: &[u32]) -> Result<Curve> {
+        let (wanted, images) = self.denominators(counts)?;
         let (mut hits, mut wrong) = (0.0, 0.0);
         let mut points = Vec::new();
         for tied in self.sorted.chunk_by(|a, b| a.value == b.value) {

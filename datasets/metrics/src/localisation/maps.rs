@@ -1,6 +1,7 @@
 //! Heat maps and outlines: the pointing game (Zhang et al. 2016) and mean IoU.
 
 use super::{Point, Region};
+use crate::rounding::difference;
 use crate::sample::{finite, same_length};
 use crate::{Clusters, Estimate, Result, Undefined};
 
@@ -18,13 +19,20 @@ use crate::{Clusters, Estimate, Result, Undefined};
 ///
 /// # Errors
 ///
-/// [`Undefined::Empty`], [`Undefined::Length`] where rows are not whole, [`Undefined::Value`] for a pixel that is not finite.
+/// [`Undefined::Empty`], [`Undefined::Length`] where rows are not whole, [`Undefined::Value`] for a pixel that is not finite,
+/// and [`Undefined::Parameter`] where the map is not as wide and high as a mask's image.
 pub fn pointing(map: &[f64], width: usize, region: &Region) -> Result<f64> {
     if map.is_empty() || width == 0 {
         return Err(Undefined::Empty("pixels of the map"));
     }
     same_length("pixels of the map", map.len().div_ceil(width) * width, map.len())?;
     finite("the map's pixel", map)?;
+    if let Region::Mask(mask) = region {
+        let sizes = [("the map's width", width, mask.width()), ("the map's height", map.len() / width, mask.height())];
+        if let Some((what, found, _)) = sizes.into_iter().find(|(_, found, expected)| found != expected) {
+            return Err(Undefined::Parameter { what, value: found as f64, domain: "that of the mask's image" });
+        }
+    }
     let largest = map.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let maxima: Vec<usize> = (0..map.len()).filter(|pixel| map[*pixel] == largest).collect();
     let centre = |pixel: usize| Point { x: (pixel % width) as f64 + 0.5, y: (pixel / width) as f64 + 0.5 };
@@ -57,6 +65,6 @@ pub fn mean(of_images: &[f64], clusters: Option<&Clusters>) -> Result<Estimate> 
     let without: Vec<f64> = parts.iter().map(|(s, n)| (sum - s) / (count - n)).collect();
     let n = groups as f64;
     let middle = without.iter().sum::<f64>() / n;
-    let spread: f64 = without.iter().map(|value| (value - middle).powi(2)).sum();
+    let spread: f64 = without.iter().map(|value| difference(*value, middle).powi(2)).sum();
     Ok(Estimate { value: sum / count, standard_error: ((n - 1.0) / n * spread).sqrt() })
 }

@@ -9,7 +9,8 @@
 //! - [`maps`]: the pointing game and mean IoU.
 //!
 //! A [`Study`] holds the cases of several readers under several modalities (or of two programs); with a [`Merit`] it is a
-//! figure of merit, so that single estimates, paired differences and reader studies are all [`crate::readers::Figures`].
+//! figure of merit, so that single estimates, paired differences and reader studies are all [`crate::readers::Figures`]. One
+//! program's areas have a standard error by [`estimate`]; its sensitivities at rates of false marks an interval by [`resample`].
 //!
 //! ```
 //! use uvid_metrics::localisation::{Case, Cases, Merit, Study, froc};
@@ -45,4 +46,4 @@ mod tests;
 pub use cases::{Case, Cases};
 pub use matching::{Found, Further, HitRule, Mark, find};
 pub use shapes::{Mask, Point, Polygon, Rectangle, Region};
-pub use study::{Merit, Study, WithMerit, estimate};
+pub use study::{Merit, Study, WithMerit, estimate, resample};

@@ -120,9 +120,18 @@ impl Polygon {
     ///
     /// Those of [`Mask::new`]: an image of 0 or more than 2^28 pixels.
     pub fn raster(&self, width: usize, height: usize) -> Result<Mask> {
-        let pixels = pixels(width, height)?;
-        let centre = |k: usize| Point { x: (k % width) as f64 + 0.5, y: (k / width) as f64 + 0.5 };
-        Mask::new(width, (0..pixels).map(|k| self.contains(centre(k))).collect())
+        let mut within = vec![false; pixels(width, height)?];
+        // No centre outside the corners' bounds is within: those are not asked. A cast of what is below 0 is 0.
+        let ends = |of: fn(&Point) -> f64, limit: usize| {
+            let (low, high) = self.0.iter().map(of).fold((f64::MAX, f64::MIN), |(l, h), at| (l.min(at), h.max(at)));
+            (low.floor() as usize).min(limit)..(high.ceil() as usize).min(limit)
+        };
+        for row in ends(|corner| corner.y, height) {
+            for column in ends(|corner| corner.x, width) {
+                within[row * width + column] = self.contains(Point { x: column as f64 + 0.5, y: row as f64 + 0.5 });
+            }
+        }
+        Mask::new(width, within)
     }
 }
 

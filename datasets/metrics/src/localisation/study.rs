@@ -2,8 +2,9 @@
 
 use super::jafroc::{self, FalseRatings, Weighting};
 use super::{Cases, froc, lroc};
+use crate::bootstrap::{self, Design, Resampled};
 use crate::readers::{FigureOfMerit, Figures, Random, Superiority};
-use crate::{Estimate, Result, Undefined};
+use crate::{Clusters, Estimate, Result, Undefined};
 
 /// What is judged.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -68,12 +69,7 @@ impl Study {
     /// [`Undefined::Parameter`] for a rate out of its domain, [`Undefined::Value`] for a case with several lesions where the
     /// figure is [`Merit::Lroc`].
     pub fn with(&self, merit: Merit) -> Result<WithMerit> {
-        let first = &self.readings[0][0];
-        let (unit, units) = first.units();
-        let mut with_lesion = vec![false; units];
-        for (case, unit) in first.get().iter().zip(unit) {
-            with_lesion[unit] |= !case.lesions.is_empty();
-        }
+        let with_lesion = with_lesion(&self.readings[0][0]);
         let (modalities, readers) = (self.readings.len(), self.readings[0].len());
         let prepared = self.readings.iter().flatten().map(|cases| prepare(cases, merit)).collect::<Result<_>>()?;
         Ok(WithMerit { modalities, readers, with_lesion, prepared })
@@ -82,13 +78,62 @@ impl Study {
 
 /// The estimate for one reader or program, its standard error by the jackknife over cases or, where there are some, clusters.
 ///
+/// It is for areas; sensitivities at a rate have no consistent jackknife (see [`froc`]) and take [`resample`]. Each unit is left
+/// out by itself: time goes as units times marks.
+///
 /// # Errors
 ///
-/// Those of [`Study::with`] and [`Figures::jackknife`].
+/// Those of [`Study::with`] and [`Figures::jackknife`]; among them [`Undefined::Degenerate`] for [`Merit::FrocSensitivity`] and
+/// [`Merit::Cpm`].
 pub fn estimate(cases: &Cases, merit: Merit) -> Result<Estimate> {
     let study = Study::new(vec![vec![cases.clone()]])?.with(merit)?;
     let found = Figures::jackknife(&study)?.modality(0, Random::Cases)?;
     Ok(Estimate { value: found.value, standard_error: found.standard_error })
+}
+
+/// Merits of one reader or program on resamples of cases or, where there are some, clusters (patients): all merits on the same
+/// draws, one column of [`Resampled`] each. Clusters with and without a lesion are drawn apart. Time goes as resamples times
+/// marks and clusters.
+///
+/// ```
+/// use uvid_metrics::Confidence;
+/// use uvid_metrics::bootstrap::Options;
+/// use uvid_metrics::localisation::{Case, Cases, Merit, froc, resample};
+///
+/// let case = |k: u32| {
+///     let score = f64::from(k * 37 % 11);
+///     if k % 2 == 0 { Case::new(&[Some(score + 4.0)], &[score]) } else { Case::new(&[], &[score]) }
+/// };
+/// let cases = Cases::new((0..60).map(case).collect())?;
+/// let (sensitivity, marks) = (froc::Sensitivity::Lesions, froc::Marks::OfAllImages);
+/// let merit = Merit::FrocSensitivity { sensitivity, marks, rate: 0.25 };
+/// let resampled = resample(&cases, &[merit], &Options { resamples: 500, seed: 1, ..Options::default() })?;
+/// let interval = resampled.distribution(0)?.percentile(Confidence::P95);
+/// assert!(interval.contains(resampled.observed[0]) && interval.upper - interval.lower < 0.5);
+/// # Ok::<(), uvid_metrics::Undefined>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Undefined::Empty`] without merits, those of [`Study::with`], a merit that does not exist for the cases themselves, and
+/// those of [`bootstrap::run`].
+pub fn resample(cases: &Cases, merits: &[Merit], options: &bootstrap::Options) -> Result<Resampled> {
+    let prepared = merits.iter().map(|merit| prepare(cases, *merit)).collect::<Result<Vec<Prepared>>>()?;
+    let strata: Vec<u32> = with_lesion(cases).into_iter().map(u32::from).collect();
+    let clusters = cases.clusters().cloned().unwrap_or_else(|| Clusters::each(cases.get().len()));
+    let design = Design::stratified(&clusters, &strata)?;
+    bootstrap::run(
+        &design,
+        options,
+        prepared.len(),
+        || (),
+        |(), counts, values| {
+            for (value, merit) in values.iter_mut().zip(&prepared) {
+                *value = merit.value(counts)?;
+            }
+            Ok(())
+        },
+    )
 }
 
 /// A [`Study`] judged by a [`Merit`]. The bootstrap draws units with and without lesions apart.
@@ -105,8 +150,18 @@ pub struct WithMerit {
 enum Prepared {
     Area(Superiority),
     Lroc(lroc::Ratings),
-    Sensitivity(froc::Events, f64),
-    Cpm(froc::Events),
+    /// The mean of the sensitivities at these rates.
+    Sensitivity(froc::Events, Vec<f64>),
+}
+
+impl Prepared {
+    fn value(&self, counts: &[u32]) -> Result<f64> {
+        match self {
+            Self::Area(ranking) => ranking.value(counts),
+            Self::Lroc(ratings) => ratings.area(counts),
+            Self::Sensitivity(events, rates) => events.mean_at(rates, counts),
+        }
+    }
 }
 
 impl FigureOfMerit for WithMerit {
@@ -127,12 +182,15 @@ impl FigureOfMerit for WithMerit {
     }
 
     fn value(&self, modality: usize, reader: usize, counts: &[u32]) -> Result<f64> {
-        match &self.prepared[modality * self.readers + reader] {
-            Prepared::Area(ranking) => ranking.value(counts),
-            Prepared::Lroc(ratings) => ratings.area(counts),
-            Prepared::Sensitivity(events, rate) => events.curve(counts)?.sensitivity_at(*rate),
-            Prepared::Cpm(events) => Ok(events.curve(counts)?.cpm()),
+        self.prepared[modality * self.readers + reader].value(counts)
+    }
+
+    fn jackknifed(&self) -> Result<()> {
+        if self.prepared.iter().any(|prepared| matches!(prepared, Prepared::Sensitivity(..))) {
+            let why = "a sensitivity at a rate of false marks has no consistent jackknife: take the bootstrap";
+            return Err(Undefined::Degenerate(why));
         }
+        Ok(())
     }
 }
 
@@ -147,10 +205,22 @@ fn prepare(cases: &Cases, merit: Merit) -> Result<Prepared> {
         Merit::Lroc => lroc::Ratings::of(cases).map(Prepared::Lroc),
         Merit::FrocSensitivity { sensitivity, marks, rate } => {
             froc::check_rate(rate)?;
-            Ok(Prepared::Sensitivity(froc::Events::of(cases, sensitivity, marks), rate))
+            Ok(Prepared::Sensitivity(froc::Events::of(cases, sensitivity, marks), vec![rate]))
         }
-        Merit::Cpm { sensitivity, marks } => Ok(Prepared::Cpm(froc::Events::of(cases, sensitivity, marks))),
+        Merit::Cpm { sensitivity, marks } => {
+            Ok(Prepared::Sensitivity(froc::Events::of(cases, sensitivity, marks), froc::RATES.to_vec()))
+        }
     }
+}
+
+/// Which units have a lesion.
+fn with_lesion(cases: &Cases) -> Vec<bool> {
+    let (unit, units) = cases.units();
+    let mut with_lesion = vec![false; units];
+    for (case, unit) in cases.get().iter().zip(unit) {
+        with_lesion[unit] |= !case.lesions.is_empty();
+    }
+    with_lesion
 }
 
 fn same_truth(first: &Cases, other: &Cases) -> Result<()> {

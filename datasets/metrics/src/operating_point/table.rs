@@ -19,7 +19,7 @@ pub struct Measure {
 /// likelihood ratios and the diagnostic odds ratio.
 ///
 /// Intervals: Wilson's for rates where every row is counted once and by itself, the ratio estimator's
-/// ([`Rate::estimate`], cut to 0 and 1) with weights or clusters. The rest have the intervals of [`Confusion`]; with
+/// ([`Rate::estimate`], cut to 0 and 1) with weights or clusters, and none where its standard error is 0. The rest have the intervals of [`Confusion`]; with
 /// weights or clusters, and for F1 always, none: bootstrap them.
 ///
 /// # Errors
@@ -32,7 +32,11 @@ pub fn table(sample: &Binary, threshold: f64, confidence: Confidence) -> Result<
     let rates = Rate::ALL.map(|rate| {
         let interval = match &confusion {
             Some(confusion) => confusion.rate(rate).map(|proportion| proportion.wilson(confidence)),
-            None => rate.estimate(sample, threshold).map(|found| found.interval(confidence).within(0.0, 1.0)),
+            None => rate.estimate(sample, threshold).and_then(|found| match found.standard_error {
+                // At 0 or 1, say: no variation in the sample, which is not to say that the rate is known.
+                0.0 => Err(Undefined::Degenerate("all clusters are alike: an interval of no width would be certainty")),
+                _ => Ok(found.interval(confidence).within(0.0, 1.0)),
+            }),
         };
         Measure { name: rate.name(), value: totals.rate(rate), interval }
     });

@@ -140,3 +140,20 @@ fn ties_overshoot() {
     let found = choose(&sample, Aim::Sensitivity(0.2)).unwrap();
     assert_eq!((found.threshold, found.reached.rate(Rate::Sensitivity)), (0.5, Ok(1.0)));
 }
+
+/// All positives are flagged: with clusters or weights there is no interval, rather than one of no width.
+#[test]
+fn certainty_is_no_interval() {
+    let sample = Binary::new(&[0.9, 0.8, 0.7, 0.3, 0.6, 0.1], &[true, true, true, false, false, false]).unwrap();
+    let clustered = sample.clone().clustered(crate::Clusters::of([1, 2, 3, 3, 4, 5])).unwrap();
+    let weighted = sample.clone().weighted(&[1.0, 2.0, 1.0, 3.0, 1.0, 1.0]).unwrap();
+    for sample in [clustered, weighted] {
+        let lines = table(&sample, 0.5, Confidence::P95).unwrap();
+        let sensitivity = lines.iter().find(|line| line.name == "sensitivity").unwrap();
+        assert_eq!(sensitivity.value, Ok(1.0));
+        assert!(matches!(sensitivity.interval, Err(Undefined::Degenerate(_))), "{:?}", sensitivity.interval);
+        let specificity = lines.iter().find(|line| line.name == "specificity").unwrap();
+        assert!(specificity.interval.as_ref().is_ok_and(|interval| interval.lower < interval.upper));
+    }
+    assert_eq!(table(&sample, 0.5, Confidence::P95).unwrap()[0].interval.clone().unwrap().upper, 1.0);
+}

@@ -1,5 +1,6 @@
 //! Proportions where several rows come from one patient.
 
+use crate::rounding::difference;
 use crate::sample::{Clusters, finite, same_length};
 use crate::{Estimate, Result, Undefined};
 
@@ -28,7 +29,7 @@ pub fn ratio_of_totals(numerators: &[f64], denominators: &[f64]) -> Result<Estim
     }
     let value = numerators.iter().sum::<f64>() / total;
     let residual = |(x, m): (&f64, &f64)| {
-        let share = (x - value * m) / total;
+        let share = difference(*x, value * m) / total;
         share * share
     };
     let squares: f64 = numerators.iter().zip(denominators).map(residual).sum();

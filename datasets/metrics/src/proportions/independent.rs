@@ -11,7 +11,7 @@ use crate::{Confidence, Interval, Result, Test, Undefined};
 ///
 /// # Errors
 ///
-/// [`Undefined::Degenerate`] where either has no event.
+/// [`Undefined::Degenerate`] where either has no event, or both have nothing but events: the variance is 0 then.
 ///
 /// ```
 /// use uvid_metrics::{Confidence, proportions::{Proportion, ratio}};
@@ -26,6 +26,9 @@ pub fn ratio(a: Proportion, b: Proportion, confidence: Confidence) -> Result<Bou
     }
     // 1/x - 1/n, without the cancellation.
     let variance = |p: Proportion| p.complement().value() / p.events() as f64;
+    if a.events() == a.of() && b.events() == b.of() {
+        return Err(Undefined::Degenerate("both proportions are 1: the variance of their ratio is 0"));
+    }
     let value = a.value() / b.value();
     Bounded::exp(value, Interval::wald(value.ln(), (variance(a) + variance(b)).sqrt(), confidence))
 }

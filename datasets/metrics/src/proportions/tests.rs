@@ -165,3 +165,19 @@ proptest! {
         near(found.standard_error, plain.standard_error * (n / (n - 1.0)).sqrt(), 1e-12);
     }
 }
+
+#[test]
+fn alike_patients_leave_no_variance() {
+    for patients in 2..40 {
+        let found = ratio_of_totals(&vec![1.0; patients], &vec![49.0; patients]).unwrap();
+        assert_eq!(found.standard_error, 0.0, "{patients}");
+    }
+}
+
+#[test]
+fn a_ratio_of_certainties_has_no_interval() {
+    let all = |n| Proportion::new(n, n).unwrap();
+    assert!(matches!(ratio(all(5), all(7), Confidence::P95), Err(Undefined::Degenerate(_))));
+    let found = ratio(all(5), Proportion::new(6, 7).unwrap(), Confidence::P95).unwrap();
+    assert!(found.interval.lower < found.value && found.value < found.interval.upper);
+}

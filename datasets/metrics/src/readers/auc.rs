@@ -103,7 +103,8 @@ impl Superiority {
             above += positive;
         }
         if below > 0.0 && above > 0.0 {
-            return Ok(won / (below * above));
+            // Sums of weights are rounded: the quotient may pass 1 by a last bit.
+            return Ok((won / (below * above)).min(1.0));
         }
         let counted = |weight: fn(&Entry) -> f64| {
             self.sorted.iter().filter(|entry| counts[entry.unit] > 0 && weight(entry) > 0.0).count()

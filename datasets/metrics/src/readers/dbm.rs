@@ -93,7 +93,7 @@ impl Pseudovalues {
         }
         let (noise, degrees) = self.noise(&self.mean_squares(), random)?;
         let count = (self.readers * self.units) as f64;
-        Ok(StudentEstimate::new(self.mean(&[one]) - self.mean(&[other]), 2.0 / count * noise, degrees))
+        StudentEstimate::new(self.mean(&[one]) - self.mean(&[other]), 2.0 / count * noise, degrees)
     }
 
     fn noise(&self, squares: &MeanSquares, random: Random) -> Result<(f64, Option<f64>)> {

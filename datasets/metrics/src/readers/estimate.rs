@@ -16,8 +16,11 @@ pub struct StudentEstimate {
 
 impl StudentEstimate {
     /// From the variance; rounding may have left it a little below 0.
-    pub(super) fn new(value: f64, variance: f64, degrees: Option<f64>) -> Self {
-        Self { value, standard_error: variance.max(0.0).sqrt(), degrees }
+    pub(super) fn new(value: f64, variance: f64, degrees: Option<f64>) -> Result<Self> {
+        if !(value.is_finite() && variance.is_finite()) {
+            return Err(Undefined::Degenerate("the figures are too large to be squared"));
+        }
+        Ok(Self { value, standard_error: variance.max(0.0).sqrt(), degrees })
     }
 
     /// The interval by Student's or the normal distribution, not cut to any range.

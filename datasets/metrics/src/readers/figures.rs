@@ -34,7 +34,8 @@ impl Figures {
     ///
     /// # Errors
     ///
-    /// [`Undefined::TooFew`] units, or where the figure does not exist for all units or without one of them.
+    /// [`Undefined::TooFew`] units, or where the figure does not exist for all units or without one of them;
+    /// [`FigureOfMerit::jackknifed`].
     pub fn jackknife<F: FigureOfMerit>(merit: &F) -> Result<Self> {
         let values = resampling::whole(merit)?;
         let without = resampling::without_each(merit)?;

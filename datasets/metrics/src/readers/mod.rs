@@ -73,6 +73,15 @@ pub trait FigureOfMerit: Sync {
         0
     }
 
+    /// Whether leaving out one unit at a time says how the figure varies; by default it does.
+    ///
+    /// # Errors
+    ///
+    /// [`crate::Undefined::Degenerate`] for a figure like a quantile, whose jackknife is inconsistent. The bootstrap does not ask.
+    fn jackknifed(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The figure for a modality and a reader with unit `u` counted `counts[u]` times.
     ///
     /// # Errors

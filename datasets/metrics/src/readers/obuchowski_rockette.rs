@@ -111,7 +111,7 @@ impl Figures {
             }
             Random::Readers => (spread / self.several_readers()?, Some(n - 1.0)),
         };
-        Ok(StudentEstimate::new(mean, total / n, degrees))
+        StudentEstimate::new(mean, total / n, degrees)
     }
 
     /// The mean of the readers under modality `one` less that under `other`; the noise is pooled over all modalities.
@@ -129,7 +129,7 @@ impl Figures {
         }
         let (noise, degrees) = self.noise(random)?;
         let means = self.row_means();
-        Ok(StudentEstimate::new(means[one] - means[other], 2.0 / self.readers() as f64 * noise, degrees))
+        StudentEstimate::new(means[one] - means[other], 2.0 / self.readers() as f64 * noise, degrees)
     }
 
     /// Whether the modalities differ.
@@ -223,6 +223,9 @@ pub(super) fn f_test(between: Option<f64>, noise: f64, numerator: f64, denominat
         return Err(Undefined::Degenerate("the noise that F divides by is 0"));
     }
     let statistic = between / noise;
+    if !statistic.is_finite() {
+        return Err(Undefined::Degenerate("the figures are too large to be squared, or the noise is as good as 0"));
+    }
     let p = match denominator {
         Some(denominator) => f_upper(statistic, numerator, denominator),
         None => chi_squared_upper(numerator * statistic, numerator),

@@ -20,6 +20,7 @@ pub(super) fn whole<F: FigureOfMerit>(merit: &F) -> Result<Vec<f64>> {
 
 /// The figures without each unit: one row a unit.
 pub(super) fn without_each<F: FigureOfMerit>(merit: &F) -> Result<Vec<Vec<f64>>> {
+    merit.jackknifed()?;
     let units = merit.units();
     if units < 2 {
         return Err(Undefined::TooFew { what: "units of the jackknife", found: units, needed: 2 });
@@ -29,7 +30,7 @@ pub(super) fn without_each<F: FigureOfMerit>(merit: &F) -> Result<Vec<Vec<f64>>>
         counts[unit] = 0;
         figures(merit, &counts)
     };
-    (0..units).into_par_iter().map(without).collect()
+    in_order((0..units).into_par_iter().map(without).collect())
 }
 
 /// The figures of samples drawn with replacement within strata: one row a sample.
@@ -60,7 +61,12 @@ pub(super) fn bootstrap<F: FigureOfMerit>(merit: &F, replicates: usize, seed: u6
         }
         figures(merit, &counts)
     };
-    seeds.into_par_iter().map(sample).collect()
+    in_order(seeds.into_par_iter().map(sample).collect())
+}
+
+/// The first error by its row. Collected in parallel, it would be the first in time.
+fn in_order<T>(rows: Vec<Result<T>>) -> Result<Vec<T>> {
+    rows.into_iter().collect()
 }
 
 /// `factor` times the sums of products of deviations from the columns' means: a square, row by row.

@@ -53,7 +53,12 @@ proptest! {
         let study = Study::new(&scores, &truth).unwrap();
         let clustered = study.clone().clustered(Clusters::each(truth.len())).unwrap();
         let (a, b) = (Figures::delong(&study).unwrap(), Figures::delong(&clustered).unwrap());
-        prop_assert_eq!(a, b);
+        for one in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+            prop_assert_eq!(a.value(one.0, one.1), b.value(one.0, one.1));
+            for other in [(0, 0), (0, 1), (1, 0), (1, 1)] {
+                prop_assert!((a.covariance(one, other).unwrap() - b.covariance(one, other).unwrap()).abs() < 1e-15);
+            }
+        }
     }
 }
 
@@ -229,4 +234,27 @@ fn a_published_study() {
     let jackknife = Figures::jackknife(&Auc::of(&study)).unwrap().modality(0, Random::ReadersAndCases).unwrap();
     let delong = figures.modality(0, Random::ReadersAndCases).unwrap();
     assert!((jackknife.standard_error / delong.standard_error - 1.0).abs() < 0.01, "{jackknife:?} {delong:?}");
+}
+
+#[test]
+fn figures_too_large_to_be_squared() {
+    let figures = Figures::new(2, 2, &[1e200, 0.0, 0.0, 0.0], &[0.0; 16]).unwrap();
+    for random in [Random::ReadersAndCases, Random::Cases, Random::Readers] {
+        assert!(matches!(figures.test(random), Err(Undefined::Degenerate(_))), "{random:?}");
+    }
+    assert!(figures.modality(0, Random::Readers).is_err() && figures.difference(0, 1, Random::Readers).is_err());
+}
+
+/// Patients whose two breasts are scored alike, one with cancer and one without: what one adds the other takes away.
+#[test]
+fn a_variance_of_0_is_found() {
+    let scores: Vec<f64> = (0..12).map(|case| f64::from(case / 2)).collect();
+    let positive: Vec<bool> = (0..12).map(|case| case % 2 == 0).collect();
+    let study = Study::new(&[vec![scores.clone(), scores]], &positive).unwrap();
+    let study = study.clustered(Clusters::of((0..12).map(|case| case / 2))).unwrap();
+    let figures = Figures::delong(&study).unwrap();
+    assert_eq!(figures.covariance((0, 0), (0, 1)), Ok(0.0));
+    let found = figures.modality(0, Random::Cases).unwrap();
+    assert_eq!((found.value, found.standard_error), (0.5, 0.0));
+    assert!(found.test(0.6).is_err());
 }

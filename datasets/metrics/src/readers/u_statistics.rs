@@ -12,7 +12,8 @@
 //!
 //! and the covariance of two mean AUCs is `Σ c M - M8` with `c1 = 1 / (n m J)`, `c2 = (n - 1) c1`, `c3 = (m - 1) c1`,
 //! `c4 = (n - 1)(m - 1) c1` and `c5..c8 = (J - 1) c1..c4` for n negative and m positive cases and J readers. The estimate is
-//! unbiased for readers and cases drawn at random; for that it can be negative, and then there is no standard error.
+//! unbiased for readers and cases drawn at random; for that it can be negative, and then there is no standard error. Every pair
+//! of a negative and a positive case is looked at: time goes as n m J.
 
 use super::Study;
 use super::study::below;

@@ -26,6 +26,7 @@
 //! which is the first formula where every row is a cluster.
 
 use super::slots::{Slots, Tally};
+use crate::rounding::{difference, settled};
 use crate::{Binary, Clusters, Estimate, Result, Undefined};
 
 /// DeLong's structural components (placement values) of a score.
@@ -150,9 +151,9 @@ pub fn delong(sample: &Binary) -> Result<Estimate> {
 /// ```text
 /// c sum(pr + qr)(ps + qs) + (I10/(I10-1) - c) sum(pr ps) + (I01/(I01-1) - c) sum(qr qs)
 /// ```
-pub(super) struct Deviations {
+pub(crate) struct Deviations {
     /// The area, or the difference.
-    pub(super) value: f64,
+    pub(crate) value: f64,
     parts: Vec<Part>,
 }
 
@@ -162,12 +163,12 @@ struct Part {
 }
 
 impl Deviations {
-    pub(super) fn of(sample: &Binary) -> Result<Self> {
+    pub(crate) fn of(sample: &Binary) -> Result<Self> {
         let mut placed = Placed::of(sample)?;
         let (m, n) = sample.counts();
         for [of_negative, of_positive] in &mut placed.of_slot {
-            *of_negative = (*of_negative - placed.auc) / n as f64;
-            *of_positive = (*of_positive - placed.auc) / m as f64;
+            *of_negative = difference(*of_negative, placed.auc) / n as f64;
+            *of_positive = difference(*of_positive, placed.auc) / m as f64;
         }
         let parts = match sample.clusters() {
             None => vec![
@@ -199,7 +200,7 @@ impl Deviations {
     }
 
     /// The covariance with another on the same rows and clusters.
-    pub(super) fn covariance(&self, other: &Self) -> f64 {
+    pub(crate) fn covariance(&self, other: &Self) -> f64 {
         let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
         self.parts.iter().zip(&other.parts).map(|(a, b)| a.factor * dot(&a.values, &b.values)).sum()
     }
@@ -211,6 +212,7 @@ impl Deviations {
 
     /// Of the difference to another on the same rows: its variance without the cancellation of three covariances.
     pub(super) fn minus(&self, other: &Self) -> Self {
+        // Components differ by 1/(2 m n) or more, which is above what is settled up to 10^12 pairs.
         let less = |(a, b): (&Part, &Part)| Part {
             factor: a.factor,
             values: a.values.iter().zip(&b.values).map(|(a, b)| settled(a - b, a.abs().max(b.abs()))).collect(),
@@ -244,12 +246,6 @@ fn by_cluster(sample: &Binary, clusters: &Clusters, placed: &Placed) -> Vec<[Sum
         sum.held = true;
     }
     sums
-}
-
-/// 0 where a sum of terms of this size is rounding: a variance that is 0 must be found to be 0, not 1e-34, which a test
-/// would take for certainty. Components differ by 1/(2 m n) or more, which is above this up to 10^12 pairs.
-fn settled(sum: f64, size: f64) -> f64 {
-    if sum.abs() <= 1e-13 * size { 0.0 } else { sum }
 }
 
 /// k/(k-1).

@@ -40,6 +40,7 @@ mod tests;
 
 pub use compare::{Correlated, Overall, Paired, Unpaired, Welch, correlated, paired, unpaired};
 pub use curve::{Point, auc, corners, curve};
+pub(crate) use delong::Deviations;
 pub use delong::{Components, components, delong};
 pub use interval::{hanley_mcneil, logit_interval};
 pub use margin::{Equivalence, equivalence, non_inferiority};

@@ -2,7 +2,7 @@
 //!
 //! AUC(t) is the sum over cases i and controls j of w_i times 1, 1/2 or 0 for risks of i above, equal to or below those of
 //! j, over the sum of w_i, with w_i = 1/G(t_i). Uno et al., JASA 102 (2007) 527; Hung & Chiang, Canadian Journal of
-//! Statistics 38 (2010) 8. Rows censored by t are neither; the weights stand for them. The mean over horizons weighs each by
+//! Statistics 38 (2010) 8. Rows censored by t, at t itself too, are neither; the weights stand for them. The mean over horizons weighs each by
 //! the events that Kaplan and Meier see since the one before: Lambert & Chevret, Statistical Methods in Medical Research 25
 //! (2016) 2088, as scikit-survival has it, the first from time 0 on.
 
@@ -45,14 +45,16 @@ pub fn dynamic_auc(survival: &Survival, censoring: &Censoring, horizon: f64, ris
     if positives == 0 || negatives == 0 {
         return Err(Undefined::OneClass { positives, negatives });
     }
-    let (mut won, mut below) = (0.0, 0.0);
+    let (mut won, mut below, mut weight) = (0.0, 0.0, 0.0);
     for tied in order(risks).chunk_by(|a, b| risks[*a] == risks[*b]) {
         let cases: f64 = tied.iter().map(|row| roles[*row].0).sum();
         let controls: f64 = tied.iter().map(|row| roles[*row].1).sum();
         won += cases * (below + controls / 2.0);
         below += controls;
+        weight += cases;
     }
-    Ok(won / (roles.iter().map(|role| role.0).sum::<f64>() * below))
+    // Sums of weights are rounded: the quotient may pass 1 by a last bit.
+    Ok((won / (weight * below)).min(1.0))
 }
 
 /// The mean of AUCs at (horizon, AUC), horizons ascending.
@@ -85,7 +87,7 @@ pub fn mean_auc(survival: &Survival, aucs: &[(f64, f64)]) -> Result<f64> {
         before = now;
     }
     if before < 1.0 {
-        Ok(sum / (1.0 - before))
+        Ok((sum / (1.0 - before)).min(1.0))
     } else {
         Err(Undefined::Degenerate("the mean AUC: no event by the last horizon"))
     }
@@ -108,6 +110,15 @@ pub(super) fn ascending(values: &[(f64, f64)]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_perfect_ranking_has_1() {
+        let times = [1.0, 12.0, 5.0, 9.0, 5.0, 9.0];
+        let survival = Survival::new(&times, &[true, false, false, false, true, false]).unwrap();
+        let auc = dynamic_auc(&survival, &Censoring::of(&survival), 6.5, &times.map(|time| -time)).unwrap();
+        assert!(auc <= 1.0 && auc > 1.0 - 1e-15, "{auc:e}");
+        assert!(mean_auc(&survival, &[(6.5, auc)]).is_ok());
+    }
 
     #[test]
     fn undefined() {

@@ -1,7 +1,7 @@
 //! The Brier score at a horizon, under censoring.
 //!
 //! BS(t) is the mean over rows of (1 - r)² / G(t_i) for those with the event by t, r² / G(t) for those seen longer than t,
-//! and 0 for those censored by t; r is the risk of the event by t. Graf et al., Statistics in Medicine 18 (1999) 2529.
+//! and 0 for those censored by t, at t itself too; r is the risk of the event by t. Graf et al., Statistics in Medicine 18 (1999) 2529.
 //! Integrated: by the trapezoidal rule over horizons, over their range.
 //!
 //! Where G is 0 at a time that is needed there is no score; scikit-survival leaves such rows out of the sum.

@@ -20,7 +20,8 @@ pub struct AtHorizon {
 /// Journal of Clinical Oncology 41 (2023) 2191, report AUCs for a year. What they count as a year: the module above.
 ///
 /// Leaving out the censored is right only if they are like the others; [`super::dynamic_auc`] weighs instead. The two agree
-/// where nobody is censored before the horizon.
+/// where nobody is censored before the horizon or at it: a row last seen exactly at the horizon is negative here, and neither case
+/// nor control there. With whole years as times that is every negative's last year; see the module above.
 ///
 /// # Errors
 ///

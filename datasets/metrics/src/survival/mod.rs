@@ -23,6 +23,11 @@
 //! table of Mirai's and Sybil's authors (GeneralEvaluation) counts years of 365 days, and a negative as followed for year t
 //! once t - 1 whole years are over; cancers of day 0 are left out. In the words of [`at_horizon`]: times are `floor(days / 365) + 1`, the year in which
 //! something happened, and horizons are 1, 2, 3. With times of `days / 365` negatives have been followed for t whole years.
+//!
+//! Such years are codes, and many rows are censored exactly at a horizon. [`at_horizon`] counts these as negative. [`dynamic_auc`] and
+//! [`brier`] take them as censored by then, neither case nor control. For the same rows as [`at_horizon`], add half a year to the
+//! times of rows without the event, and keep the horizons (a horizon half a year earlier would make the last year's events
+//! controls).
 
 mod auc;
 mod brier;

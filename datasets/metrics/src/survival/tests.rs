@@ -133,3 +133,22 @@ fn at_a_horizon() {
     assert!(at_horizon(&early, -1.0, &[0.1, 0.2]).is_err());
     assert!(at_horizon(&early, 1.0, &[0.1]).is_err());
 }
+
+/// Years as codes: whoever is censored in the year of the horizon.
+#[test]
+fn a_horizon_in_whole_years() {
+    let times = [1.0, 2.0, 2.0, 2.0, 3.0, 3.0];
+    let events = [true, true, false, false, true, false];
+    let risks = [0.9, 0.3, 0.2, 0.1, 0.2, 0.6];
+    let codes = Survival::new(&times, &events).unwrap();
+    let area = |survival: &Survival| dynamic_auc(survival, &Censoring::of(survival), 2.0, &risks).unwrap();
+    let simple = crate::roc::auc(&at_horizon(&codes, 2.0, &risks).unwrap().sample).unwrap();
+    let later: Vec<f64> = times.iter().zip(events).map(|(time, event)| time + if event { 0.0 } else { 0.5 }).collect();
+    let later = Survival::new(&later, &events).unwrap();
+    assert_eq!((simple, area(&later)), (0.875, 0.875));
+    // Against the last two rows the first case wins twice and the second, of weight 2, once.
+    assert!((area(&codes) - 4.0 / 6.0).abs() < 1e-12);
+    let squares = |survival: &Survival| brier(survival, &Censoring::of(survival), 2.0, &risks).unwrap();
+    let expected = (0.01 + 0.49 + 0.04 + 0.01 + 0.04 + 0.36) / 6.0;
+    assert!((squares(&later) - expected).abs() < 1e-12 && (squares(&codes) - expected).abs() > 0.01);
+}

@@ -1,4 +1,8 @@
 //! Two strategies on the same exams.
+//!
+//! The tests and intervals of [`Paired`] (McNemar, Tango, ratios) take exams as independent. They are not where one woman comes to
+//! several rounds: her exams are alike, and intervals and p values too small. Keep one round of each woman, or take the bootstrap by
+//! woman ([`crate::bootstrap`]).
 
 use super::{Exam, Programme, Strategy, cancers, readings, simulate};
 use crate::proportions::{Bounded, Paired};

@@ -73,3 +73,35 @@ fn what_has_no_number_says_so() {
     let failing = |(): &mut (), _: &[u32], _: &mut [f64]| Err(EMPTY);
     assert_eq!(run(&design, &ALL, 1, || (), failing), Err(EMPTY));
 }
+
+#[test]
+fn average_precision_needs_negatives() {
+    let clusters = Clusters::each(4);
+    let design = Design::new(&clusters).unwrap();
+    let sample = Binary::new(&[0.1, 0.2, 0.3, 0.4], &[false, true, true, true]).unwrap();
+    let precision = Statistic::average_precision(&design, &sample).unwrap();
+    let auc = Statistic::auc(&design, &sample).unwrap();
+    let options = ALL.with(10_000);
+    let (ours, area) = (resample(&[&precision], &options).unwrap(), resample(&[&auc], &options).unwrap());
+    // Some (3/4)^4 have no negative and (1/4)^4 no positive; an area needs both as well.
+    assert_eq!(ours.undefined, area.undefined);
+    assert!((0.30..0.34).contains(&(ours.undefined as f64 / 10_000.0)), "{}", ours.undefined);
+    assert!(matches!(precision.jackknife(), Err(Undefined::Degenerate(_))));
+}
+
+#[test]
+fn weights_lift_nothing_above_1() {
+    for rows in 3..30_usize {
+        let scores: Vec<f64> = (0..rows).map(|row| row as f64).collect();
+        let positive: Vec<bool> = (0..rows).map(|row| row > 0).collect();
+        let weights: Vec<f64> = (0..rows).map(|row| 0.1 + 0.3 * (row * 7 % 11) as f64).collect();
+        let sample = Binary::new(&scores, &positive).unwrap().weighted(&weights).unwrap();
+        let design = Design::new(&Clusters::each(rows)).unwrap();
+        for found in
+            [Statistic::average_precision(&design, &sample).unwrap(), Statistic::auc(&design, &sample).unwrap()]
+        {
+            let values = resample(&[&found], &ALL.with(200)).unwrap().values;
+            assert!(values[0].iter().chain([&found.observed()]).all(|value| *value <= 1.0));
+        }
+    }
+}

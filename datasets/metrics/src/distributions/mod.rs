@@ -1,10 +1,12 @@
-//! The distributions that intervals and tests stand on, over the special functions of `libm` and `statrs`.
+//! The distributions that intervals and tests stand on, over the special functions of `libm` and `statrs`, and an incomplete
+//! beta function of our own (`beta.rs`).
 //!
 //! Tails are computed as tails, never as 1 minus the other one, so that small p values keep their digits. Quantiles are
-//! found by bisection of the distribution function to the last bit that it can tell apart.
+//! found by bisection of the distribution function to the last bit that it can tell apart. Of NaN all is NaN.
 
-use libm::{erfc, lgamma as ln_gamma};
-use statrs::function::beta::beta_reg;
+mod beta;
+
+use libm::erfc;
 use statrs::function::erf::erfc_inv;
 use statrs::function::gamma::{gamma_lr, gamma_ur};
 
@@ -34,11 +36,7 @@ pub fn normal_quantile(p: f64) -> f64 {
 
 /// P(X <= x) of the beta distribution, 0 <= x <= 1.
 pub fn beta_cdf(a: f64, b: f64, x: f64) -> f64 {
-    match x {
-        x if x <= 0.0 => 0.0,
-        x if x >= 1.0 => 1.0,
-        x => beta_reg(a, b, x),
-    }
+    beta::regularized(a, b, x, 1.0 - x)
 }
 
 /// The x with P(X <= x) = p.
@@ -48,7 +46,9 @@ pub fn beta_quantile(a: f64, b: f64, p: f64) -> f64 {
 
 /// P(T >= t) of Student's distribution.
 pub fn t_upper(t: f64, degrees: f64) -> f64 {
-    let tail = beta_cdf(degrees / 2.0, 0.5, degrees / (degrees + t * t)) / 2.0;
+    let square = (t * t).clamp(0.0, f64::MAX / 2.0);
+    let (x, y) = (degrees / (degrees + square), square / (degrees + square));
+    let tail = beta::regularized(degrees / 2.0, 0.5, x, y) / 2.0;
     if t >= 0.0 { tail } else { 1.0 - tail }
 }
 
@@ -75,7 +75,9 @@ pub fn f_upper(f: f64, numerator: f64, denominator: f64) -> f64 {
     if f <= 0.0 {
         return 1.0;
     }
-    beta_cdf(denominator / 2.0, numerator / 2.0, denominator / (denominator + numerator * f))
+    let scaled = (numerator * f).clamp(0.0, f64::MAX / 2.0);
+    let (x, y) = (denominator / (denominator + scaled), scaled / (denominator + scaled));
+    beta::regularized(denominator / 2.0, numerator / 2.0, x, y)
 }
 
 /// The f with P(F <= f) = p, 0 < p < 1.
@@ -86,7 +88,12 @@ pub fn f_quantile(p: f64, numerator: f64, denominator: f64) -> f64 {
 
 /// P(X >= x) of the chi-squared distribution.
 pub fn chi_squared_upper(x: f64, degrees: f64) -> f64 {
-    if x <= 0.0 { 1.0 } else { gamma_ur(degrees / 2.0, x / 2.0) }
+    match x {
+        x if x <= 0.0 => 1.0,
+        f64::INFINITY => 0.0,
+        x if x.is_nan() || !(degrees > 0.0 && degrees.is_finite()) => f64::NAN,
+        x => gamma_ur(degrees / 2.0, x / 2.0),
+    }
 }
 
 /// The x with P(X <= x) = p, 0 < p < 1.
@@ -100,18 +107,19 @@ pub fn chi_squared_quantile(p: f64, degrees: f64) -> f64 {
 
 /// P(X = k) of the binomial distribution.
 pub fn binomial_probability(k: u64, n: u64, p: f64) -> f64 {
-    if k > n {
-        return 0.0;
+    let (successes, all) = (k as f64, n as f64);
+    match k {
+        k if k > n => 0.0,
+        0 if n == 0 => 1.0,
+        0 => (all * (-p).ln_1p()).exp(),
+        k if k == n => (all * p.ln()).exp(),
+        _ => beta::binomial(successes, all, p, 1.0 - p),
     }
-    let (k, n) = (k as f64, n as f64);
-    let ways = ln_gamma(n + 1.0) - ln_gamma(k + 1.0) - ln_gamma(n - k + 1.0);
-    let term = |count: f64, ln: f64| if count == 0.0 { 0.0 } else { count * ln };
-    (ways + term(k, p.ln()) + term(n - k, (-p).ln_1p())).exp()
 }
 
 /// P(X <= k) of the binomial distribution.
 pub fn binomial_cdf(k: u64, n: u64, p: f64) -> f64 {
-    if k >= n { 1.0 } else { beta_cdf((n - k) as f64, k as f64 + 1.0, 1.0 - p) }
+    if k >= n { 1.0 } else { beta::regularized((n - k) as f64, k as f64 + 1.0, 1.0 - p, p) }
 }
 
 /// The point from which on `below` is false, to the last bit.
@@ -165,5 +173,58 @@ mod tests {
         check(chi_squared_quantile(0.025, 2.0), 0.05063561596857975);
         check(binomial_probability(3, 20, 0.1), 0.19011987137619904);
         check(binomial_cdf(40, 1000, 0.05), 0.080636573256691);
+    }
+
+    /// Sums of forty digits over the tail: decimal in Python, logarithms of factorials by Stirling's series.
+    #[test]
+    fn of_millions() {
+        let expected = [
+            (100_000, 200_000, 0.5, 0.5008920609429995, 0.0017841218859990199),
+            (99_000, 200_000, 0.5, 3.9121642576904325e-06, 8.098955862801471e-08),
+            (4_999_999, 10_000_000, 0.5, 0.49987384337705293, 0.00025231319543154567),
+            (4_990_000, 10_000_000, 0.5, 1.2724002455775866e-10, 5.200504668162564e-13),
+            (5_002_000, 10_000_000, 0.5, 0.8971050702585479, 0.00011337165606182479),
+            (60_500, 10_000_000, 0.006, 0.9796852548678644, 0.00020119197673321198),
+            (59_000, 10_000_000, 0.006, 2.0352969342761205e-05, 3.593578932731934e-07),
+            (9_940_500, 10_000_000, 0.994, 0.9798960657958423, 0.00020053100398719815),
+        ];
+        for (k, n, p, cdf, probability) in expected {
+            check(binomial_cdf(k, n, p), cdf);
+            check(binomial_probability(k, n, p), probability);
+        }
+        // scipy 1.17: beta.ppf
+        check(beta_quantile(60_000.0, 9_940_001.0, 0.025), 0.005952228182776891);
+        check(beta_quantile(5_000_001.0, 5_000_000.0, 0.975), 0.5003099474786289);
+        check(beta_quantile(100_000.0, 100_001.0, 0.025), 0.4978062069460849);
+    }
+
+    #[test]
+    fn every_small_binomial() {
+        for n in 1..40_u64 {
+            for p in [1e-9, 0.003, 0.2, 0.5, 0.77, 1.0 - 1e-9] {
+                let mut sum = 0.0;
+                for k in 0..=n {
+                    let ways = (0..k).fold(1.0, |ways, i| ways * (n - i) as f64 / (i + 1) as f64);
+                    let probability = ways * f64::powi(p, k as i32) * f64::powi(1.0 - p, (n - k) as i32);
+                    sum += probability;
+                    check(binomial_probability(k, n, p), probability);
+                    check(binomial_cdf(k, n, p), sum);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn at_the_ends() {
+        assert_eq!(chi_squared_upper(f64::INFINITY, 3.0), 0.0);
+        assert_eq!(f_upper(f64::INFINITY, 2.0, 7.0), 0.0);
+        assert_eq!(t_upper(f64::INFINITY, 7.0), 0.0);
+        assert_eq!(t_upper(f64::NEG_INFINITY, 7.0), 1.0);
+        assert!(chi_squared_upper(f64::NAN, 3.0).is_nan() && chi_squared_upper(1.0, f64::NAN).is_nan());
+        assert!(f_upper(f64::NAN, 2.0, 7.0).is_nan() && f_upper(1.0, 2.0, f64::NAN).is_nan());
+        assert!(t_upper(f64::NAN, 7.0).is_nan() && t_upper(1.0, f64::NAN).is_nan());
+        assert!(beta_cdf(1.0, 2.0, f64::NAN).is_nan());
+        // For many degrees of freedom Student's distribution is the normal one.
+        check(t_upper(1e-4, 1e9), normal_cdf(-1e-4));
     }
 }
