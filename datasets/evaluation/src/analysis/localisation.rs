@@ -2,10 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use uvid_metrics::bootstrap;
 use uvid_metrics::localisation::{
-    Case, Cases, Further, HitRule, Mark, Merit, Point, Rectangle, Region, estimate, find, froc,
+    Case, Cases, Further, HitRule, Mark, Merit, Point, Rectangle, Region, estimate, find, froc, resample,
 };
-use uvid_metrics::{Clusters, Estimate, Undefined};
+use uvid_metrics::{Clusters, Undefined};
 
 use super::{Finding, Options, Section, StudyError};
 use crate::figure::{About, Axis, Figure, FigureError, Plot, Series};
@@ -175,10 +176,12 @@ pub fn localisation(
         &["model", "at 0.25 false marks per image", "at 0.5", "at 1", "at 2", "wAFROC", "marks per image"],
         lines,
         &format!(
-            "Shares of the lesions found, with {:.0} % intervals by {} (jackknife) in brackets. wAFROC: area under the weighted AFROC \
-             curve, from 0 to 1, larger is better; its false marks are those of images without lesions.",
+            "Shares of the lesions found, with {:.0} % intervals by {unit} (percentiles of {} resamples) in brackets. wAFROC: area under the \
+             weighted AFROC curve, from 0 to 1, larger is better; its false marks are those of images without lesions; interval by \
+             jackknife.",
             100.0 * options.confidence.get(),
-            unit(lesions)
+            options.resamples,
+            unit = unit(lesions)
         ),
     );
     Ok(section)
@@ -214,32 +217,58 @@ fn of_model(
     lesions: &Lesions,
     options: &Options,
 ) -> (Vec<Finding>, Vec<String>) {
-    let (images, by) = (lesions.images.len(), format!("jackknife by {}", unit(lesions)));
-    let (sensitivity, counted) = (froc::Sensitivity::Lesions, froc::Marks::OfAllImages);
-    let found =
-        |merit: Merit| -> Result<Estimate, Undefined> { estimate(cases.as_ref().map_err(Clone::clone)?, merit) };
-    let finding = |measure: String, merit: Merit| {
-        let estimate = found(merit);
-        Finding::estimate("localisation", &marks.model, &measure, estimate, options.confidence, (0.0, 1.0))
-            .rows(images)
-            .by(&by)
+    let images = lesions.images.len();
+    let mut findings = at_rates(marks, cases, lesions, options);
+    let mean = findings.pop();
+    let by = format!("jackknife by {}", unit(lesions));
+    let area = |measure: &str, merit: Merit| {
+        let found = cases.as_ref().map_err(Clone::clone).and_then(|cases| estimate(cases, merit));
+        let finding = Finding::estimate("localisation", &marks.model, measure, found, options.confidence, (0.0, 1.0));
+        finding.rows(images).by(&by)
     };
-    let mut findings: Vec<Finding> = RATES
-        .iter()
-        .map(|rate| {
-            let merit = Merit::FrocSensitivity { sensitivity, marks: counted, rate: *rate };
-            finding(format!("lesions found at {rate} false marks per image"), merit)
-        })
-        .collect();
-    findings.push(finding("wAFROC area".into(), Merit::WeightedAfroc));
+    findings.push(area("wAFROC area", Merit::WeightedAfroc));
     let total: usize = marks.of_image.values().map(Vec::len).sum();
     let per_image = total as f64 / images as f64;
     findings.push(Finding::new("localisation", &marks.model, "marks per image", Ok(per_image)).rows(images));
-    findings
-        .push(finding("mean sensitivity at 1/8 to 8 false marks".into(), Merit::Cpm { sensitivity, marks: counted }));
-    findings.push(finding("AFROC area, false marks of all images".into(), Merit::Afroc1));
+    findings.extend(mean);
+    findings.push(area("AFROC area, false marks of all images", Merit::Afroc1));
     let line = std::iter::once(marks.model.clone()).chain(findings.iter().take(6).map(Finding::text)).collect();
     (findings, line)
+}
+
+/// The sensitivity at each of [`RATES`], and last their mean at those of the competitions; intervals from resamples, for a jackknife of
+/// a sensitivity at a rate does not settle as images are added.
+fn at_rates(marks: &Marks, cases: &Result<Cases, Undefined>, lesions: &Lesions, options: &Options) -> Vec<Finding> {
+    let (sensitivity, counted) = (froc::Sensitivity::Lesions, froc::Marks::OfAllImages);
+    let curve = cases.as_ref().map_err(Clone::clone).and_then(|cases| froc::curve(cases, sensitivity, counted));
+    let value = |of: &dyn Fn(&froc::Curve) -> Result<f64, Undefined>| curve.clone().and_then(|curve| of(&curve));
+    let mut merits = RATES.map(|rate| Merit::FrocSensitivity { sensitivity, marks: counted, rate }).to_vec();
+    merits.push(Merit::Cpm { sensitivity, marks: counted });
+    let mut values: Vec<(String, Result<f64, Undefined>)> = RATES
+        .iter()
+        .map(|rate| {
+            (format!("lesions found at {rate} false marks per image"), value(&|curve| curve.sensitivity_at(*rate)))
+        })
+        .collect();
+    values.push(("mean sensitivity at 1/8 to 8 false marks".to_owned(), value(&|curve| Ok(curve.cpm()))));
+    let how = bootstrap::Options { resamples: options.resamples, seed: options.seed, ..bootstrap::Options::default() };
+    let resampled = match (options.resamples, cases) {
+        (0, _) => None,
+        (_, cases) => Some(cases.as_ref().map_err(Clone::clone).and_then(|cases| resample(cases, &merits, &how))),
+    };
+    let interval = |at: usize| match &resampled {
+        None => Ok(None),
+        Some(Ok(resampled)) => Ok(Some(resampled.distribution(at)?.percentile(options.confidence))),
+        Some(Err(why)) => Err(why.clone()),
+    };
+    let by = format!("percentile bootstrap by {}, stratified by lesions", unit(lesions));
+    let finding = |(at, (measure, value)): (usize, (String, Result<f64, Undefined>))| {
+        Finding::new("localisation", &marks.model, &measure, value)
+            .or_no_interval(interval(at))
+            .rows(lesions.images.len())
+            .by(&by)
+    };
+    values.into_iter().enumerate().map(finding).collect()
 }
 
 fn figure(curves: &[(String, froc::Curve)]) -> Result<Figure, FigureError> {

@@ -247,6 +247,7 @@ fn risk(tables: &Tables, ran: &Ran, packages: &[&Predictor], args: &Args) -> any
             per_year: 365.25,
             risks,
             cluster: Some("patient".into()),
+            whose: Some((sections.len() + 1, name.clone())),
         };
         sections.push(analysis::risk(table, &roles, &args.settings.options()?)?);
     }
