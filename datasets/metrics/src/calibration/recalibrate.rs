@@ -88,12 +88,15 @@ impl Method {
                 Ok(Map::Score { intercept: fit.coefficients[0], slope: fit.coefficients[1] })
             }
             Self::Temperature => {
-                let fit = regress(sample, &[logits(sample.scores())?], (0.0, 1.0))?;
-                if fit.coefficients[0] > 0.0 {
+                let logits = logits(sample.scores())?;
+                let largest = logits.iter().fold(0.0, |largest: f64, x| largest.max(x.abs()));
+                let fit = regress(sample, &[logits], (0.0, 1.0))?;
+                // A slope of 0 may come out on either side of it.
+                if fit.coefficients[0] * largest > 1e-12 {
                     Ok(Map::Logit { intercept: 0.0, slope: fit.coefficients[0] })
                 } else {
                     Err(Undefined::Degenerate(
-                        "no temperature: the likelihood is greatest where the forecasts are reversed",
+                        "no temperature: the likelihood is greatest where the forecasts are reversed, or say nothing",
                     ))
                 }
             }

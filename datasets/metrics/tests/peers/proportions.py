@@ -78,7 +78,8 @@ def independent(case):
     alpha = 1 - case["level"]
     diff = lambda method: confint_proportions_2indep(x1, n1, x2, n2, compare="diff", method=method, alpha=alpha)
     found = {"newcombe": diff("newcomb"), "score": score_interval(x1, n1, x2, n2, norm.ppf(1 - alpha / 2))}
-    if x1 and x2:
+    # Where both are 1 the peer's variance is 0, and its interval has no width.
+    if x1 and x2 and (x1 < n1 or x2 < n2):
         found["ratio"] = confint_proportions_2indep(x1, n1, x2, n2, compare="ratio", method="log", alpha=alpha)
     if x1 and x2 and x1 < n1 and x2 < n2:
         args = dict(compare="odds-ratio", method="logit", alpha=alpha)
