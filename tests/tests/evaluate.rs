@@ -140,6 +140,7 @@ fn what_a_table_says_of_a_file_is_believed_unless_the_file_says_otherwise() {
     assert!(not_scored.contains("density-v0,c,1,contradiction"), "{not_scored}");
     assert!(not_scored.contains("density-v0,d,1,unreadable"), "{not_scored}");
     let breasts = read(&out.join("scores-breast.csv"));
+    assert!(stdout(&result).contains("not-scored.csv"), "{}", stdout(&result));
     let scored: Vec<&str> =
         breasts.lines().filter(|line| !line.contains("contradiction") && !line.contains("unreadable")).collect();
     assert_eq!(scored.len(), 4, "a header and the breasts of a and b:\n{breasts}");
@@ -251,6 +252,12 @@ fn what_cannot_be_evaluated_says_why_and_what_to_do() {
     let (empty, out) = (empty.to_str().unwrap(), folder.path().join("out").display().to_string());
     check(&["evaluate", "--set", empty, "--out", &out], "uvid dataset list");
     check(&["evaluate", "--out", &out], "--set, --phantoms or --table");
+    check(&["dataset", "show", "nowhere"], "nowhere: there is no such folder");
+    let unlabelled = folder.path().join("unlabelled");
+    std::fs::create_dir(&unlabelled).unwrap();
+    std::fs::write(unlabelled.join("cohort.csv"), "patient,image,laterality,view,cancer\np,i,L,CC,1\n").unwrap();
+    let unlabelled = unlabelled.to_str().unwrap();
+    check(&["evaluate", "--set", unlabelled, "--set-name", "generic", "--out", &out], "--label COLUMN:VALUES");
     let twice = ["evaluate", "--phantoms", "1", "--out", &out, "--model", "density-v0", "--model", "density-v0"];
     check(&twice, "two packages are called \"density-v0\"");
     check(&["evaluate", "--phantoms", "1", "--out", &out, "--output", "cancr"], "no package gives \"cancr\"");

@@ -1,10 +1,11 @@
 //! `uvid dataset`: what is known of public sets, and whether a copy of one is whole.
 
-use std::path::PathBuf;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args as ClapArgs, Subcommand};
-use uvid_datasets::sets::{self, Checks, Cohort, Counts, Labelled, Severity};
+use uvid_datasets::sets::{self, Checks, Cohort, Counts, Severity};
 
 use super::Ended;
 
@@ -62,90 +63,94 @@ impl Set {
 }
 
 /// Reads a set, recognised by its tables if it is not named.
-pub(super) fn read(root: &std::path::Path, name: Option<&str>) -> anyhow::Result<Cohort> {
-    let name =
-        match name {
-            Some(name) => name,
-            None => sets::recognise(root)
-                .context(
-                    "name the set: --set of uvid dataset, --set-name of uvid evaluate; uvid dataset list has the names",
-                )?
-                .name,
-        };
+pub(super) fn read(root: &Path, name: Option<&str>) -> anyhow::Result<Cohort> {
+    const NAME_IT: &str = "name the set, and it is said what its tables lack: --set of uvid dataset, --set-name of uvid evaluate; \
+                           uvid dataset list has the names";
+    anyhow::ensure!(root.is_dir(), "{}: there is no such folder", root.display());
+    let name = match name {
+        Some(name) => name,
+        None => sets::recognise(root).context(NAME_IT)?.name,
+    };
     Ok(sets::read(name, root)?)
 }
 
 /// Runs the command.
 pub fn run(args: &Args) -> anyhow::Result<Ended> {
+    let out = &mut std::io::stdout().lock();
     match &args.which {
-        Which::List => list(),
-        Which::Show(set) => show(&set.read()?),
+        Which::List => list(out)?,
+        Which::Show(set) => show(out, &set.read()?)?,
         Which::Check { set, tables_only, digests, names_max } => {
             let checks = Checks { files: !tables_only, digests: *digests };
-            return check(set, checks, *names_max);
+            return check(out, set, checks, *names_max);
         }
     }
     Ok(Ended::Well)
 }
 
-fn list() {
+fn list(out: &mut impl Write) -> io::Result<()> {
     for reader in sets::readers() {
-        println!(
-            "{}\n  {}\n  source:  {}\n  licence: {}\n  labels:  {}",
-            reader.name, reader.title, reader.source, reader.licence, reader.labels
-        );
+        writeln!(out, "{}\n  {}\n  source:  {}", reader.name, reader.title, reader.source)?;
+        writeln!(out, "  licence: {}\n  labels:  {}", reader.licence, reader.labels)?;
         for table in reader.tables {
             let needed = if table.required { "" } else { " (if there)" };
-            println!("  table:   {}{needed}", table.names.join(" or "));
+            writeln!(out, "  table:   {}{needed}", table.names.join(" or "))?;
         }
-        println!();
+        writeln!(out)?;
     }
+    Ok(())
 }
 
-fn show(cohort: &Cohort) {
+fn show(out: &mut impl Write, cohort: &Cohort) -> io::Result<()> {
     let summary = cohort.summary();
-    println!("{}: labels by {}", cohort.set, cohort.reference.name());
+    writeln!(out, "{}: labels by {}", cohort.set, cohort.reference.name())?;
     for table in &cohort.tables {
-        println!("  {}: {} rows, sha256 {}", table.path.display(), table.rows, table.sha256);
+        writeln!(out, "  {}: {} rows, sha256 {}", table.path.display(), table.rows, table.sha256)?;
     }
-    counts("all", &summary.total);
+    counts(out, "all", &summary.total)?;
     for (split, part) in summary.splits.iter().filter(|(split, _)| !split.is_empty()) {
-        counts(&format!("split {split}"), part);
+        counts(out, &format!("split {split}"), part)?;
     }
     if !summary.excluded.is_empty() {
-        println!("\nleft out:");
+        writeln!(out, "\nleft out:")?;
         for step in &summary.excluded {
-            println!("  {:>7} {}  {} ({})", step.count, step.unit.name(), step.reason, step.stage.name());
+            writeln!(out, "  {:>7} {}  {} ({})", step.count, step.unit.name(), step.reason, step.stage.name())?;
         }
     }
+    Ok(())
 }
 
-fn counts(name: &str, counts: &Counts) {
-    println!("\n{name}: {:>22} {:>9} {:>9} {:>9}", "", "cancer", "none", "unknown");
-    let line = |what: &str, of: Labelled| {
-        println!("  {what:<10} {:>9} {:>9} {:>9} {:>9}", of.all(), of.positive, of.negative, of.unknown);
-    };
-    line("patients", counts.patients);
-    line("exams", counts.exams);
-    line("breasts", counts.breasts);
-    line("images", counts.images);
-    println!("  {:<10} {:>9}", "lesions", counts.lesions);
+fn counts(out: &mut impl Write, name: &str, counts: &Counts) -> io::Result<()> {
+    writeln!(out, "\n{name}: {:>22} {:>9} {:>9} {:>9}", "", "cancer", "none", "unknown")?;
+    let levels = [
+        ("patients", counts.patients),
+        ("exams", counts.exams),
+        ("breasts", counts.breasts),
+        ("images", counts.images),
+    ];
+    for (what, of) in levels {
+        writeln!(out, "  {what:<10} {:>9} {:>9} {:>9} {:>9}", of.all(), of.positive, of.negative, of.unknown)?;
+    }
+    writeln!(out, "  {:<10} {:>9}", "lesions", counts.lesions)
 }
 
-fn check(set: &Set, checks: Checks, names_max: usize) -> anyhow::Result<Ended> {
+fn check(out: &mut impl Write, set: &Set, checks: Checks, names_max: usize) -> anyhow::Result<Ended> {
     let cohort = set.read()?;
     let findings = cohort.check(&set.root, checks)?;
     for finding in &findings {
-        println!("{} {}: {} ({})", severity(finding.severity), finding.code, finding.message, finding.ids.len());
-        finding.ids.iter().take(names_max).for_each(|id| println!("    {id}"));
-        if finding.ids.len() > names_max {
-            println!("    and {} more (--names-max)", finding.ids.len() - names_max);
+        let severity = severity(finding.severity);
+        writeln!(out, "{severity} {}: {} ({})", finding.code, finding.message, finding.ids.len())?;
+        for id in finding.ids.iter().take(names_max) {
+            writeln!(out, "    {id}")?;
         }
-        println!("  -> {}", finding.advice);
+        if finding.ids.len() > names_max {
+            writeln!(out, "    and {} more (--names-max)", finding.ids.len() - names_max)?;
+        }
+        writeln!(out, "  -> {}", finding.advice)?;
     }
     let images = cohort.images.len();
     if findings.is_empty() {
-        println!("{}: {images} images, nothing wrong found", cohort.set);
+        writeln!(out, "{}: {images} images, nothing wrong found", cohort.set)?;
     }
     Ok(if findings.iter().any(|finding| finding.severity == Severity::Error) { Ended::Differs } else { Ended::Well })
 }

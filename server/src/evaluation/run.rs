@@ -46,6 +46,8 @@ pub struct Ran {
     pub lines: Vec<Vec<Option<Line>>>,
     /// Exams of this process that were scored now, not found in the journal.
     pub fresh: usize,
+    /// Those of them that some package had looked at before.
+    pub partly: usize,
     /// What went wrong with devices whose exams others then took.
     pub faults: Vec<String>,
 }
@@ -123,6 +125,8 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
     before.iter().for_each(|_| tick(false));
 
     let fresh = todo.len();
+    let some = |at: &&usize| packages.iter().any(|package| done.contains(&key(**at, package)));
+    let partly = todo.iter().filter(some).count();
     let mut faults = Vec::new();
     if fresh > 0 {
         let own = Journal::open(running.journal, running.shard)?;
@@ -160,7 +164,7 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
     let keys: Vec<Vec<Key>> = (0..units.len()).map(of).collect();
     let mut lines = journal::read(running.journal, &keys.iter().flatten().cloned().collect::<HashSet<_>>())?;
     let lines = keys.iter().map(|keys| keys.iter().map(|key| lines.remove(key)).collect()).collect();
-    Ok(Ran { units, lines, fresh, faults })
+    Ok(Ran { units, lines, fresh, partly, faults })
 }
 
 /// What an exam is, what reads it, and under which limits: a change of any of it makes another exam of it, to be scored anew. Files by

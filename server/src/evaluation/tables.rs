@@ -46,7 +46,8 @@ pub struct Tables {
     pub scores: Vec<(Level, Table)>,
     /// Where packages point: `package`, `image`, `name`, `score`, `row`, `column`.
     pub marks: Table,
-    /// Why exams have no score: `package`, `patient`, `exam`, `code`, `reason`.
+    /// Why exams have no score, and which files of the others could not be read: `package`, `patient`, `exam`, `code`, `reason`,
+    /// `image` (of a file).
     pub not_scored: Table,
 }
 
@@ -57,7 +58,14 @@ struct Row<'a> {
     outcome: Option<Outcome>,
     covariates: BTreeMap<String, String>,
     weight: Option<f64>,
-    scores: BTreeMap<String, String>,
+    scores: BTreeMap<String, Score>,
+}
+
+/// What a package says of a row.
+enum Score {
+    Number(f64),
+    /// A category, or why there is nothing.
+    Text(String),
 }
 
 /// Makes the tables. `lines` are those of each unit, package by package; what nobody has scored has no row.
@@ -173,26 +181,26 @@ fn exam_row<'a>(unit: &Unit, first: &Image, images: &[&'a Image], lines: &[&Line
 }
 
 /// What a package says, or why it says nothing.
-fn add(scores: &mut BTreeMap<String, String>, line: &Line, outputs: Option<&[OutputJson]>, otherwise: &str) {
+fn add(scores: &mut BTreeMap<String, Score>, line: &Line, outputs: Option<&[OutputJson]>, otherwise: &str) {
     let package = &line.report.package.name;
     match outputs.filter(|_| line.report.state == State::Scored) {
-        Some(outputs) => scores.extend(outputs.iter().map(|o| (format!("{package}:{}", o.name), text(&o.value)))),
+        Some(outputs) => scores.extend(outputs.iter().map(|o| (format!("{package}:{}", o.name), score(&o.value)))),
         None => {
             let codes: Vec<&str> = line.report.reasons.iter().map(|reason| reason.code.as_str()).collect();
             let why = if codes.is_empty() { otherwise.to_owned() } else { codes.join(" ") };
-            scores.insert(format!("{package}:not_scored"), why);
+            scores.insert(format!("{package}:not_scored"), Score::Text(why));
         }
     }
 }
 
-fn text(value: &ValueJson) -> String {
+fn score(value: &ValueJson) -> Score {
     match value {
         ValueJson::Score { value }
         | ValueJson::Probability { value }
         | ValueJson::Risk { value, .. }
         | ValueJson::Percentile { value }
-        | ValueJson::RelativeRisk { value, .. } => value.to_string(),
-        ValueJson::Category { value } => value.clone(),
+        | ValueJson::RelativeRisk { value, .. } => Score::Number(*value),
+        ValueJson::Category { value } => Score::Text(value.clone()),
     }
 }
 
@@ -205,33 +213,42 @@ fn common(images: &[&Image]) -> BTreeMap<String, String> {
     values.into_iter().map(|(name, values)| (name, values.into_iter().collect::<Vec<_>>().join("+"))).collect()
 }
 
-/// Columns in a fixed order: what the row is about, outcome, covariates, scores.
+/// Columns in a fixed order: what the row is about, outcome, covariates, scores. What is a number by its nature is one; the set's own
+/// words, names above all, stay text.
 fn table(name: &str, rows: &[Row<'_>]) -> Result<Table, TableError> {
-    let mut columns = Vec::new();
-    let mut push = |name: &str, values: Vec<Option<String>>| {
-        if values.iter().any(Option::is_some) {
-            columns.push(Column { name: name.to_owned(), values: Values::Text(values) });
-        }
+    let texts = |name: &str, of: &dyn Fn(&Row<'_>) -> Option<String>| Column {
+        name: name.to_owned(),
+        values: Values::Text(rows.iter().map(of).collect()),
     };
-    for about in ["patient", "exam", "breast", "image", "view"] {
-        push(about, rows.iter().map(|row| row.about.get(about).cloned()).collect());
-    }
-    push("cancer", rows.iter().map(|row| row.label.map(|label| u8::from(label).to_string())).collect());
-    let days = |of: fn(&Outcome) -> Option<f64>| {
-        rows.iter().map(|row| Some(of(row.outcome.as_ref()?)?.to_string())).collect::<Vec<_>>()
+    let numbers = |name: &str, of: &dyn Fn(&Row<'_>) -> Option<f64>| Column {
+        name: name.to_owned(),
+        values: Values::Number(rows.iter().map(of).collect()),
     };
-    push("days_to_cancer", days(|outcome| outcome.days_to_cancer));
-    push("days_followed", days(|outcome| Some(outcome.days_followed)));
-    push("weight", rows.iter().map(|row| row.weight.map(|weight| weight.to_string())).collect());
-    let names = |of: for<'a> fn(&'a Row<'_>) -> &'a BTreeMap<String, String>| {
-        rows.iter().flat_map(|row| of(row).keys()).collect::<BTreeSet<_>>()
-    };
-    for covariate in names(|row| &row.covariates) {
-        push(covariate, rows.iter().map(|row| row.covariates.get(covariate).cloned()).collect());
-    }
-    for score in names(|row| &row.scores) {
-        push(score, rows.iter().map(|row| row.scores.get(score).cloned()).collect());
-    }
+    let about = ["patient", "exam", "breast", "image", "view"];
+    let mut columns: Vec<Column> = about.map(|name| texts(name, &|row| row.about.get(name).cloned())).into();
+    columns.push(numbers("cancer", &|row| row.label.map(f64::from)));
+    columns.push(numbers("days_to_cancer", &|row| row.outcome.as_ref()?.days_to_cancer));
+    columns.push(numbers("days_followed", &|row| Some(row.outcome.as_ref()?.days_followed)));
+    columns.push(numbers("weight", &|row| row.weight));
+    let covariates: BTreeSet<&String> = rows.iter().flat_map(|row| row.covariates.keys()).collect();
+    columns.extend(covariates.into_iter().map(|name| texts(name, &|row| row.covariates.get(name).cloned())));
+    let scores: BTreeSet<&String> = rows.iter().flat_map(|row| row.scores.keys()).collect();
+    columns.extend(scores.into_iter().map(|name| {
+        let number = |row: &Row<'_>| match row.scores.get(name)? {
+            Score::Number(number) => Some(*number),
+            Score::Text(_) => None,
+        };
+        let text = |row: &Row<'_>| match row.scores.get(name)? {
+            Score::Number(number) => Some(number.to_string()),
+            Score::Text(text) => Some(text.clone()),
+        };
+        let is_text = rows.iter().any(|row| matches!(row.scores.get(name), Some(Score::Text(_))));
+        if is_text { texts(name, &text) } else { numbers(name, &number) }
+    }));
+    columns.retain(|column| match &column.values {
+        Values::Text(values) => values.iter().any(Option::is_some),
+        Values::Number(values) => values.iter().any(Option::is_some),
+    });
     Table::new(name, columns)
 }
 
@@ -263,17 +280,27 @@ fn not_scored(units: &[Unit], lines: &[Vec<Option<Line>>]) -> Result<Table, Tabl
     let mut rows = Vec::new();
     for (unit, lines) in units.iter().zip(lines) {
         for line in lines.iter().flatten() {
-            rows.extend(line.report.reasons.iter().map(|reason| (unit, line, reason)));
+            let reasons = line.report.reasons.iter();
+            rows.extend(reasons.map(|reason| (unit, line, reason.code.as_str(), reason.text.as_str(), None)));
+            let unread = line.report.received.iter().filter(|received| received.code == "unreadable");
+            let unread = unread.filter(|_| line.report.reasons.is_empty());
+            rows.extend(
+                unread.map(|file| (unit, line, file.code.as_str(), file.fate.as_str(), Some(file.file.clone()))),
+            );
         }
     }
     Table::new(
         "not scored",
         vec![
-            texts("package", rows.iter().map(|(_, line, _)| line.report.package.name.clone())),
+            texts("package", rows.iter().map(|(_, line, ..)| line.report.package.name.clone())),
             texts("patient", rows.iter().map(|(unit, ..)| unit.patient.clone())),
             texts("exam", rows.iter().map(|(unit, ..)| unit.exam.clone())),
-            texts("code", rows.iter().map(|(.., reason)| reason.code.clone())),
-            texts("reason", rows.iter().map(|(.., reason)| reason.text.clone())),
+            texts("code", rows.iter().map(|(_, _, code, ..)| (*code).to_owned())),
+            texts("reason", rows.iter().map(|(_, _, _, reason, _)| (*reason).to_owned())),
+            Column {
+                name: "image".to_owned(),
+                values: Values::Text(rows.iter().map(|(.., image)| image.clone()).collect()),
+            },
         ],
     )
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 use uvid_datasets::sets::{Cohort, Reference};
 use uvid_evaluation::analysis::{self, Grid, Part, Risk, Roles, Section};
-use uvid_evaluation::table::Table;
+use uvid_evaluation::table::{Column, Table, Values};
 use uvid_model::Predictor;
 
 use super::set::OnDisk;
@@ -21,7 +21,7 @@ pub(super) fn material(
     cohort: Cohort,
     places: Places,
     ran: &Ran,
-    tables: Tables,
+    tables: &Tables,
     devices: &[Vec<Predictor>],
     phantoms: bool,
 ) -> anyhow::Result<Material> {
@@ -46,18 +46,22 @@ pub(super) fn material(
     let evaluation::Located { lesions, left_out } =
         evaluation::lesions(&cohort, &places, &ran.lines, &ran.units, &limits.dicom);
     let marks = evaluation::marks(&ran.lines, &lesions);
+    let (images, why): (Vec<_>, Vec<_>) = left_out.iter().map(|(i, why)| (Some(i.clone()), Some(why.clone()))).unzip();
+    let column = |name: &str, values| Column { name: name.to_owned(), values: Values::Text(values) };
+    let not_judged = Table::new("images not judged", vec![column("image", images), column("reason", why)])?;
     let options = args.settings.options()?;
     let mut extra = Vec::new();
     if !lesions.of_image.is_empty() && !marks.is_empty() {
         let mut section = analysis::localisation(&lesions, &marks, args.hit.rule(), &options)?;
-        section.parts.extend(reasons("Images that are not judged here", &left_out));
+        section.parts.extend(reasons("Images that are not judged here", &left_out, "images-not-judged.csv"));
         extra.push(section);
     }
-    extra.extend(risk(&tables, ran, &packages, args)?);
-    let before = before(&cohort, &tables, ran);
+    extra.extend(risk(tables, ran, &packages, args)?);
+    let before = before(&cohort, tables, ran);
     let mut about = vec![
         ("Set".to_owned(), if phantoms { "phantoms, made on the spot".to_owned() } else { cohort.set.clone() }),
-        ("Labels".to_owned(), if phantoms { "drawn lesions" } else { reference(cohort.reference) }.to_owned()),
+        ("Outcome".to_owned(), args.columns.label.clone()),
+        ("Cancer by".to_owned(), if phantoms { "drawn lesions" } else { reference(cohort.reference) }.to_owned()),
         ("Judged".to_owned(), format!("each {}", args.level.name())),
     ];
     let mut provenance = Vec::new();
@@ -88,10 +92,14 @@ pub(super) fn material(
         roles,
         before: Some(before),
         extra,
+        not_judged: Some(not_judged),
         on_disk: Some(OnDisk { cohort, places, lesions, marks, limits }),
         provenance,
     })
 }
+
+/// The outcome that labels are of.
+pub(super) const CANCER: &str = "cancer";
 
 /// What labels stand on.
 fn reference(reference: Reference) -> &'static str {
@@ -128,7 +136,12 @@ fn first(args: &Args, packages: &[&Predictor], silent: &[&str], cohort: &Cohort,
                 .into(),
         );
     }
-    if cohort.reference == Reference::Proxy {
+    if args.columns.label != CANCER {
+        first.push(format!(
+            "The outcome here is **{}** of the set's table, not cancer: wherever it says \"with the outcome\", that is meant.",
+            args.columns.label
+        ));
+    } else if cohort.reference == Reference::Proxy {
         first.push(
             "Labels are a reader's category, **not cancer**: agreement with readers is what is measured here.".into(),
         );
@@ -192,17 +205,18 @@ fn before(cohort: &Cohort, tables: &Tables, ran: &Ran) -> Section {
     let exams: BTreeSet<_> = text("package").zip(text("code")).zip(text("patient").zip(text("exam"))).collect();
     let exams: Vec<_> =
         exams.into_iter().map(|((package, code), exam)| (format!("{exam:?}"), format!("{package}: {code}"))).collect();
-    parts.extend(reasons("Exams that were not scored", &exams));
+    parts.extend(reasons("Exams that were not scored", &exams, "not-scored.csv"));
     let images = ran.lines.iter().flatten().flatten().filter(|line| line.report.reasons.is_empty()).flat_map(|line| {
         let left = line.report.received.iter().filter(|received| received.code != "chosen");
         left.map(|received| (received.file.clone(), format!("{}: {}", line.report.package.name, received.code)))
     });
-    parts.extend(reasons("Images of scored exams that fill no view", &images.collect::<Vec<_>>()));
+    let names = "scores-image.csv; not-scored.csv for files that could not be read";
+    parts.extend(reasons("Images of scored exams that fill no view", &images.collect::<Vec<_>>(), names));
     Section { id: "set", title: "The set".into(), parts, findings: Vec::new() }
 }
 
 /// How many for which reason.
-fn reasons(title: &str, left_out: &[(String, String)]) -> Option<Part> {
+fn reasons(title: &str, left_out: &[(String, String)], names: &str) -> Option<Part> {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     left_out.iter().for_each(|(_, why)| *counts.entry(why).or_default() += 1);
     let rows = counts.into_iter().map(|(why, count)| vec![why.to_owned(), count.to_string()]);
@@ -210,7 +224,7 @@ fn reasons(title: &str, left_out: &[(String, String)]) -> Option<Part> {
         title,
         "reason",
         rows.collect(),
-        "One with several reasons counts under each of them. Names: not-scored.csv, scores-image.csv.",
+        &format!("One with several reasons counts under each of them. Names: {names}."),
     )
 }
 

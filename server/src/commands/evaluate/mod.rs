@@ -41,7 +41,7 @@ pub struct Args {
     /// The folder of a public set (uvid dataset list), with its tables and images.
     #[arg(long, value_name = "DIR", group = "data")]
     set: Option<PathBuf>,
-    /// Make so many phantom exams, about half of them with a lesion, and evaluate on these.
+    /// Make so many phantom exams, every second with a lesion, and evaluate on these.
     #[arg(long, value_name = "EXAMS", group = "data", value_parser = clap::value_parser!(u64).range(1..))]
     phantoms: Option<u64>,
     /// A table of scores (CSV, TSV, Parquet), whoever made it. No model is run.
@@ -112,6 +112,8 @@ struct Material {
     /// What comes before and after the sections of the table.
     before: Option<Section>,
     extra: Vec<Section>,
+    /// Images that localisation leaves out, and why.
+    not_judged: Option<Table>,
     /// A set on disk, for pictures.
     on_disk: Option<set::OnDisk>,
     provenance: Vec<(String, String)>,
@@ -180,6 +182,7 @@ fn of_table(args: &Args, path: &std::path::Path) -> anyhow::Result<Material> {
         roles: Roles { row, ..args.columns.roles() },
         before: None,
         extra: Vec::new(),
+        not_judged: None,
         on_disk: None,
         provenance: vec![(format!("sha256 of {name}"), digest)],
     })

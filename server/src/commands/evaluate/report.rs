@@ -58,6 +58,9 @@ pub(super) fn write(
     let findings: Vec<Finding> = sections.iter().flat_map(|section| section.findings.iter().cloned()).collect();
     let table = findings_table(&findings)?;
     table.write_csv(&out.join("findings.csv"))?;
+    if let Some(not_judged) = &material.not_judged {
+        not_judged.write_csv(&out.join("images-not-judged.csv"))?;
+    }
     std::fs::write(out.join("findings.json"), uvid_evaluation::text::json(&findings))
         .context("writing findings.json")?;
     let mut provenance = material.provenance;

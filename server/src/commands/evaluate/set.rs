@@ -9,7 +9,7 @@ use uvid_evaluation::analysis::{Lesions, Marks};
 use uvid_evaluation::table::{Column, Table, Values, digest};
 use uvid_model::{Package, Predictor};
 
-use super::material::material;
+use super::material::{CANCER, material};
 use super::{Args, Material};
 use crate::commands::dataset;
 use crate::commands::progress::{Log, bar};
@@ -88,7 +88,11 @@ pub(super) fn score(
     })?;
     progress.finish_and_clear();
     ran.faults.iter().for_each(|fault| eprintln!("a device was given up, others took its exams: {fault}"));
-    println!("{} exams of {} scored now, {} done before", ran.fresh, own, own - ran.fresh);
+    print!("{} exams of {} scored now, {} done before", ran.fresh, own, own - ran.fresh);
+    match ran.partly {
+        0 => println!(),
+        partly => println!("; {partly} of them only by the packages that had not"),
+    }
     if ran.open() > 0 {
         println!("{} exams are left to other processes: run this again when they are done", ran.open());
         return Ok((None, Ended::Well));
@@ -96,10 +100,16 @@ pub(super) fn score(
     let misplaced = evaluation::place(&mut cohort, &mut ran);
     anyhow::ensure!(misplaced == 0, "{misplaced} scored images show another breast or view than the set's tables say");
     let tables = evaluation::tables(&cohort, &ran.units, &ran.lines)?;
+    let whole = tables.not_scored.rows() == 0;
+    let mut material = material(args, &config, cohort, places, &ran, &tables, &devices, exams.is_some())?;
     write(&tables, &devices, &ran, out)?;
-    let unread = |line: &evaluation::Line| line.report.received.iter().any(|received| received.code == "unreadable");
-    let whole = tables.not_scored.rows() == 0 && !ran.lines.iter().flatten().flatten().any(unread);
-    let mut material = material(args, &config, cohort, places, &ran, tables, &devices, exams.is_some())?;
+    if !whole {
+        let rows = tables.not_scored.rows();
+        println!(
+            "{rows} reasons why exams were not scored or files not read: {}",
+            out.join("not-scored.csv").display()
+        );
+    }
     if let Some(most) = args.exams_max.filter(|most| most.get() < exams_of_set) {
         material.first.push(format!("Only the first {most} of {exams_of_set} exams of the set were taken."));
     }
@@ -108,6 +118,17 @@ pub(super) fn score(
 
 /// What is wrong with the command must not show itself after hours of scoring.
 fn columns_are_there(args: &Args, cohort: &Cohort, packages: &[Package]) -> anyhow::Result<()> {
+    let (mut labels, sides) = (
+        cohort.images.iter().map(|image| image.labels.exam.or(image.labels.breast).or(image.labels.image)),
+        &cohort.sides,
+    );
+    anyhow::ensure!(
+        args.columns.label != CANCER
+            || labels.any(|label| label.is_some())
+            || sides.iter().any(|side| side.cancer.is_some()),
+        "the set says of no image, breast or exam whether there is cancer (uvid dataset show counts it): name the column of another \
+         outcome with --label COLUMN:VALUES, or see docs/datasets.md for the names of columns"
+    );
     let own = ["patient", "exam", "breast", "image", "view", "cancer", "days_to_cancer", "days_followed", "weight"];
     let mut known: BTreeSet<&str> = own.into_iter().collect();
     known.extend(cohort.images.iter().flat_map(|image| image.covariates.keys()).map(String::as_str));
