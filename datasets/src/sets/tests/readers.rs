@@ -308,6 +308,14 @@ fn errors_name_file_row_and_column() {
     check(&format!("{RSNA}{row}2,10,1,L\n"), "train.csv, row 3: has 4 columns where the header has 14");
     check(&format!("{RSNA}{}", row.replace("61.0", "inf")), "train.csv, row 2, column `age`: is no number");
     check(&format!("{RSNA}{}", row.replace("10,1", "10,../1")), "train.csv, row 2, column `image_id`: is no file name");
+    // Empty lines do not count.
+    check(&format!("{RSNA}\n\n{}", row.replace("61.0", "inf")), "train.csv, row 2, column `age`: is no number");
+    // A quote that is not closed would swallow the rows below it, in a column that is used or not.
+    let broken = "has a line break inside a cell; a quote may not be closed";
+    check(&format!("{RSNA}{row}{}{row}{row}", row.replace("False", "\"False")), &format!("train.csv, row 3: {broken}"));
+    let more = |end: &str| format!("{},{end}\n", row.trim_end());
+    check(&format!("{},notes\n{}{row}", RSNA.trim_end(), more("\"a")), &format!("train.csv, row 2: {broken}"));
+    check(&format!("{},\"notes\n{}", RSNA.trim_end(), more("a")), &format!("train.csv, row 1: {broken}"));
     let nowhere = folder(&[]);
     assert!(matches!(recognise(nowhere.path()), Err(SetError::Unrecognised { .. })));
     assert!(matches!(crate::sets::read("rsna-2022", nowhere.path()), Err(SetError::Missing { .. })));
