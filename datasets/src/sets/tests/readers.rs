@@ -195,6 +195,16 @@ fn cmmd_waits_for_the_files_to_say_the_side() {
     assert_eq!(cohort.place(0, Laterality::Left, View::CranioCaudal), Err(Misplaced::Laterality));
     assert_eq!(cohort.place(0, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::View));
     assert_eq!(cohort.place(99, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::NoImage));
+    let outside = |from: &str, to: &str, column: &str| {
+        let series = series.replacen(from, to, 1);
+        let root = folder(&[("cmmd_annotations.csv", breasts.as_bytes()), ("cmmd_meta.csv", series.as_bytes())]);
+        let message = format!("cmmd_meta.csv, row 2, column `{column}`: is no name of a folder");
+        assert_eq!(read(root.path()).unwrap_err().to_string(), message);
+    };
+    outside("D1-1", "/etc", "Subject ID");
+    outside("1.3.11111", "1.3./../..", "Study UID");
+    outside("1.2.11111", "1.2.1/111", "serie_id");
+    outside("07-18-2010", "../07", "Study Date");
 }
 
 #[test]
