@@ -229,10 +229,15 @@ fn csaw_cc_looks_two_years_ahead() {
         1,2012,Left,CC,1,Left,3,1,2,0,Hologic,22.5,1_20990909_L_CC_2.dcm\n\
         1,2012,Right,CC,1,Left,3,1,2,0,Hologic,22.5,1_20990909_R_CC_2.dcm\n\
         2,2012,Right,CC,0,,,2,,,Hologic,22.5,2_20990909_R_CC_1.dcm\n\
-        3,2012,Right,CC,1,,,2,1,1,Hologic,22.5,3_20990909_R_CC_1.dcm\n";
+        3,2012,Right,CC,1,,,2,1,1,Hologic,22.5,3_20990909_R_CC_1.dcm\n\
+        4,2010,Right,CC,1,Right,2,2,3,0,Hologic,22.5,4_20990909_R_CC_1.dcm\n\
+        5,2010,Left,CC,0,,,2,,,Hologic,22.5,5_20990909_L_CC_1.dcm\n\
+        5,2012,Left,CC,1,Left,2,2,1,1,Hologic,22.5,5_20990909_L_CC_2.dcm\n";
     let cohort = set(&[("CSAW-CC_breast_cancer_screening_data.csv", text)], "csaw-cc");
     let all: Vec<_> = cohort.images.iter().map(labels).collect();
-    assert_eq!(all, [[F, F, F, T], [U, T, T, T], [F, F, T, T], [F, F, F, F], [U, U, T, T]]);
+    assert_eq!(all, [[F, F, F, T], [U, T, T, T], [F, F, T, T], [F, F, F, F], [U, U, T, T], [F, F, F, T]]);
+    // Whether a woman is a case is the same in all of her rows.
+    assert_eq!(cohort.exclusions.iter().filter(|e| e.stage == Stage::Contradiction).count(), 2);
     assert_eq!(note(&cohort.images[1], covariate::TIMING), Some("interval"));
     assert_eq!(note(&cohort.images[3], covariate::AGE), Some("over 55"));
     assert_eq!((cohort.images[1].laterality, cohort.images[2].laterality), (L, R));
