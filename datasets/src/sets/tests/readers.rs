@@ -38,14 +38,20 @@ fn cbis_merges_abnormalities_into_films() {
         P_9,3,LEFT,CC,1,mass,OVAL,CIRCUMSCRIBED,3,BENIGN,4,Mass-Training_P_9_LEFT_CC/1.1/1.2/000000.dcm,\
         Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000001.dcm,\"Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000000.dcm\n\"\n\
         P_9,3,LEFT,CC,2,mass,OVAL,CIRCUMSCRIBED,4,BENIGN_WITHOUT_CALLBACK,4,Mass-Training_P_9_LEFT_CC/1.1/1.2/000000.dcm,\
-        Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000001.dcm,\"Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000000.dcm\n\"\n\
+        Mass-Training_P_9_LEFT_CC_2/1.7/1.8/000000.dcm,\"Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000000.dcm\n\"\n\
         P_9,3,LEFT,MLO,1,mass,OVAL,CIRCUMSCRIBED,3,BENIGN,4,Mass-Training_P_9_LEFT_MLO/1.7/1.8/000000.dcm,\
         Mass-Training_P_9_LEFT_MLO_1/1.9/1.10/000001.dcm,\"Mass-Training_P_9_LEFT_MLO_1/1.9/1.10/000000.dcm\n\"\n";
     let calc = "patient_id,breast density,left or right breast,image view,abnormality id,abnormality type,calc type,\
         calc distribution,assessment,pathology,subtlety,image file path,cropped image file path,ROI mask file path\n\
         P_9,3,LEFT,CC,1,calcification,PLEOMORPHIC,CLUSTERED,5,MALIGNANT,4,Calc-Test_P_9_LEFT_CC/2.1/2.2/000000.dcm,\
         \"Calc-Test_P_9_LEFT_CC_1/2.3/2.4/000001.dcm\n\",Calc-Test_P_9_LEFT_CC_1/2.3/2.4/000000.dcm\n";
-    let files = [("mass_case_description_train_set.csv", mass), ("calc_case_description_test_set.csv", calc)];
+    let header = |table: &'static str| table.split_inclusive('\n').next().unwrap();
+    let mut files = vec![
+        ("mass_case_description_train_set.csv", mass),
+        ("calc_case_description_test_set.csv", calc),
+        ("mass_case_description_test_set.csv", header(mass)),
+        ("calc_case_description_train_set.csv", header(calc)),
+    ];
     let cohort = set(&files, "cbis-ddsm");
     assert_eq!(cohort.images.len(), 3);
     let first = &cohort.images[0];
@@ -56,10 +62,17 @@ fn cbis_merges_abnormalities_into_films() {
     // The film is positive through its calcifications, which the other table lists.
     assert_eq!(labels(first), [T, T, T, T]);
     assert_eq!(labels(&cohort.images[1]), [F, T, T, T]);
-    let Shape::MaskFile { candidates, .. } = &first.lesions[0].shape else { panic!("no mask") };
+    let Shape::MaskFile { candidates, series } = &first.lesions[0].shape else { panic!("no mask") };
     assert!(candidates.contains(&"Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000001.dcm".into()), "both candidates");
+    assert_eq!(series.len(), 1);
+    let Shape::MaskFile { series, .. } = &first.lesions[1].shape else { panic!("no mask") };
+    assert_eq!(series.iter().map(|s| s.series.as_str()).collect::<Vec<_>>(), ["1.6", "1.8"], "both series");
     let found = cohort.check(Path::new(""), Default::default()).unwrap();
     assert_eq!(found.iter().map(|f| (f.code, f.ids.len())).collect::<Vec<_>>(), [("patient-in-two-splits", 1)]);
+    // A table that is not there may list a cancer in any film.
+    files.pop();
+    let partial = set(&files, "cbis-ddsm");
+    assert_eq!([labels(&partial.images[0]), labels(&partial.images[1])], [[T, T, T, T], [U, T, T, T]]);
 }
 
 #[test]
