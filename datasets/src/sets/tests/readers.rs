@@ -2,7 +2,7 @@ use std::path::Path;
 
 use uvid_exam::{Laterality, View};
 
-use crate::sets::cohort::{Cohort, Image, Misplaced, Outcome, Projection, Reference};
+use crate::sets::cohort::{Cohort, Image, Misplaced, Projection, Reference};
 use crate::sets::exclusion::{Stage, Unit};
 use crate::sets::lesion::{LesionKind, Shape};
 use crate::sets::testing::{folder, read, workbook};
@@ -12,7 +12,7 @@ const L: Option<Laterality> = Some(Laterality::Left);
 const R: Option<Laterality> = Some(Laterality::Right);
 const CC: Option<Projection> = Some(Projection::View(View::CranioCaudal));
 
-fn set(files: &[(&str, &str)], name: &str) -> Cohort {
+pub(super) fn set(files: &[(&str, &str)], name: &str) -> Cohort {
     let files: Vec<(&str, &[u8])> = files.iter().map(|(file, text)| (*file, text.as_bytes())).collect();
     let root = folder(&files);
     assert_eq!(recognise(root.path()).unwrap().name, name);
@@ -254,23 +254,6 @@ fn csaw_cc_looks_two_years_ahead() {
     assert_eq!(note(&cohort.images[1], covariate::TIMING), Some("interval"));
     assert_eq!(note(&cohort.images[3], covariate::AGE), Some("over 55"));
     assert_eq!((cohort.images[1].laterality, cohort.images[2].laterality), (L, R));
-}
-
-#[test]
-fn mirai_counts_years() {
-    let text = "\u{feff}patient_id,exam_id,laterality,view,file_path,years_to_cancer,years_to_last_followup,split_group\n\
-        1,0,R,MLO,/data/a/1_MLO_R.png,0,10,train\n1,0,R,MLO,/data/a/1_MLO_R2.png,0,10,train\n\
-        2,0,L,CC,/data/a/2_CC_L.png,3,10,test\n3,0,L,CC,/data/a/3_CC_L.png,100,0,test\n\
-        4,0,L,CC,/data/a/4_CC_L.png,100,5,test\n4,0,R,CC,/data/a/4_CC_R.png,100,4,test\n";
-    let cohort = set(&[("mirai_metadata.csv", text)], "mirai");
-    let names: Vec<_> = cohort.images.iter().map(|image| image.image.as_str()).collect();
-    assert_eq!(names, ["1/0/R MLO", "1/0/R MLO/2", "2/0/L CC", "3/0/L CC"]);
-    let exams: Vec<_> = cohort.images.iter().map(|image| image.labels.exam).collect();
-    assert_eq!(exams, [T, T, F, U]);
-    let outcome = |to, followed| Some(Outcome { days_to_cancer: to, days_followed: followed, grain_days: 365.25 });
-    assert_eq!(cohort.images[2].outcome, outcome(Some(1095.75), 3652.5));
-    assert_eq!(cohort.images[3].outcome, outcome(None, 0.0));
-    assert_eq!(cohort.exclusions.iter().filter(|e| e.stage == Stage::Contradiction).count(), 2);
 }
 
 #[test]
