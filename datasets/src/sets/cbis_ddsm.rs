@@ -18,11 +18,13 @@
 //!   same one are merged into one image with several lesions.
 //! - A film with a mass and calcifications was published twice, as two images with two names. Both get the label of the
 //!   film: positive if any abnormality in this patient, breast and view is `MALIGNANT`; negative if all are `BENIGN` or
-//!   `BENIGN_WITHOUT_CALLBACK`. Pathology is the reference. There are no normal breasts in the set.
+//!   `BENIGN_WITHOUT_CALLBACK` **and all four tables are there**. Without one of them such a film is not known: the table
+//!   may list a cancer in it. Pathology is the reference. There are no normal breasts in the set.
 //! - Split: the table's name. 31 patients of the published tables are in both; [`super::Cohort::check`] lists them.
 //! - Density 1 to 4 is A to D; 0 is not given. Assessment is `birads`.
 //! - The published paths are not those of today's downloads, which are named by UIDs; see [`super::Files`]. Mask and
-//!   cropped image are swapped in some rows, so a mask has both as candidates: it is the one of the mammogram's size.
+//!   cropped image are swapped in some rows, so a mask has both as candidates, and both their series, which differ in 104
+//!   rows: it is the one of the mammogram's size.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -58,7 +60,7 @@ pub(super) const READER: Reader = Reader {
     title: "CBIS-DDSM",
     source: "Lee et al. 2017, https://doi.org/10.7937/K9/TCIA.2016.7O02S9CY",
     licence: "CC BY 3.0",
-    labels: "pathology of the abnormalities in each view; no normal breasts",
+    labels: "pathology of the abnormalities in each view, negative if all four tables are there; no normal breasts",
     tables: &[
         expected(&["mass_case_description_train_set.csv"]),
         expected(&["mass_case_description_test_set.csv"]),
@@ -77,7 +79,7 @@ fn read(root: &Path, files: &[Option<String>]) -> Result<Cohort, SetError> {
             table::read(root, file, COLUMNS, &BTreeMap::new(), |row| take(&mut cohort, &mut places, row, split))?;
         cohort.tables.push(read);
     }
-    label(&mut cohort.images);
+    label(&mut cohort.images, files.iter().all(Option::is_some));
     Ok(cohort.finished())
 }
 
@@ -152,7 +154,8 @@ fn lesion(row: &Row) -> Result<Lesion, SetError> {
         _ => return Err(row.wrong("pathology", "is none of MALIGNANT, BENIGN, BENIGN_WITHOUT_CALLBACK")),
     };
     let (mask, cropped) = (path_of(row, "ROI mask file path")?, path_of(row, "cropped image file path")?);
-    let series = series_of(&mask, 1);
+    let mut series: Vec<Series> = [&mask, &cropped].into_iter().filter_map(|path| series_of(path, 1)).collect();
+    series.dedup();
     let mut candidates = vec![mask.clone(), cropped.clone()];
     for file in ["1-1.dcm", "1-2.dcm"] {
         candidates.extend([mask.with_file_name(file), cropped.with_file_name(file)]);
@@ -162,14 +165,15 @@ fn lesion(row: &Row) -> Result<Lesion, SetError> {
     Ok(Lesion { id, kind, malignant: Some(malignant), shape: Shape::MaskFile { candidates, series } })
 }
 
-/// The label of a film, from all abnormalities in it.
-fn label(images: &mut [Image]) {
+/// The label of a film, from all abnormalities in it. Only `complete` tables list all of them.
+fn label(images: &mut [Image], complete: bool) {
     let mut films: BTreeMap<_, bool> = BTreeMap::new();
     let film = |image: &Image| (image.patient.clone(), image.laterality, image.view.clone());
     for image in images.iter() {
         *films.entry(film(image)).or_default() |= image.lesions.iter().any(|lesion| lesion.malignant == Some(true));
     }
     for image in images {
-        image.labels = Labels { image: films.get(&film(image)).copied(), ..Labels::default() };
+        let malignant = films.get(&film(image)).copied();
+        image.labels = Labels { image: malignant.filter(|malignant| *malignant || complete), ..Labels::default() };
     }
 }

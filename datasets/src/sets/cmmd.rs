@@ -26,7 +26,7 @@ use std::path::{Path, PathBuf};
 use super::cohort::{Cohort, Image, Labels, Reference, Series, Side};
 use super::exclusion::{Stage, Unit};
 use super::table::{Column, Row, need};
-use super::values::side_of;
+use super::values::{inside, side_of};
 use super::{Expected, Reader, SetError, covariate, table};
 
 const BREASTS: &[Column] =
@@ -113,7 +113,13 @@ fn take(
     exams: &mut BTreeMap<String, String>,
     row: &Row,
 ) -> Result<(), SetError> {
-    let (patient, study, series) = (row.need("Subject ID")?, row.need("Study UID")?, row.need("serie_id")?);
+    let name = |column| {
+        let text = row.need(column)?;
+        let single = inside(text).is_some_and(|path| path.iter().count() == 1);
+        if single { Ok(text) } else { Err(row.wrong(column, "is no name of a folder")) }
+    };
+    let (patient, study, series) = (name("Subject ID")?, name("Study UID")?, name("serie_id")?);
+    let date = name("Study Date")?;
     let count = row.whole("Number of Images", 1, IMAGES_MAX)?;
     let count = count.ok_or_else(|| row.wrong("Number of Images", "is empty"))?;
     let first = exams.entry(patient.to_owned()).or_insert_with(|| study.to_owned());
@@ -131,7 +137,7 @@ fn take(
     for number in 1..=count {
         let mut image = Image::new(patient, study, &format!("{series}/{number}"));
         image.series = Some(Series { study: study.to_owned(), series: series.to_owned(), number });
-        image.file = Some(place(patient, row.need("Study Date")?, study, series, number));
+        image.file = Some(place(patient, date, study, series, number));
         image.labels = Labels { exam, ..Labels::default() };
         if let Some((site, _)) = patient.split_once('-') {
             image.note(covariate::SITE, site);

@@ -17,6 +17,8 @@
 //! - `rad_timing` says when the cancer was diagnosed: 1, within 59 days of the exam (`screen-detected`); 2, after 60 to
 //!   729 days (`interval`); 3, after 730 days or more (`prior`). An exam is positive at 1 and 2, that is within two
 //!   years, negative at 3, and negative for women with `x_case` 0. A case without `rad_timing` is unknown.
+//! - A patient is positive if `x_case` is 1, whichever of her exams are in the table, negative if it is 0. Rows that
+//!   differ in it exclude her exams.
 //! - The positive breast of a positive exam is `x_cancer_laterality`; the other one is negative. Without it the exam is
 //!   positive and its breasts unknown.
 //! - `x_age` 1 is `40-55`, 2 is `over 55`. `x_type` 1 is cancer in situ; 2 and 3 are invasive, up to and above 15 mm.
@@ -104,6 +106,7 @@ fn label(image: &mut Image, row: &Row) -> Result<(), SetError> {
     let timing = row.whole("rad_timing", 1, 4)?;
     let of = sides_of(row, "x_cancer_laterality")?;
     let labels = &mut image.labels;
+    labels.patient = Some(case);
     labels.exam = match (case, timing) {
         (false, None | Some(4)) => Some(false),
         (false, Some(_)) => return Err(row.wrong("rad_timing", "is given for a woman without cancer")),

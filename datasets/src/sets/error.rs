@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-/// Why a set cannot be read. Rows count from 1, the header being row 1, as a spreadsheet shows them.
+/// Why a set cannot be read. Rows count from 1, the header being row 1. In a CSV file lines that are wholly empty do not
+/// count, so a spreadsheet shows a row that stands below such lines that much further down.
 #[derive(Debug, thiserror::Error)]
 pub enum SetError {
     /// No reader has this name.

@@ -65,8 +65,8 @@ pub enum Shape {
     MaskFile {
         /// Where it may lie, relative to the root, the likeliest first.
         candidates: Vec<PathBuf>,
-        /// The DICOM series that holds it.
-        series: Option<Series>,
+        /// The DICOM series that may hold it, the likeliest first.
+        series: Vec<Series>,
     },
     /// Not given.
     None,

@@ -1,7 +1,8 @@
 //! Tables as published: a header, rows, and an error that names file, row and column.
 //!
 //! A header is found whatever its case, a byte order mark and spaces around it. Commas and semicolons are told apart by
-//! the first line. An empty cell, `nan`, `NaN` and `NULL` are "not given".
+//! the first line. An empty cell, `nan`, `NaN` and `NULL` are "not given". A line may break in quotes at the start and the
+//! end of a cell only, where CBIS-DDSM has breaks: a quote that is never closed would swallow the rows below it.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -212,6 +213,16 @@ fn malformed(file: &str, error: csv::Error) -> SetError {
     SetError::Format { file: file.into(), row, problem }
 }
 
+/// Refuses a record of a CSV file with a line break inside a cell, which no set has.
+fn unbroken(file: &str, cells: &ByteRecord, row: u64) -> Result<(), SetError> {
+    let broken = |cell: &[u8]| cell.trim_ascii().iter().any(|byte| matches!(byte, b'\n' | b'\r'));
+    if !cells.iter().any(broken) {
+        return Ok(());
+    }
+    let problem = "has a line break inside a cell; a quote may not be closed".into();
+    Err(SetError::Format { file: file.into(), row, problem })
+}
+
 /// A CSV file, its delimiter known from the first line.
 fn csv_of(path: &Path, file: &str) -> Result<csv::Reader<Digesting<BufReader<File>>>, SetError> {
     let mut source = BufReader::new(File::open(path).map_err(unreadable(file))?);
@@ -259,11 +270,13 @@ pub(super) fn read(
     }
     let mut reader = csv_of(&path, file)?;
     let header = reader.byte_headers().cloned().map_err(|error| malformed(file, error))?;
+    unbroken(file, &header, 1)?;
     let columns = Columns::find(file, &header, schema, mapping)?;
     let mut cells = ByteRecord::new();
     let mut count = 0;
     while reader.read_byte_record(&mut cells).map_err(|error| malformed(file, error))? {
         count += 1;
+        unbroken(file, &cells, count + 1)?;
         take(&Row::new(&columns, &cells, count + 1))?;
     }
     // The reader has come to the end of the file, so all of it is digested.

@@ -33,6 +33,8 @@ struct Course {
     exams: BTreeMap<String, i32>,
     /// Cancers: the day, and the breast where it is known.
     cancers: Vec<(i32, Option<Laterality>)>,
+    /// The first exam with `K`: by then a malignancy was proven.
+    proven: Option<i32>,
 }
 
 /// What a covariate is of: patient, exam and breast, `None` being both breasts.
@@ -67,6 +69,9 @@ impl Clinical {
                 course.cancers.push((today, side));
             }
             course.cancers.extend(of.into_iter().map(|side| (today, Some(side))));
+        }
+        if row.text("asses")? == Some("K") {
+            course.proven = Some(course.proven.map_or(today, |first| first.min(today)));
         }
         self.note(&patient, &exam, side, row)
     }
@@ -112,6 +117,8 @@ impl Clinical {
             image.note(name, value.as_str());
         }
         let Some(course) = self.patients.get(&image.patient) else { return };
+        // A cancer at an exam of which no image is in the cohort is hers all the same.
+        image.labels.patient = course.has_cancer().then_some(true);
         let Some(&today) = course.exams.get(&image.exam) else { return };
         image.labels.exam = course.label(today, None);
         image.outcome = course.outcome(today, None);
@@ -123,17 +130,31 @@ impl Clinical {
 }
 
 impl Course {
+    fn has_cancer(&self) -> bool {
+        !self.cancers.is_empty() || self.proven.is_some()
+    }
+
+    /// The day by which a malignancy was proven that has no date: the first exam with `K`, unless a cancer was recorded
+    /// by then. From that day on nothing is known, and follow-up ends before it.
+    fn undated(&self) -> Option<i32> {
+        self.proven.filter(|&proven| self.cancers.iter().all(|&(day, _)| day > proven))
+    }
+
+    /// The last exam until which it is known whether cancer was found.
     fn last(&self) -> i32 {
-        self.exams.values().copied().max().unwrap_or_default()
+        let end = self.undated().unwrap_or(i32::MAX);
+        self.exams.values().copied().filter(|&day| day < end).max().unwrap_or_default()
     }
 
     /// The first cancer from `today` on: of `of`, or of either breast. `Err` if an earlier cancer or one of an unknown
     /// side makes that undefined.
     fn next(&self, today: i32, of: Option<Laterality>) -> Result<Option<i32>, ()> {
-        if self.cancers.iter().any(|&(day, side)| day < today || (of.is_some() && side.is_none())) {
+        let end = self.undated().unwrap_or(i32::MAX);
+        let unclear = |&(day, side): &(i32, Option<Laterality>)| day < today || (of.is_some() && side.is_none());
+        if end <= today || self.cancers.iter().any(unclear) {
             return Err(());
         }
-        let ours = self.cancers.iter().filter(|(_, side)| of.is_none() || *side == of);
+        let ours = self.cancers.iter().filter(|&&(day, side)| day < end && (of.is_none() || side == of));
         Ok(ours.map(|&(day, _)| day).min())
     }
 

@@ -24,9 +24,13 @@
 //!   cancer. 6, cancer of another organ, is not taken for either.
 //! - Pathology is often written at the diagnostic exam alone, so labels look forward: a breast is **positive** at an exam
 //!   if cancer was found in it at this exam or within [`WITHIN_DAYS`] days; **negative** if it was not, and the patient
-//!   came again that late or later; **unknown** otherwise, and after a cancer of hers. BI-RADS categories label nothing.
-//! - [`super::Outcome`] counts from the exam to the first cancer, and to the patient's last exam in the table. Patients
-//!   with an earlier cancer have none, and neither has a breast if the side of a cancer is not known.
+//!   came again that late or later; **unknown** otherwise, and after a cancer of hers. A patient is positive if any cancer
+//!   of hers is in the table, even at an exam without an image. BI-RADS categories label nothing, but for the next rule.
+//! - `asses` K says that a malignancy was proven before the exam, and not when. Unless a cancer was recorded by then, the
+//!   patient is positive, her exams from that day on are unknown, and follow-up ends with her last exam before it.
+//! - [`super::Outcome`] counts from the exam to the first cancer, and to the end of follow-up, which is the patient's last
+//!   exam in the table but for K. Exams after a cancer have none, and neither has a breast if the side of a cancer is
+//!   not known.
 //! - `ROI_coords` holds `[ymin, xmin, ymax, xmax]` for each region; each is a lesion of unknown kind.
 //! - `tissueden` 1 to 4 is density A to D; 5 is a man and gives none. `asses` A, N, B, P, S, M, K is BI-RADS 0 to 6.
 

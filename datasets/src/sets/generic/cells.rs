@@ -77,7 +77,7 @@ pub(super) fn lesion(row: &Row) -> Result<Option<Lesion>, SetError> {
     let malignant = row.flag("lesion_malignant")?;
     let shape = match (corners, mask) {
         ([Some(left), Some(top), Some(right), Some(bottom)], None) => Shape::Box { left, top, right, bottom },
-        ([None, None, None, None], Some(mask)) => Shape::MaskFile { candidates: vec![mask], series: None },
+        ([None, None, None, None], Some(mask)) => Shape::MaskFile { candidates: vec![mask], series: Vec::new() },
         ([None, None, None, None], None) => Shape::None,
         (_, Some(_)) => return Err(row.wrong("mask", "stands beside a box")),
         (_, None) => return Err(row.wrong("left", "and the other three make no box")),

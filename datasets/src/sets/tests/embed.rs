@@ -58,6 +58,40 @@ fn labels_look_a_year_ahead() {
 }
 
 #[test]
+fn a_malignancy_that_was_proven_before_leaves_nothing_negative() {
+    let row = |exam: u32, date: &str, asses: &str, severity: &str| {
+        format!("7,{exam},{date},screen,L,{asses},1,{severity},,,\n")
+    };
+    let visits = |letters: [&str; 4]| {
+        let days = ["2015-01-01", "2016-01-01", "2017-01-01", "2018-01-01"];
+        (1..).zip(days).zip(letters).map(|((exam, day), letter)| row(exam, day, letter, "")).collect::<String>()
+    };
+    check(&visits(["N", "N", "N", "N"]), 4, &[[F; 3], [F; 3], [F; 3], [U; 3]]);
+    check(&visits(["K", "N", "N", "N"]), 4, &[[U; 3]; 4]);
+    // The exam a year before K is unknown too: nobody says when the malignancy was proven.
+    check(&visits(["N", "N", "K", "N"]), 4, &[[F; 3], [U; 3], [U; 3], [U; 3]]);
+    let cohort = embed(&visits(["N", "N", "K", "N"]), &images(4));
+    let followed: Vec<_> = cohort.images.chunks(2).map(|pair| pair[0].outcome.map(|o| o.days_followed)).collect();
+    assert_eq!(followed, [Some(365.0), Some(0.0), None, None]);
+    assert!(cohort.images.iter().all(|image| image.labels.patient == T));
+    // A cancer that was recorded before explains K; one that was recorded after does not.
+    let explained = [row(1, "2014-01-01", "N", ""), row(2, "2015-06-01", "S", "0"), row(3, "2015-07-01", "K", "")];
+    check(&explained.concat(), 3, &[[F; 3], [T, U, T], [U; 3]]);
+    let late = [row(1, "2014-01-01", "N", ""), row(2, "2015-06-01", "K", ""), row(3, "2017-07-01", "S", "0")];
+    check(&late.concat(), 3, &[[U; 3], [U; 3], [T, U, T]]);
+}
+
+#[test]
+fn a_cancer_without_an_image_is_the_patients() {
+    let patient = |clinical: &str| embed(clinical, &images(1)).images[0].labels;
+    let first = "7,1,2015-01-01,screen,,N,1,,,,\n";
+    let later = |letter: &str, severity: &str| format!("{first}7,2,2017-01-01,diag,R,{letter},1,{severity},R,,\n");
+    assert_eq!((patient(&later("S", "1")).exam, patient(&later("S", "1")).patient), (F, T));
+    assert_eq!((patient(&later("K", "")).exam, patient(&later("K", "")).patient), (U, T));
+    assert_eq!((patient(&later("N", "")).exam, patient(&later("N", "")).patient), (F, F));
+}
+
+#[test]
 fn outcomes_are_in_days() {
     let clinical = "7,1,2015-01-01,screen,,N,1,,,,\n7,2,2017-01-01,diag,R,S,1,1,R,,\n7,3,2018-01-01,diag,R,K,1,,,,\n";
     let cohort = embed(clinical, &images(3));

@@ -3,5 +3,6 @@
 
 mod embed;
 mod fuzz;
+mod mirai;
 mod published;
 mod readers;

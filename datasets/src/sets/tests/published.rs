@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::sets::summary::Labelled;
-use crate::sets::{Checks, Cohort, LesionKind, recognise};
+use crate::sets::{Checks, Cohort, LesionKind, Shape, recognise};
 
 /// The folder of real tables, or a reason on the terminal.
 fn shared(folder: &str) -> Option<PathBuf> {
@@ -52,8 +52,23 @@ fn cbis_ddsm_as_published() {
     // Two rows have density 0.
     let without = cohort.images.iter().filter(|image| !image.covariates.contains_key("density")).count();
     assert!((1..=2).contains(&without), "{without}");
+    let of_two = |shape: &Shape| matches!(shape, Shape::MaskFile { series, .. } if series.len() == 2);
+    assert_eq!(lesions().filter(|lesion| of_two(&lesion.shape)).count(), 104);
     let found = cohort.check(&root, Checks::default()).unwrap();
     assert_eq!(found.iter().map(|f| f.code).collect::<Vec<_>>(), ["patient-in-two-splits"]);
+}
+
+#[test]
+fn cbis_ddsm_without_half_of_its_tables_knows_no_negatives() {
+    let Some(root) = shared("tables") else { return };
+    let part = tempfile::tempdir().unwrap();
+    for name in ["mass_case_description_train_set.csv", "mass_case_description_test_set.csv"] {
+        std::fs::copy(root.join(name), part.path().join(name)).unwrap();
+    }
+    let total = crate::sets::read("cbis-ddsm", part.path()).unwrap().summary().total;
+    for level in [total.images, total.breasts, total.exams, total.patients] {
+        assert!(level.negative == 0 && level.positive > 0 && level.unknown > 0, "{level:?}");
+    }
 }
 
 #[test]

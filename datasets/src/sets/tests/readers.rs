@@ -2,7 +2,7 @@ use std::path::Path;
 
 use uvid_exam::{Laterality, View};
 
-use crate::sets::cohort::{Cohort, Image, Misplaced, Outcome, Projection, Reference};
+use crate::sets::cohort::{Cohort, Image, Misplaced, Projection, Reference};
 use crate::sets::exclusion::{Stage, Unit};
 use crate::sets::lesion::{LesionKind, Shape};
 use crate::sets::testing::{folder, read, workbook};
@@ -12,7 +12,7 @@ const L: Option<Laterality> = Some(Laterality::Left);
 const R: Option<Laterality> = Some(Laterality::Right);
 const CC: Option<Projection> = Some(Projection::View(View::CranioCaudal));
 
-fn set(files: &[(&str, &str)], name: &str) -> Cohort {
+pub(super) fn set(files: &[(&str, &str)], name: &str) -> Cohort {
     let files: Vec<(&str, &[u8])> = files.iter().map(|(file, text)| (*file, text.as_bytes())).collect();
     let root = folder(&files);
     assert_eq!(recognise(root.path()).unwrap().name, name);
@@ -38,14 +38,20 @@ fn cbis_merges_abnormalities_into_films() {
         P_9,3,LEFT,CC,1,mass,OVAL,CIRCUMSCRIBED,3,BENIGN,4,Mass-Training_P_9_LEFT_CC/1.1/1.2/000000.dcm,\
         Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000001.dcm,\"Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000000.dcm\n\"\n\
         P_9,3,LEFT,CC,2,mass,OVAL,CIRCUMSCRIBED,4,BENIGN_WITHOUT_CALLBACK,4,Mass-Training_P_9_LEFT_CC/1.1/1.2/000000.dcm,\
-        Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000001.dcm,\"Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000000.dcm\n\"\n\
+        Mass-Training_P_9_LEFT_CC_2/1.7/1.8/000000.dcm,\"Mass-Training_P_9_LEFT_CC_2/1.5/1.6/000000.dcm\n\"\n\
         P_9,3,LEFT,MLO,1,mass,OVAL,CIRCUMSCRIBED,3,BENIGN,4,Mass-Training_P_9_LEFT_MLO/1.7/1.8/000000.dcm,\
         Mass-Training_P_9_LEFT_MLO_1/1.9/1.10/000001.dcm,\"Mass-Training_P_9_LEFT_MLO_1/1.9/1.10/000000.dcm\n\"\n";
     let calc = "patient_id,breast density,left or right breast,image view,abnormality id,abnormality type,calc type,\
         calc distribution,assessment,pathology,subtlety,image file path,cropped image file path,ROI mask file path\n\
         P_9,3,LEFT,CC,1,calcification,PLEOMORPHIC,CLUSTERED,5,MALIGNANT,4,Calc-Test_P_9_LEFT_CC/2.1/2.2/000000.dcm,\
         \"Calc-Test_P_9_LEFT_CC_1/2.3/2.4/000001.dcm\n\",Calc-Test_P_9_LEFT_CC_1/2.3/2.4/000000.dcm\n";
-    let files = [("mass_case_description_train_set.csv", mass), ("calc_case_description_test_set.csv", calc)];
+    let header = |table: &'static str| table.split_inclusive('\n').next().unwrap();
+    let mut files = vec![
+        ("mass_case_description_train_set.csv", mass),
+        ("calc_case_description_test_set.csv", calc),
+        ("mass_case_description_test_set.csv", header(mass)),
+        ("calc_case_description_train_set.csv", header(calc)),
+    ];
     let cohort = set(&files, "cbis-ddsm");
     assert_eq!(cohort.images.len(), 3);
     let first = &cohort.images[0];
@@ -56,10 +62,17 @@ fn cbis_merges_abnormalities_into_films() {
     // The film is positive through its calcifications, which the other table lists.
     assert_eq!(labels(first), [T, T, T, T]);
     assert_eq!(labels(&cohort.images[1]), [F, T, T, T]);
-    let Shape::MaskFile { candidates, .. } = &first.lesions[0].shape else { panic!("no mask") };
+    let Shape::MaskFile { candidates, series } = &first.lesions[0].shape else { panic!("no mask") };
     assert!(candidates.contains(&"Mass-Training_P_9_LEFT_CC_1/1.3/1.4/000001.dcm".into()), "both candidates");
+    assert_eq!(series.len(), 1);
+    let Shape::MaskFile { series, .. } = &first.lesions[1].shape else { panic!("no mask") };
+    assert_eq!(series.iter().map(|s| s.series.as_str()).collect::<Vec<_>>(), ["1.6", "1.8"], "both series");
     let found = cohort.check(Path::new(""), Default::default()).unwrap();
     assert_eq!(found.iter().map(|f| (f.code, f.ids.len())).collect::<Vec<_>>(), [("patient-in-two-splits", 1)]);
+    // A table that is not there may list a cancer in any film.
+    files.pop();
+    let partial = set(&files, "cbis-ddsm");
+    assert_eq!([labels(&partial.images[0]), labels(&partial.images[1])], [[T, T, T, T], [U, T, T, T]]);
 }
 
 #[test]
@@ -195,6 +208,16 @@ fn cmmd_waits_for_the_files_to_say_the_side() {
     assert_eq!(cohort.place(0, Laterality::Left, View::CranioCaudal), Err(Misplaced::Laterality));
     assert_eq!(cohort.place(0, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::View));
     assert_eq!(cohort.place(99, Laterality::Right, View::MedioLateralOblique), Err(Misplaced::NoImage));
+    let outside = |from: &str, to: &str, column: &str| {
+        let series = series.replacen(from, to, 1);
+        let root = folder(&[("cmmd_annotations.csv", breasts.as_bytes()), ("cmmd_meta.csv", series.as_bytes())]);
+        let message = format!("cmmd_meta.csv, row 2, column `{column}`: is no name of a folder");
+        assert_eq!(read(root.path()).unwrap_err().to_string(), message);
+    };
+    outside("D1-1", "/etc", "Subject ID");
+    outside("1.3.11111", "1.3./../..", "Study UID");
+    outside("1.2.11111", "1.2.1/111", "serie_id");
+    outside("07-18-2010", "../07", "Study Date");
 }
 
 #[test]
@@ -219,30 +242,18 @@ fn csaw_cc_looks_two_years_ahead() {
         1,2012,Left,CC,1,Left,3,1,2,0,Hologic,22.5,1_20990909_L_CC_2.dcm\n\
         1,2012,Right,CC,1,Left,3,1,2,0,Hologic,22.5,1_20990909_R_CC_2.dcm\n\
         2,2012,Right,CC,0,,,2,,,Hologic,22.5,2_20990909_R_CC_1.dcm\n\
-        3,2012,Right,CC,1,,,2,1,1,Hologic,22.5,3_20990909_R_CC_1.dcm\n";
+        3,2012,Right,CC,1,,,2,1,1,Hologic,22.5,3_20990909_R_CC_1.dcm\n\
+        4,2010,Right,CC,1,Right,2,2,3,0,Hologic,22.5,4_20990909_R_CC_1.dcm\n\
+        5,2010,Left,CC,0,,,2,,,Hologic,22.5,5_20990909_L_CC_1.dcm\n\
+        5,2012,Left,CC,1,Left,2,2,1,1,Hologic,22.5,5_20990909_L_CC_2.dcm\n";
     let cohort = set(&[("CSAW-CC_breast_cancer_screening_data.csv", text)], "csaw-cc");
     let all: Vec<_> = cohort.images.iter().map(labels).collect();
-    assert_eq!(all, [[F, F, F, T], [U, T, T, T], [F, F, T, T], [F, F, F, F], [U, U, T, T]]);
+    assert_eq!(all, [[F, F, F, T], [U, T, T, T], [F, F, T, T], [F, F, F, F], [U, U, T, T], [F, F, F, T]]);
+    // Whether a woman is a case is the same in all of her rows.
+    assert_eq!(cohort.exclusions.iter().filter(|e| e.stage == Stage::Contradiction).count(), 2);
     assert_eq!(note(&cohort.images[1], covariate::TIMING), Some("interval"));
     assert_eq!(note(&cohort.images[3], covariate::AGE), Some("over 55"));
     assert_eq!((cohort.images[1].laterality, cohort.images[2].laterality), (L, R));
-}
-
-#[test]
-fn mirai_counts_years() {
-    let text = "\u{feff}patient_id,exam_id,laterality,view,file_path,years_to_cancer,years_to_last_followup,split_group\n\
-        1,0,R,MLO,/data/a/1_MLO_R.png,0,10,train\n1,0,R,MLO,/data/a/1_MLO_R2.png,0,10,train\n\
-        2,0,L,CC,/data/a/2_CC_L.png,3,10,test\n3,0,L,CC,/data/a/3_CC_L.png,100,0,test\n\
-        4,0,L,CC,/data/a/4_CC_L.png,100,5,test\n4,0,R,CC,/data/a/4_CC_R.png,100,4,test\n";
-    let cohort = set(&[("mirai_metadata.csv", text)], "mirai");
-    let names: Vec<_> = cohort.images.iter().map(|image| image.image.as_str()).collect();
-    assert_eq!(names, ["1/0/R MLO", "1/0/R MLO/2", "2/0/L CC", "3/0/L CC"]);
-    let exams: Vec<_> = cohort.images.iter().map(|image| image.labels.exam).collect();
-    assert_eq!(exams, [T, T, F, U]);
-    let outcome = |to, followed| Some(Outcome { days_to_cancer: to, days_followed: followed, grain_days: 365.25 });
-    assert_eq!(cohort.images[2].outcome, outcome(Some(1095.75), 3652.5));
-    assert_eq!(cohort.images[3].outcome, outcome(None, 0.0));
-    assert_eq!(cohort.exclusions.iter().filter(|e| e.stage == Stage::Contradiction).count(), 2);
 }
 
 #[test]
@@ -308,6 +319,14 @@ fn errors_name_file_row_and_column() {
     check(&format!("{RSNA}{row}2,10,1,L\n"), "train.csv, row 3: has 4 columns where the header has 14");
     check(&format!("{RSNA}{}", row.replace("61.0", "inf")), "train.csv, row 2, column `age`: is no number");
     check(&format!("{RSNA}{}", row.replace("10,1", "10,../1")), "train.csv, row 2, column `image_id`: is no file name");
+    // Empty lines do not count.
+    check(&format!("{RSNA}\n\n{}", row.replace("61.0", "inf")), "train.csv, row 2, column `age`: is no number");
+    // A quote that is not closed would swallow the rows below it, in a column that is used or not.
+    let broken = "has a line break inside a cell; a quote may not be closed";
+    check(&format!("{RSNA}{row}{}{row}{row}", row.replace("False", "\"False")), &format!("train.csv, row 3: {broken}"));
+    let more = |end: &str| format!("{},{end}\n", row.trim_end());
+    check(&format!("{},notes\n{}{row}", RSNA.trim_end(), more("\"a")), &format!("train.csv, row 2: {broken}"));
+    check(&format!("{},\"notes\n{}", RSNA.trim_end(), more("a")), &format!("train.csv, row 1: {broken}"));
     let nowhere = folder(&[]);
     assert!(matches!(recognise(nowhere.path()), Err(SetError::Unrecognised { .. })));
     assert!(matches!(crate::sets::read("rsna-2022", nowhere.path()), Err(SetError::Missing { .. })));

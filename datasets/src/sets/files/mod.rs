@@ -1,27 +1,28 @@
 //! Which file on the disk is which image: sets are moved, and downloaders name folders in their own ways.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
 
 use super::cohort::{Image, Series};
 use super::lesion::{Lesion, Shape};
 
-/// The most files that a set's folder may hold. EMBED's whole release has 3.4 million images.
-const FILES_MAX: usize = 20_000_000;
-/// How deep folders may lie.
-const DEPTH_MAX: usize = 64;
+mod walk;
 
-/// All files under a set's root. Links are followed, each target once.
+/// All files under a set's root. Links are followed, and each folder is listed once, under its own name if it has one
+/// below the root.
 #[derive(Debug)]
 pub struct Files {
     /// Relative to the root, in order.
     paths: Vec<PathBuf>,
-    by_name: BTreeMap<String, Vec<usize>>,
-    /// By the names of folder and file: in a set of DICOM series thousands of files are called `1-1.dcm`.
-    by_pair: BTreeMap<(String, String), Vec<usize>>,
+    /// Their indices, in the order of the paths read backwards: paths with one end stand together.
+    by_end: Vec<usize>,
     /// By what follows the last `-` in the name of the folder that a file lies in, or the whole name.
     by_folder: BTreeMap<String, Vec<usize>>,
+    /// The folders that were met again, and where they are listed.
+    aliases: BTreeMap<PathBuf, PathBuf>,
 }
 
 /// What [`Files::find`] found.
@@ -39,9 +40,12 @@ fn name_of(path: &Path) -> String {
     path.file_name().unwrap_or_default().to_string_lossy().into_owned()
 }
 
-/// The names of the folder and of the file.
-fn pair_of(path: &Path) -> (String, String) {
-    (path.parent().map(name_of).unwrap_or_default(), name_of(path))
+fn bytes(path: &Path) -> &[u8] {
+    path.as_os_str().as_encoded_bytes()
+}
+
+fn backwards(one: &Path, other: &Path) -> Ordering {
+    bytes(one).iter().rev().cmp(bytes(other).iter().rev())
 }
 
 fn folder_tail(path: &Path) -> Option<String> {
@@ -66,41 +70,19 @@ impl Files {
     ///
     /// What the system says, or that there are too many.
     pub fn scan(root: &Path) -> io::Result<Self> {
-        let mut paths = Vec::new();
-        let mut folders = vec![(PathBuf::new(), 0)];
-        let mut linked = BTreeSet::from([root.canonicalize()?]);
-        while let Some((folder, depth)) = folders.pop() {
-            for entry in std::fs::read_dir(root.join(&folder))? {
-                let entry = entry?;
-                let (mut kind, path) = (entry.file_type()?, folder.join(entry.file_name()));
-                if kind.is_symlink() {
-                    // A link that leads nowhere is no file.
-                    let Ok(target) = root.join(&path).canonicalize() else { continue };
-                    kind = std::fs::metadata(&target)?.file_type();
-                    if kind.is_dir() && !linked.insert(target) {
-                        continue;
-                    }
-                }
-                if kind.is_dir() && depth < DEPTH_MAX {
-                    folders.push((path, depth + 1));
-                } else if kind.is_file() {
-                    paths.push(path);
-                }
-            }
-            if paths.len() > FILES_MAX || folders.len() > FILES_MAX {
-                return Err(io::Error::other("there are more than 20 million files"));
-            }
-        }
+        let (paths, aliases) = walk::files(root)?;
+        Ok(Self::of(paths, aliases))
+    }
+
+    fn of(mut paths: Vec<PathBuf>, aliases: BTreeMap<PathBuf, PathBuf>) -> Self {
         paths.sort();
-        let mut by_name: BTreeMap<String, Vec<usize>> = BTreeMap::new();
-        let mut by_pair: BTreeMap<(String, String), Vec<usize>> = BTreeMap::new();
+        let mut by_end: Vec<usize> = (0..paths.len()).collect();
+        by_end.sort_unstable_by(|&one, &other| backwards(&paths[one], &paths[other]));
         let mut by_folder: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (index, path) in paths.iter().enumerate() {
-            by_name.entry(name_of(path)).or_default().push(index);
-            by_pair.entry(pair_of(path)).or_default().push(index);
             by_folder.entry(folder_tail(path).unwrap_or_default()).or_default().push(index);
         }
-        Ok(Self { paths, by_name, by_pair, by_folder })
+        Self { paths, by_end, by_folder, aliases }
     }
 
     /// All of them, relative to the root, in order.
@@ -110,11 +92,17 @@ impl Files {
 
     /// The file of an image.
     ///
-    /// In this order, the first that fits: the path of the table, its other places, each as it is; the same as the end
-    /// of a longer path; the folder of its DICOM series, named by the UID or by the UID's last five digits.
+    /// The path of the table, then its other places, each as it is and as the end of a longer path, then the folder of
+    /// its DICOM series, named by the UID or by the UID's last five digits: the first that fits.
     pub fn find(&self, image: &Image) -> Found<'_> {
-        let places: Vec<&PathBuf> = image.file.iter().chain(&image.elsewhere).collect();
-        self.at(&places, image.series.as_ref())
+        let places = image.file.iter().chain(&image.elsewhere);
+        let found = places.map(|place| self.at(place)).find(|found| !found.is_empty());
+        let found = found.unwrap_or_else(|| image.series.iter().flat_map(|series| self.numbered(series)).collect());
+        match found.as_slice() {
+            [] => Found::Nothing,
+            [path] => Found::One(path),
+            _ => Found::Several(found),
+        }
     }
 
     /// The files that may be the mask of a lesion; the one that has the mammogram's size is.
@@ -122,6 +110,7 @@ impl Files {
         let Shape::MaskFile { candidates, series } = &lesion.shape else { return Vec::new() };
         let mut found: BTreeSet<&Path> = BTreeSet::new();
         for place in candidates {
+            found.extend(self.exact(place));
             found.extend(self.ends(place));
         }
         if found.is_empty() {
@@ -130,24 +119,30 @@ impl Files {
         found.into_iter().collect()
     }
 
-    fn at(&self, places: &[&PathBuf], series: Option<&Series>) -> Found<'_> {
-        if let Some(place) = places.iter().find_map(|place| self.paths.binary_search(place).ok()) {
-            return Found::One(&self.paths[place]);
-        }
-        let ends = places.iter().map(|place| self.ends(place)).find(|found| !found.is_empty());
-        let found = ends.unwrap_or_else(|| series.map(|series| self.numbered(series)).unwrap_or_default());
-        match found.as_slice() {
-            [] => Found::Nothing,
-            [path] => Found::One(path),
-            _ => Found::Several(found),
-        }
+    /// The file at a place, else those whose longer paths end with it.
+    fn at(&self, place: &Path) -> Vec<&Path> {
+        self.exact(place).map_or_else(|| self.ends(place), |path| vec![path])
     }
 
+    /// The file at a place, which may lead through a link to a folder that is listed elsewhere.
+    fn exact(&self, place: &Path) -> Option<&Path> {
+        let listed = |place: &Path| self.paths.binary_search_by(|path| path.as_path().cmp(place)).ok();
+        let through = |folder: &Path| listed(&self.aliases.get(folder)?.join(place.strip_prefix(folder).ok()?));
+        let index = listed(place).or_else(|| place.ancestors().skip(1).find_map(through))?;
+        Some(&self.paths[index])
+    }
+
+    /// The files whose paths are longer than a place and end with it, in order.
     fn ends(&self, place: &Path) -> Vec<&Path> {
-        let alone = place.iter().count() < 2;
-        let named = if alone { self.by_name.get(&name_of(place)) } else { self.by_pair.get(&pair_of(place)) };
-        let named = named.map(Vec::as_slice).unwrap_or_default();
-        named.iter().map(|&index| self.paths[index].as_path()).filter(|path| path.ends_with(place)).collect()
+        let mut tail = OsString::from(MAIN_SEPARATOR_STR);
+        // Of parts, so that all separators are the system's.
+        tail.push(place.iter().collect::<PathBuf>());
+        let tail = Path::new(&tail);
+        let first = self.by_end.partition_point(|&index| backwards(&self.paths[index], tail).is_lt());
+        let fits = |index: &&usize| bytes(&self.paths[**index]).ends_with(bytes(tail));
+        let mut found: Vec<usize> = self.by_end[first..].iter().take_while(fits).copied().collect();
+        found.sort_unstable();
+        found.into_iter().map(|index| self.paths[index].as_path()).collect()
     }
 
     /// The files of a series.
@@ -215,6 +210,27 @@ mod tests {
         check(&["x/a/b.dcm"], at("a/b.dcm"), &["x/a/b.dcm"]);
         check(&["x/a/b.dcm", "y/a/b.dcm"], at("a/b.dcm"), &["x/a/b.dcm", "y/a/b.dcm"]);
         check(&["xa/b.dcm"], at("a/b.dcm"), &[]);
+        check(&["x/b.dcm", "b.dcm", "y/b.dcm"], at("b.dcm"), &["b.dcm"]);
+        check(&["x/b.dcm", "y/bb.dcm", "y/b.dcm"], at("b.dcm"), &["x/b.dcm", "y/b.dcm"]);
+        let places = |image: &mut Image| {
+            image.file = Some("a/b/c.dcm".into());
+            image.elsewhere = vec!["b/c.dcm".into(), "c.dcm".into()];
+        };
+        check(&["c.dcm", "x/b/c.dcm", "y/c.dcm"], places, &["x/b/c.dcm"]);
+    }
+
+    #[test]
+    fn many_files_of_one_name_are_told_apart_by_an_index() {
+        let path = |at: u32, above: &str| PathBuf::from(format!("{above}P{at}/2019/L_CC.png"));
+        let files = Files::of((0..20_000).map(|at| path(at, "x/")).collect(), BTreeMap::new());
+        let started = std::time::Instant::now();
+        for at in 0..20_000 {
+            let mut image = image("p", "e", "i");
+            image.file = Some(path(at, ""));
+            assert_eq!(files.find(&image), Found::One(&path(at, "x/")));
+        }
+        // A search through all of them for each takes several minutes.
+        assert!(started.elapsed().as_secs() < 60);
     }
 
     #[test]
@@ -233,5 +249,18 @@ mod tests {
             series(2),
             &["m/1.2.4444455555/000001.dcm"],
         );
+    }
+
+    #[test]
+    fn a_mask_may_lie_in_either_series() {
+        let series = |end: &str| Series { study: format!("1.2.3{end}"), series: format!("1.2.4{end}"), number: 1 };
+        let shape = Shape::MaskFile {
+            candidates: vec!["f/1.2.311111/1.2.411111/0.dcm".into(), "f/1.2.322222/1.2.422222/0.dcm".into()],
+            series: vec![series("11111"), series("22222")],
+        };
+        let lesion = Lesion { id: "1".into(), kind: crate::sets::LesionKind::Mass, malignant: None, shape };
+        let paths = ["f/d-NA-11111/1.0-crop-11111/1-1.dcm", "f/d-NA-22222/1.0-mask-22222/1-1.dcm"].map(PathBuf::from);
+        let files = Files::of(paths.to_vec(), BTreeMap::new());
+        assert_eq!(files.masks(&lesion), paths);
     }
 }
