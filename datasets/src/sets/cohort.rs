@@ -5,8 +5,8 @@
 //! - An **image** is named by `image`, unique in the cohort. A **patient** is named by `patient`; an **exam** by
 //!   `(patient, exam)`; a **breast** by `(patient, exam, laterality)`. Images of unknown laterality belong to no breast
 //!   until [`Cohort::place`] says which.
-//! - All images of a breast have the same `labels.breast`, all of an exam the same `labels.exam` and the same
-//!   `outcome`, all of a patient the same `labels.patient`.
+//! - All images of a breast have the same `labels.breast` and `breast_outcome`, all of an exam the same `labels.exam` and
+//!   `outcome`, all of a patient the same `labels.patient` and `weight`.
 //! - Labels are closed (see [`Labels`]): a positive goes up, a negative goes down, an unknown stays unknown.
 //! - Every row of a table is in the cohort or among the exclusions, with a reason.
 //! - The order of images is that of the table that lists them.
