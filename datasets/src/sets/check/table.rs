@@ -110,7 +110,11 @@ pub(super) fn look(cohort: &Cohort, findings: &mut Findings) {
     findings.add(REPEATED, varied(images.iter().enumerate().map(|(index, image)| (image.image.clone(), index))));
     let splits = images.iter().flat_map(|image| {
         let split = image.covariates.get(SPLIT).map(String::as_str).unwrap_or_default();
-        split.split('+').filter(|split| !split.is_empty()).map(|split| (image.patient.clone(), split)).collect::<Vec<_>>()
+        split
+            .split('+')
+            .filter(|split| !split.is_empty())
+            .map(|split| (image.patient.clone(), split))
+            .collect::<Vec<_>>()
     });
     findings.add(SPLITS, varied(splits));
     let breasts = images.iter().filter_map(|image| Some((breast(image)?, image.labels.breast)));

@@ -3,5 +3,6 @@
 
 mod embed;
 mod fuzz;
+mod generic;
 mod published;
 mod readers;
