@@ -5,20 +5,20 @@
 //! - An **image** is named by `image`, unique in the cohort. A **patient** is named by `patient`; an **exam** by
 //!   `(patient, exam)`; a **breast** by `(patient, exam, laterality)`. Images of unknown laterality belong to no breast
 //!   until [`Cohort::place`] says which.
-//! - All images of a breast have the same `labels.breast`, all of an exam the same `labels.exam` and the same
-//!   `outcome`, all of a patient the same `labels.patient`.
+//! - All images of a breast have the same `labels.breast` and `breast_outcome`, all of an exam the same `labels.exam` and
+//!   `outcome`, all of a patient the same `labels.patient` and `weight`.
 //! - Labels are closed (see [`Labels`]): a positive goes up, a negative goes down, an unknown stays unknown.
 //! - Every row of a table is in the cohort or among the exclusions, with a reason.
 //! - The order of images is that of the table that lists them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use uvid_exam::{Laterality, View};
 
 use super::exclusion::{Exclusion, Stage, Unit};
 use super::labels;
-use super::lesion::Lesion;
+use super::lesion::{Lesion, Shape};
 
 /// A set of mammograms as its tables describe it. No image has been opened.
 #[derive(Debug, Clone, PartialEq)]
@@ -230,6 +230,31 @@ impl Image {
         values.sort_unstable();
         values.dedup();
         *known = values.join("+");
+    }
+
+    /// Adds a lesion, unless the image has it: one of the same kind, shape and malignancy. Lesions without a shape are the
+    /// same only if they also have one name.
+    ///
+    /// Returns whether it was added.
+    pub(super) fn mark(&mut self, lesion: Lesion) -> bool {
+        let same = |known: &Lesion| {
+            let placed = lesion.shape != Shape::None || known.id == lesion.id;
+            placed && (&known.kind, &known.shape, known.malignant) == (&lesion.kind, &lesion.shape, lesion.malignant)
+        };
+        let new = !self.lesions.iter().any(same);
+        if new {
+            self.lesions.push(lesion);
+        }
+        new
+    }
+
+    /// Names each lesion that has no name by the next number that is none's name.
+    pub(super) fn number_lesions(&mut self) {
+        let taken: BTreeSet<String> = self.lesions.iter().map(|lesion| lesion.id.clone()).collect();
+        let mut free = (1u64..).map(|number| number.to_string()).filter(|number| !taken.contains(number));
+        for lesion in self.lesions.iter_mut().filter(|lesion| lesion.id.is_empty()) {
+            lesion.id.extend(free.next());
+        }
     }
 }
 

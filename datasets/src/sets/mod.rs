@@ -40,8 +40,6 @@ mod files;
 pub mod generic;
 pub mod inbreast;
 mod labels;
-#[cfg(test)]
-mod labels_tests;
 mod lesion;
 pub mod mirai;
 mod outline;

@@ -18,7 +18,8 @@
 //! - The set names no patients: each study is taken for a patient with one exam.
 //! - `finding_categories` is a list in Python's notation; each category of a box becomes a lesion of its own, with the
 //!   finding's `finding_birads` as the proxy for `malignant`. Rows of `No Finding` have no box and are no lesions.
-//! - A finding of an image that the first table does not list is excluded.
+//! - A finding of an image that the first table does not list is excluded. So is a lesion that the image has already: one
+//!   of the same kind, box and malignancy.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -96,6 +97,7 @@ fn read(root: &Path, files: &[Option<String>]) -> Result<Cohort, SetError> {
         let read = table::read(root, file, FINDINGS, &BTreeMap::new(), |row| finding(&mut cohort, &places, row))?;
         cohort.tables.push(read);
     }
+    cohort.images.iter_mut().for_each(Image::number_lesions);
     Ok(cohort.finished())
 }
 
@@ -138,15 +140,19 @@ fn finding(cohort: &mut Cohort, places: &BTreeMap<String, usize>, row: &Row) -> 
         _ => return Err(row.wrong("xmin", "and the other three make no box")),
     };
     let image = &mut cohort.images[index];
+    let mut repeats = 0;
     let malignant = category.as_deref().and_then(suspicious);
     for name in categories.iter().filter(|name| *name != "No Finding") {
-        let id = format!("{}", image.lesions.len() + 1);
         let kind = lesion_kind(name);
         image.note(covariate::LESION, kind.name());
-        image.lesions.push(Lesion { id, kind, malignant, shape: shape.clone() });
         if malignant == Some(true) {
             image.labels.image = Some(true);
         }
+        let lesion = Lesion { id: String::new(), kind, malignant, shape: shape.clone() };
+        repeats += usize::from(!image.mark(lesion));
+    }
+    for _ in 0..repeats {
+        cohort.exclude(Stage::Duplicate, Unit::Finding, row.place(), "the image has this lesion already");
     }
     Ok(())
 }

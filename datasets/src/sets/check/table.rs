@@ -38,7 +38,7 @@ const BREAST: Fault = fault(
 const OPEN: Fault = fault(
     Error,
     "labels-not-closed",
-    "a positive part of a negative whole",
+    "a positive part of a negative whole, or a positive exam of two negative breasts",
     "correct the table; a positive image, breast or exam makes its exam and patient positive",
 );
 const LESION: Fault =
@@ -77,10 +77,11 @@ const FOLLOWED: Fault = fault(
 const OUTCOME: Fault = fault(
     Error,
     "outcome-odd",
-    "days that are negative or no number, or that differ within an exam",
+    "days that are negative or no number, that differ within an exam or a breast, or a breast's cancer before its exam's",
     "correct the table",
 );
-const WEIGHT: Fault = fault(Error, "weight-odd", "a weight that is not above 0", "correct the table");
+const WEIGHT: Fault =
+    fault(Error, "weight-odd", "a weight that is not above 0, or several weights of one patient", "correct the table");
 
 fn exam(image: &Image) -> String {
     format!("{}/{}", image.patient, image.exam)
@@ -109,12 +110,18 @@ pub(super) fn look(cohort: &Cohort, findings: &mut Findings) {
     findings.add(REPEATED, varied(images.iter().enumerate().map(|(index, image)| (image.image.clone(), index))));
     let splits = images.iter().flat_map(|image| {
         let split = image.covariates.get(SPLIT).map(String::as_str).unwrap_or_default();
-        split.split('+').map(|split| (image.patient.clone(), split)).collect::<Vec<_>>()
+        split
+            .split('+')
+            .filter(|split| !split.is_empty())
+            .map(|split| (image.patient.clone(), split))
+            .collect::<Vec<_>>()
     });
     findings.add(SPLITS, varied(splits));
     let breasts = images.iter().filter_map(|image| Some((breast(image)?, image.labels.breast)));
     findings.add(BREAST, varied(breasts));
-    findings.add(OPEN, which(&|image| !is_closed(image)));
+    let mut open = which(&|image| !is_closed(image));
+    open.extend(without_a_breast(images));
+    findings.add(OPEN, open);
     findings.add(
         LESION,
         which(&|image| {
@@ -126,19 +133,35 @@ pub(super) fn look(cohort: &Cohort, findings: &mut Findings) {
     findings.add(OUTSIDE, which(&leaves));
     findings.add(SIDE, which(&says_other_side));
     ages(images, findings);
+    times(images, findings);
+    let mut weights = which(&|image| image.weight.is_some_and(|weight| !(weight > 0.0 && weight.is_finite())));
+    weights.extend(varied(images.iter().map(|image| (image.patient.clone(), image.weight.map(f64::to_bits)))));
+    findings.add(WEIGHT, weights);
+}
+
+fn times(images: &[Image], findings: &mut Findings) {
     let outcomes = |image: &Image| [image.outcome, image.breast_outcome].into_iter().flatten().collect::<Vec<_>>();
-    findings.add(
-        FOLLOWED,
-        which(&|image| {
-            outcomes(image)
-                .iter()
-                .any(|outcome| outcome.days_to_cancer.is_some_and(|days| days > outcome.days_followed))
-        }),
-    );
-    let mut odd = which(&|image| outcomes(image).iter().any(is_odd));
+    let late = |outcome: &Outcome| outcome.days_to_cancer.is_some_and(|days| days > outcome.days_followed);
+    let which = |test: &dyn Fn(&Image) -> bool| -> Vec<String> {
+        images.iter().filter(|image| test(image)).map(|image| image.image.clone()).collect()
+    };
+    findings.add(FOLLOWED, which(&|image| outcomes(image).iter().any(late)));
+    let mut odd = which(&|image| outcomes(image).iter().any(is_odd) || breast_is_first(image));
     odd.extend(varied(images.iter().map(|image| (exam(image), bits(image.outcome)))));
+    odd.extend(varied(images.iter().filter_map(|image| Some((breast(image)?, bits(image.breast_outcome))))));
     findings.add(OUTCOME, odd);
-    findings.add(WEIGHT, which(&|image| image.weight.is_some_and(|weight| !(weight > 0.0 && weight.is_finite()))));
+}
+
+/// Whether cancer was found in the breast and, by then, not in the exam.
+fn breast_is_first(image: &Image) -> bool {
+    let (Some(whole), Some(part)) = (image.outcome, image.breast_outcome) else { return false };
+    part.days_to_cancer.is_some_and(|days| whole.days_to_cancer.is_none_or(|first| first > days))
+}
+
+/// The positive exams of which both breasts are negative.
+fn without_a_breast(images: &[Image]) -> Vec<String> {
+    let negative = images.iter().filter(|image| image.labels.exam == Some(true) && image.labels.breast == Some(false));
+    varied(negative.filter_map(|image| Some((exam(image), image.laterality?))))
 }
 
 fn is_closed(image: &Image) -> bool {
@@ -215,6 +238,7 @@ fn is_odd(outcome: &Outcome) -> bool {
     !(good(outcome.days_followed) && outcome.days_to_cancer.is_none_or(good) && outcome.grain_days > 0.0)
 }
 
-fn bits(outcome: Option<Outcome>) -> Option<(Option<u64>, u64)> {
-    outcome.map(|outcome| (outcome.days_to_cancer.map(f64::to_bits), outcome.days_followed.to_bits()))
+fn bits(outcome: Option<Outcome>) -> Option<(Option<u64>, u64, u64)> {
+    let bits = f64::to_bits;
+    outcome.map(|it| (it.days_to_cancer.map(bits), bits(it.days_followed), bits(it.grain_days)))
 }

@@ -97,7 +97,35 @@ fn each_fault_of_a_table_is_found() {
     check(|c| c.images[3].outcome = outcome(Some(9.0), 8.0), "followed-too-short", &["d_L_CC"]);
     check(|c| c.images[3].breast_outcome = outcome(Some(-9.0), 8.0), "outcome-odd", &["d_L_CC"]);
     check(|c| c.images[1].outcome = outcome(None, 401.0), "outcome-odd", &["p/1"]);
-    check(|c| c.images[1].weight = Some(0.0), "weight-odd", &["b_R_CC"]);
+    check(|c| c.images[3].weight = Some(0.0), "weight-odd", &["d_L_CC"]);
+    check(|c| c.images[1].weight = Some(2.0), "weight-odd", &["p"]);
+    // A cancer of the breast that the exam has later, or not at all; images of one breast that differ.
+    check(|c| c.images[3].breast_outcome = outcome(Some(9.0), 400.0), "outcome-odd", &["d_L_CC"]);
+    check(
+        move |c| {
+            c.images[3].outcome = outcome(Some(10.0), 400.0);
+            c.images[3].breast_outcome = outcome(Some(9.0), 400.0);
+        },
+        "outcome-odd",
+        &["d_L_CC"],
+    );
+    check(
+        move |c| {
+            c.images[1].laterality = Some(Laterality::Left);
+            c.images[1].breast_outcome = outcome(None, 400.0);
+        },
+        "outcome-odd",
+        &["p/1/L"],
+    );
+    check(
+        |c| {
+            for image in &mut c.images[..3] {
+                (image.labels.exam, image.labels.patient) = (Some(true), Some(true));
+            }
+        },
+        "labels-not-closed",
+        &["p/1"],
+    );
 }
 
 #[test]
@@ -111,6 +139,9 @@ fn what_is_right_is_no_fault() {
     right(&|c| mark(&mut c.images[0], Some(false), Shape::Box { left: 0.0, top: 0.0, right: 80.0, bottom: 100.0 }));
     right(&|c| c.images[0].file = Some("LEFT/x_R.dcm".into()));
     right(&|c| c.images[0].file = Some("RIGHTLY/x.dcm".into()));
+    // An image without a split is in none.
+    right(&|c| drop(c.images[0].covariates.remove("split")));
+    right(&|c| c.images[0].note("split", ""));
 }
 
 fn on_disk(files: &[(&str, &[u8])], digests: bool) -> Vec<Finding> {

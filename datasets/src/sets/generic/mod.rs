@@ -18,13 +18,16 @@
 //! | `lesion_id`, `lesion_kind`, `lesion_malignant`, `left`, `top`, `right`, `bottom`, `mask` | see [`super::Lesion`] |
 //! | any name of [`super::covariate`] | the covariate |
 //!
-//! `columns.csv` beside it, if there, has the columns `ours, theirs` and a row for each column that the table calls
+//! `columns.csv` in the same folder, if there, has the columns `ours, theirs` and a row for each column that the table calls
 //! otherwise. A set with one is not recognised; it must be named `generic`.
 //!
 //! # Rules
 //!
 //! Labels are closed as everywhere ([`super::Labels`]). Rows of one image must agree in all columns but those of the
-//! lesion; if they do not, the image is excluded.
+//! lesion; if they do not, the image is excluded. A lesion that its image has already (the same kind, shape and
+//! malignancy; without a shape also the same name) is excluded as a duplicate, and so is a second row without a lesion.
+//! What the rows state of an exam, a breast or a patient holds for all its images; rows that contradict each other exclude
+//! the exam, or all exams of the patient. Nothing of this depends on the order of rows.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -98,9 +101,10 @@ const MAPPING: &[Column] = &[need("ours"), need("theirs")];
 
 fn read(root: &Path, files: &[Option<String>]) -> Result<Cohort, SetError> {
     let mut mapping = BTreeMap::new();
-    let names = "columns.csv";
-    if root.join(names).is_file() {
-        table::read(root, names, MAPPING, &BTreeMap::new(), |row| {
+    let file = files.iter().flatten().next().map_or("cohort.csv", String::as_str);
+    let names = Path::new(file).with_file_name("columns.csv").display().to_string();
+    if root.join(&names).is_file() {
+        table::read(root, &names, MAPPING, &BTreeMap::new(), |row| {
             let ours = row.need("ours")?;
             if !COLUMNS.iter().any(|column| column.name == ours) {
                 return Err(row.wrong("ours", "is no column of the generic layout"));
@@ -109,7 +113,6 @@ fn read(root: &Path, files: &[Option<String>]) -> Result<Cohort, SetError> {
             Ok(())
         })?;
     }
-    let file = files.iter().flatten().next().map_or("cohort.csv", String::as_str);
     read_mapped(root, file, &mapping)
 }
 
@@ -165,7 +168,10 @@ struct Gathering {
     torn: BTreeSet<String>,
     /// Images that a row excludes, with its reason.
     excluded: Vec<(String, String)>,
-    repeated: Vec<String>,
+    /// Images that have a row without a lesion.
+    plain: BTreeSet<String>,
+    /// Rows that say nothing new: their image, what they are, their place, the reason.
+    repeated: Vec<(String, Unit, String, &'static str)>,
 }
 
 impl Gathering {
@@ -186,6 +192,9 @@ impl Gathering {
         }
         let next = self.images.len();
         let index = *self.places.entry(image.image.clone()).or_insert(next);
+        if lesion.is_none() && !self.plain.insert(image.image.clone()) {
+            self.repeated.push((image.image.clone(), Unit::Row, row.place(), "an earlier row lists its image"));
+        }
         if index == next {
             self.images.push(image);
         } else {
@@ -195,19 +204,16 @@ impl Gathering {
                 self.torn.insert(image.image);
             }
             first.lesions = lesions;
-            if lesion.is_none() {
-                self.repeated.push(row.place());
-            }
         }
-        if let Some(mut lesion) = lesion {
-            let lesions = &mut self.images[index].lesions;
-            if lesion.id.is_empty() {
-                lesion.id = (lesions.len() + 1).to_string();
-            }
-            if lesions.iter().any(|known| known.id == lesion.id) {
+        if let Some(lesion) = lesion {
+            let image = &mut self.images[index];
+            let named = image.lesions.iter().any(|known| !lesion.id.is_empty() && known.id == lesion.id);
+            if !image.mark(lesion) {
+                let reason = "the image has this lesion already";
+                self.repeated.push((image.image.clone(), Unit::Finding, row.place(), reason));
+            } else if named {
                 return Err(row.wrong("lesion_id", "is that of another lesion of the image"));
             }
-            lesions.push(lesion);
         }
         Ok(())
     }
@@ -215,16 +221,23 @@ impl Gathering {
     fn cohort(self, read: Table) -> Cohort {
         let mut cohort = Cohort::new(READER.name, self.reference.unwrap_or(Reference::Stated));
         cohort.tables.push(read);
-        for place in self.repeated {
-            cohort.exclude(Stage::Duplicate, Unit::Row, place, "an earlier row lists its image");
+        let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (image, reason) in &self.excluded {
+            reasons.entry(image).or_default().insert(reason);
+        }
+        // The rows of an image that leaves, leave with it.
+        let stays = |image: &str| !reasons.contains_key(image) && !self.torn.contains(image);
+        for (_, unit, place, reason) in self.repeated.iter().filter(|(image, ..)| stays(image)) {
+            cohort.exclude(Stage::Duplicate, *unit, place, reason);
         }
         let mut gone = BTreeSet::new();
-        for (image, reason) in self.excluded {
+        for (image, _) in &self.excluded {
             if gone.insert(image.clone()) {
+                let reason = reasons[image.as_str()].iter().copied().collect::<Vec<_>>().join("; ");
                 cohort.exclude(Stage::Unusable, Unit::Image, image, &reason);
             }
         }
-        for image in self.images {
+        for mut image in self.images {
             if gone.contains(&image.image) {
                 continue;
             }
@@ -232,9 +245,21 @@ impl Gathering {
                 let reason = "its rows differ in more than the lesion";
                 cohort.exclude(Stage::Contradiction, Unit::Image, image.image, reason);
             } else {
+                image.number_lesions();
                 cohort.images.push(image);
             }
         }
+        clear_breasts(&mut cohort.images);
         cohort.finished()
+    }
+}
+
+/// Where cancer was found in neither breast, it was not found in a breast of which no row says anything.
+fn clear_breasts(images: &mut [Image]) {
+    let exam = |image: &Image| (image.patient.clone(), image.exam.clone());
+    let clear = |image: &&Image| image.outcome.is_some_and(|outcome| outcome.days_to_cancer.is_none());
+    let clear: BTreeMap<_, _> = images.iter().filter(clear).map(|image| (exam(image), image.outcome)).collect();
+    for image in images.iter_mut().filter(|image| image.outcome.is_none()) {
+        image.breast_outcome = clear.get(&exam(image)).copied().flatten();
     }
 }

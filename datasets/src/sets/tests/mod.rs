@@ -3,6 +3,7 @@
 
 mod embed;
 mod fuzz;
+mod generic;
 mod mirai;
 mod published;
 mod readers;

@@ -85,7 +85,9 @@ fn vindr_has_a_proxy_and_boxes() {
         finding_categories,finding_birads,xmin,ymin,xmax,ymax,split\n\
         s,e,i1,L,CC,3518,2800,BI-RADS 4,DENSITY C,\"['Mass', 'Suspicious Calcification']\",BI-RADS 4,1.5,2,30,40,training\n\
         s,e,i3,R,CC,3518,2800,BI-RADS 2,DENSITY C,['No Finding'],,,,,,training\n\
-        s,e,i9,R,CC,3518,2800,BI-RADS 2,DENSITY C,['No Finding'],,,,,,training\n";
+        s,e,i9,R,CC,3518,2800,BI-RADS 2,DENSITY C,['No Finding'],,,,,,training\n\
+        s,e,i1,L,CC,3518,2800,BI-RADS 4,DENSITY C,['Mass'],BI-RADS 4,1.5,2,30,40,training\n\
+        s,e,i1,L,CC,3518,2800,BI-RADS 4,DENSITY C,['Mass'],BI-RADS 3,1.5,2,30,40,training\n";
     let cohort =
         set(&[("breast-level_annotations.csv", breasts), ("finding_annotations.csv", findings)], "vindr-mammo");
     assert_eq!(cohort.reference, Reference::Proxy);
@@ -95,10 +97,18 @@ fn vindr_has_a_proxy_and_boxes() {
     let lesions = &cohort.images[0].lesions;
     assert_eq!((&lesions[0].kind, &lesions[1].kind), (&LesionKind::Mass, &LesionKind::Calcification));
     assert_eq!(lesions[0].shape, Shape::Box { left: 1.5, top: 2.0, right: 30.0, bottom: 40.0 });
-    assert_eq!(cohort.exclusions.len(), 1);
+    // The mass is listed twice; a mass of another category in its box is another.
     assert_eq!(
-        (cohort.exclusions[0].unit, cohort.exclusions[0].id.as_str()),
-        (Unit::Finding, "finding_annotations.csv:4")
+        lesions.iter().map(|l| (l.id.as_str(), l.malignant)).collect::<Vec<_>>(),
+        [("1", T), ("2", T), ("3", F)]
+    );
+    let out: Vec<_> = cohort.exclusions.iter().map(|e| (e.stage, e.unit, e.id.as_str())).collect();
+    assert_eq!(
+        out,
+        [
+            (Stage::Record, Unit::Finding, "finding_annotations.csv:4"),
+            (Stage::Duplicate, Unit::Finding, "finding_annotations.csv:5"),
+        ]
     );
     assert_eq!(note(&cohort.images[0], covariate::SPLIT), Some("train"));
 }

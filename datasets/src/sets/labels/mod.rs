@@ -1,4 +1,7 @@
 //! From what a set states to labels at every level, by the rules of [`Labels`]; contradictions leave the cohort.
+//!
+//! What comes out does not depend on the order of images. What some images of an exam, a breast or a patient state of it
+//! is written to all of them: labels, outcomes and weights.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,6 +9,11 @@ use uvid_exam::Laterality;
 
 use super::cohort::{Image, Labels};
 use super::exclusion::{Exclusion, Stage, Unit};
+
+mod contradictions;
+mod outcomes;
+#[cfg(test)]
+mod tests;
 
 /// What several statements say together.
 #[derive(Debug, Clone, Copy, Default)]
@@ -59,56 +67,25 @@ fn heard<K: Ord>(
     said
 }
 
-/// Exams in which statements exclude each other, with the reason.
-fn contradictions(images: &[Image]) -> BTreeMap<Exam, &'static str> {
-    let breasts = heard(images, breast, |labels| labels.breast);
-    let exams = heard(images, |_, image| exam(image), |labels| labels.exam);
-    let patients = heard(images, |_, image| image.patient.clone(), |labels| labels.patient);
-    let mut outcomes = BTreeMap::new();
-    for image in images {
-        outcomes.entry(exam(image)).or_insert(image.outcome);
-    }
-    let mut bad = BTreeMap::new();
-    let both = |said: &Said| said.yes && said.no;
-    for (index, image) in images.iter().enumerate() {
-        let labels = image.labels;
-        let (of_breast, of_exam) = (&breasts[&breast(index, image)], &exams[&exam(image)]);
-        let of_patient = &patients[&image.patient];
-        let positive = labels.image == Some(true) || of_breast.yes;
-        let reason = if both(of_breast) {
-            "its rows call one breast both positive and negative"
-        } else if of_breast.no && labels.image == Some(true) {
-            "a positive image of a negative breast"
-        } else if both(of_exam) {
-            "its rows call the exam both positive and negative"
-        } else if of_exam.no && positive {
-            "a positive breast in a negative exam"
-        } else if both(of_patient) {
-            "its rows call the patient both positive and negative"
-        } else if of_patient.no && (positive || of_exam.yes) {
-            "a positive exam of a negative patient"
-        } else if outcomes[&exam(image)] != image.outcome {
-            "its rows give the exam different times to cancer or follow-up"
-        } else {
-            continue;
-        };
-        bad.entry(exam(image)).or_insert(reason);
-    }
-    bad
-}
-
 /// Closes the labels that the images state; the exams that contradict themselves are moved to the exclusions.
 pub(super) fn derive(images: &mut Vec<Image>, exclusions: &mut Vec<Exclusion>) {
-    let bad = contradictions(images);
+    let known = outcomes::Known::of(images);
+    let bad = contradictions::find(images, &known);
     images.retain(|image| {
         let Some(reason) = bad.get(&exam(image)) else { return true };
         let (stage, unit, id) = (Stage::Contradiction, Unit::Image, image.image.clone());
         exclusions.push(Exclusion { stage, unit, id, reason: (*reason).to_owned() });
         false
     });
+    known.tell(images);
     down(images);
     up(images);
     down(images);
+}
+
+/// Positive if any of them is, else nothing.
+fn positive(labels: &[Option<bool>]) -> Option<bool> {
+    labels.contains(&Some(true)).then_some(true)
 }
 
 /// A whole that is negative makes its parts negative; what is stated of a whole is written to all of its images.
@@ -133,9 +110,13 @@ fn up(images: &mut [Image]) {
     let mut breasts = heard(images, breast, |labels| labels.image);
     // An image of unknown laterality may be of either breast: unless it is negative, neither can be closed without it.
     let loose = |image: &&Image| image.laterality.is_none() && image.labels.image != Some(false);
-    let loose: BTreeSet<Exam> = images.iter().filter(loose).map(exam).collect();
+    let mut unclear: BTreeSet<Exam> = images.iter().filter(loose).map(exam).collect();
+    // A positive exam has a positive breast, even if no image shows it: until one is known, images close neither.
+    let parts = heard(images, |_, image| exam(image), |labels| positive(&[labels.image, labels.breast]));
+    let exams = heard(images, |_, image| exam(image), |labels| labels.exam);
+    unclear.extend(exams.into_iter().filter(|(exam, said)| said.yes && !parts[exam].yes).map(|(exam, _)| exam));
     for ((exam, laterality), said) in &mut breasts {
-        said.open |= laterality.is_ok() && loose.contains(exam);
+        said.open |= laterality.is_ok() && unclear.contains(exam);
     }
     for (index, image) in images.iter_mut().enumerate() {
         image.labels.breast = image.labels.breast.or(breasts[&breast(index, image)].whole());
