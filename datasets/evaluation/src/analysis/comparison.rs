@@ -52,7 +52,7 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
             )
             .of(first.2)
             .tested(&test)
-            .by("paired DeLong");
+            .by(&format!("paired {}", study.delong()));
             let inferior = difference.clone().and_then(|difference| roc::non_inferiority(&difference, options.margin));
             let inferior =
                 Finding::new("comparison", &name, "AUC not inferior", difference.map(|difference| difference.value))

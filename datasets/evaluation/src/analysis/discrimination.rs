@@ -101,7 +101,11 @@ fn of_score(
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![
         // Weights have no DeLong variance: the area stands by itself.
-        if sample.weights().is_some() { finding("AUC", roc::auc(sample)).by("weighted") } else { area.by("DeLong") },
+        if sample.weights().is_some() {
+            finding("AUC", roc::auc(sample)).by("weighted")
+        } else {
+            area.by(study.delong())
+        },
         bootstrap,
         finding("partial AUC, specificity 0.8 to 1", roc::partial_auc(sample, range)).by("trapezoid"),
         finding("partial AUC, specificity 0.8 to 1, standardised", roc::standardised_partial_auc(sample, range))

@@ -172,6 +172,11 @@ pub fn count(value: f64) -> String {
     if value == value.round() { format!("{value:.0}") } else { format!("{value:.1}") }
 }
 
+/// So many of something: `1 row`, `3 rows`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
+}
+
 /// Decimals of numbers up to this size; none where they are written with an exponent.
 fn decimals(size: f64) -> Option<usize> {
     match size {

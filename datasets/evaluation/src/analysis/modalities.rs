@@ -34,6 +34,8 @@ struct Taken {
     /// The reference first, the others in the order of their names.
     modalities: Vec<String>,
     readers: Vec<String>,
+    /// Patients are known.
+    by_patient: bool,
 }
 
 /// Areas of each reader under each modality, their means, and the differences of these: Obuchowski-Rockette, Dorfman-Berbaum-Metz,
@@ -138,14 +140,16 @@ fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
     }
     let positive: Vec<bool> = positive.into_iter().flatten().collect();
     let mut study = Study::of_readings(&readings, &positive)?;
-    if patients.is_some() {
+    let by_patient = patients.is_some();
+    if by_patient {
         study = study.clustered(Clusters::of(patient.into_iter().flatten()))?;
     }
-    Ok(Taken { study, modalities, readers })
+    Ok(Taken { study, modalities, readers, by_patient })
 }
 
 /// A row for each reader, a column for each modality.
 fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefined>, options: &Options) {
+    let by = if taken.by_patient { "DeLong, by patient (Obuchowski)" } else { "DeLong" };
     let mut lines = Vec::new();
     let mut series: Vec<Vec<(f64, f64)>> = vec![Vec::new(); taken.readers.len()];
     for (reader, name) in taken.readers.iter().enumerate() {
@@ -158,7 +162,7 @@ fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefine
             });
             series[reader].extend(area.as_ref().ok().map(|area| (modality as f64, area.value)));
             let finding = Finding::estimate("modalities", name, "AUC", area, options.confidence, (0.0, 1.0));
-            let finding = finding.among(under).rows(taken.study.cases()).by("DeLong");
+            let finding = finding.among(under).rows(taken.study.cases()).by(by);
             line.push(finding.text());
             section.findings.push(finding);
         }

@@ -3,8 +3,11 @@
 //! Invariant: all scores of a study are of the same rows: a row that lacks its outcome or any of the scores is left out,
 //! counted under the first reason that holds for it. So every comparison is paired.
 
+use std::borrow::Cow;
+
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
+use super::finding::counted;
 use super::outcome::outcome;
 use crate::table::{Table, TableError};
 
@@ -126,6 +129,15 @@ impl StudyError {
     }
 }
 
+/// Why rows were left out, for people: `2 rows: no score (a); 1 row: no patient`.
+pub(super) fn listed(left_out: &[(String, usize)]) -> String {
+    let each = left_out.iter().map(|(reason, rows)| format!("{}: {reason}", counted(*rows, "row")));
+    match left_out {
+        [] => "the table has none".to_owned(),
+        _ => each.collect::<Vec<_>>().join("; "),
+    }
+}
+
 impl Study {
     /// Takes the rows that have an outcome and all scores.
     ///
@@ -167,8 +179,8 @@ impl Study {
             leave_out("no weight".to_owned(), &|row| weights[row].is_none());
         }
         if !keep.contains(&true) {
-            let why: Vec<String> = left_out.iter().map(|(reason, rows)| format!("{rows} rows: {reason}")).collect();
-            return Err(StudyError::NoRow { table: table.name().to_owned(), why: why.join("; ") });
+            let why = listed(&left_out);
+            return Err(StudyError::NoRow { table: table.name().to_owned(), why });
         }
 
         let rows: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
@@ -229,6 +241,14 @@ impl Study {
         Ok(sample)
     }
 
+    /// Every row counts once.
+    pub(super) fn unweighted(&self) -> Cow<'_, Self> {
+        match self.weights {
+            Some(_) => Cow::Owned(Self { weights: None, ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
+    }
+
     /// The patients, or every row by itself.
     pub fn clusters_or_rows(&self) -> Clusters {
         self.clusters.clone().unwrap_or_else(|| Clusters::each(self.rows()))
@@ -237,6 +257,11 @@ impl Study {
     /// What intervals take to be independent: `patient`, or `row` where no patients are known.
     pub(super) fn unit(&self) -> &'static str {
         if self.clusters.is_some() { "patient" } else { "row" }
+    }
+
+    /// How the interval of an area is made, for a finding's `method`.
+    pub(super) fn delong(&self) -> &'static str {
+        if self.clusters.is_some() { "DeLong, by patient (Obuchowski)" } else { "DeLong" }
     }
 
     /// Whether a score is in the tables of scores: of a model, or of the only reader. Several readers have a section.

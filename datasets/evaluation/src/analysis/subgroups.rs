@@ -32,7 +32,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
         let overall = roc::delong(sample);
         let mut rows = Vec::new();
         if overall.is_ok() {
-            let all = area(score, overall.clone(), options);
+            let all = area(score, overall.clone(), study.delong(), options);
             rows.push(row("All", (study.rows(), study.positives()), &all, 1.0));
         }
         for column in columns {
@@ -47,7 +47,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             let mut strata = subgroups::strata(sample, &study.labels(column)?, roc::delong)?;
             strata.list.sort_by(|a, b| in_order(&a.label, &b.label));
             rows.push(ForestRow::Heading(column.clone()));
-            rows.extend(lines(&mut section, score, sample, column, &strata, options));
+            rows.extend(lines(&mut section, (score, sample), column, &strata, study.delong(), options));
             let q = strata.heterogeneity();
             let left_out = q.as_ref().map_or(Vec::new(), |(_, without)| without.clone());
             let q = q.clone().map(|(found, _)| found);
@@ -111,16 +111,16 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
 
 fn lines(
     section: &mut Section,
-    score: &Score,
-    sample: &Binary,
+    (score, sample): (&Score, &Binary),
     column: &str,
     strata: &Strata,
+    by: &str,
     options: &Options,
 ) -> Vec<ForestRow> {
     let mut rows = Vec::new();
     for stratum in &strata.list {
         let stated = format!("{column}: {}", stratum.label);
-        let finding = area(score, stratum.estimate.clone(), options);
+        let finding = area(score, stratum.estimate.clone(), by, options);
         let finding = Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated);
         let weight = stratum.rows as f64 / sample.len() as f64;
         rows.push(row(&stratum.label, (stratum.rows, stratum.positives), &finding, weight));
@@ -129,8 +129,8 @@ fn lines(
     rows
 }
 
-fn area(score: &Score, found: Result<Estimate, Undefined>, options: &Options) -> Finding {
-    Finding::estimate("subgroups", &score.name, "AUC", found, options.confidence, (0.0, 1.0)).by("DeLong")
+fn area(score: &Score, found: Result<Estimate, Undefined>, by: &str, options: &Options) -> Finding {
+    Finding::estimate("subgroups", &score.name, "AUC", found, options.confidence, (0.0, 1.0)).by(by)
 }
 
 /// An area with its interval, or what there is of it in words.
@@ -168,7 +168,8 @@ fn areas(
             let mut line = vec![format!("{column}: {label}")];
             line.extend(counts.map(|count| count.to_string()));
             line.extend(models().map(|(score, sample)| {
-                area(score, sample.filtered(within).and_then(|group| roc::delong(&group)), options).text()
+                area(score, sample.filtered(within).and_then(|group| roc::delong(&group)), study.delong(), options)
+                    .text()
             }));
             lines.push(line);
         }
