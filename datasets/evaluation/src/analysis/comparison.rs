@@ -73,9 +73,10 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
         &["first - second", "difference (DeLong)", "p", "difference (bootstrap)", "p, not inferior"],
         lines,
         &format!(
-            "In brackets intervals by {}: paired DeLong, and BCa bootstrap. p: DeLong's, two-sided, whether the areas differ. p, not \
+            "In brackets intervals by {}: paired DeLong{}. p: DeLong's, two-sided, whether the areas differ. p, not \
              inferior: DeLong's, one-sided; small means that the first is not worse by the margin.",
-            study.unit()
+            study.unit(),
+            if options.resamples == 0 { "" } else { ", and BCa bootstrap" }
         ),
     );
     section.grid(

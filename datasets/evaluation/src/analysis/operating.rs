@@ -4,6 +4,7 @@ use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, Totals, a
 use uvid_metrics::{Binary, Confidence, Undefined};
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::{Finding, Options, Score, Section, Study, StudyError, count, number};
 
 /// How a threshold was found that is judged on the rows on which it was chosen, for a finding's `method`.
@@ -147,7 +148,7 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
     };
     let line = vec![
         score.name.clone(),
-        threshold.map_or_else(|why| format!("none: {why}"), cut),
+        threshold.map_or_else(|why| format!("none: {}", reason(&why)), cut),
         text(&["sensitivity"]),
         text(&["specificity"]),
         text(&["recall rate", RECALL_AT_PREVALENCE]),

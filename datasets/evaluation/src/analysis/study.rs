@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
-use super::finding::counted;
+use super::finding::{counted, reason};
 use super::outcome::outcome;
 use crate::table::{Table, TableError};
 
@@ -97,15 +97,62 @@ pub enum StudyError {
         why: String,
     },
     /// What is asked for is not defined for these rows.
-    #[error("{0}")]
-    Undefined(#[from] Undefined),
+    #[error("{}", reason(.0))]
+    Undefined(Undefined),
     /// A mark on an image that is not among the images: counted, it would be false; left out, it would be none.
-    #[error("{model} marks the image {image:?}, which is not among the images")]
+    #[error("{model}: a mark on the image {image:?}, which is not among the images")]
     MarkElsewhere {
         /// Whose mark.
         model: String,
         /// The image.
         image: String,
+    },
+    /// A column of text was named as the outcome.
+    #[error(
+        "{table}, row {row}, column {column:?}: {value:?} is not 1 or 0, true or false, yes or no; name the values that are the outcome, as \
+         --label {column}:{value}; there are: {}",
+        there.join(", ")
+    )]
+    NoOutcome {
+        /// The table.
+        table: String,
+        /// From 1, the header not counted.
+        row: usize,
+        /// The column.
+        column: String,
+        /// What is there.
+        value: String,
+        /// The first values of the column.
+        there: Vec<String>,
+    },
+    /// A reader did not read a case that others read, or not under each modality.
+    #[error(
+        "reader {reader:?} has no reading of the case {case:?} under {modality:?}: each reader must read each case once under each modality"
+    )]
+    NoReading {
+        /// Who.
+        reader: String,
+        /// With what.
+        modality: String,
+        /// What.
+        case: String,
+    },
+    /// A reader read a case more than once under one modality.
+    #[error(
+        "reader {reader:?} has two readings of the case {case:?} under {modality:?}, in the rows {} and {}: each reader must read each case \
+         once under each modality",
+        rows[0],
+        rows[1]
+    )]
+    TwoReadings {
+        /// Who.
+        reader: String,
+        /// With what.
+        modality: String,
+        /// What.
+        case: String,
+        /// From 1, the header not counted.
+        rows: [usize; 2],
     },
     /// A value was named that the column does not have.
     #[error("the column {column:?} has no value {value:?}; there are: {}", there.join(", "))]
@@ -120,6 +167,12 @@ pub enum StudyError {
     /// Nothing to analyse was named.
     #[error("name at least one column with {0}")]
     Nothing(&'static str),
+}
+
+impl From<Undefined> for StudyError {
+    fn from(why: Undefined) -> Self {
+        Self::Undefined(why)
+    }
 }
 
 impl StudyError {
@@ -177,6 +230,14 @@ impl Study {
         }
         if let Some(weights) = &weights {
             leave_out("no weight".to_owned(), &|row| weights[row].is_none());
+        }
+        let below_0 = |row: &usize| keep[*row] && weights.as_ref().is_some_and(|w| w[*row].is_some_and(|w| w < 0.0));
+        if let Some((row, column)) = (0..keep.len()).find(below_0).zip(roles.weight.as_ref()) {
+            let value = weights.iter().filter_map(|weights| weights[row]).map(|weight| weight.to_string()).collect();
+            let (table, column) = (table.name().to_owned(), column.clone());
+            return Err(
+                TableError::Value { table, row: row + 1, column, value, expected: "a weight, 0 or more" }.into()
+            );
         }
         if !keep.contains(&true) {
             let why = listed(&left_out);

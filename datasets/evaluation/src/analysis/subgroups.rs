@@ -4,6 +4,7 @@ use uvid_metrics::subgroups::{self, Adjustment, Strata};
 use uvid_metrics::{Binary, Estimate, Interval, Undefined, roc};
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::strata::in_order;
 use super::{Finding, Options, Score, Section, Study, StudyError, number, p_value};
 use crate::figure::{About, Axis, Figure, FigureError, Forest, ForestRow};
@@ -52,6 +53,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             let left_out = q.as_ref().map_or(Vec::new(), |(_, without)| without.clone());
             let q = q.clone().map(|(found, _)| found);
             let test = q.clone().map(|found| found.q);
+            let why_not = test.as_ref().err().map(|why| in_words(why, &strata));
             let finding = Finding::new(
                 "subgroups",
                 &score.name,
@@ -59,6 +61,9 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
                 q.map(|found| found.i_squared),
             );
             let mut finding = finding.of(sample).among(column).tested(&test).by("Cochran's Q");
+            if let Some(why) = why_not.clone() {
+                finding.value = Err(why);
+            }
             if !left_out.is_empty() {
                 let left_out = left_out.join(", ");
                 finding.remark(&format!("without those that have no AUC: {left_out}"));
@@ -67,9 +72,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             section.findings.push(finding);
             match test {
                 Ok(test) => tests.push((score.name.clone(), column.clone(), test.p)),
-                Err(why) => {
-                    untested.push((score.name.clone(), column.clone(), why.to_string()));
-                }
+                Err(_) => untested.push((score.name.clone(), column.clone(), why_not.unwrap_or_default())),
             }
         }
         section.figure(
@@ -109,6 +112,24 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
     Ok(section)
 }
 
+/// Why subgroups cannot be tested. What `uvid_metrics` calls a row is one of the subgroups that have an area.
+fn in_words(why: &Undefined, strata: &Strata) -> String {
+    let with_area = || strata.list.iter().filter(|stratum| stratum.estimate.is_ok());
+    match why {
+        Undefined::Value { row, .. } => match with_area().nth(*row) {
+            Some(stratum) => format!("the area of {} has a standard error of 0", stratum.label),
+            None => reason(why),
+        },
+        Undefined::Empty(_)
+        | Undefined::Length { .. }
+        | Undefined::Parameter { .. }
+        | Undefined::OneClass { .. }
+        | Undefined::TooFew { .. }
+        | Undefined::Degenerate(_)
+        | Undefined::NoConvergence { .. } => reason(why),
+    }
+}
+
 fn lines(
     section: &mut Section,
     (score, sample): (&Score, &Binary),
@@ -141,11 +162,13 @@ fn row(label: &str, (rows, positives): (usize, usize), found: &Finding, weight: 
             label,
             counts,
             value: *value,
-            interval: (lower, upper),
+            interval: Some((lower, upper)),
             weight,
             text: format!("{} ({} to {})", number(*value), number(lower), number(upper)),
         },
-        (Ok(_), None) => ForestRow::Missing { label, counts, reason: found.text() },
+        (Ok(value), None) => {
+            ForestRow::Estimate { label, counts, value: *value, interval: None, weight, text: found.text() }
+        }
         (Err(why), _) => ForestRow::Missing { label, counts, reason: why.clone() },
     }
 }

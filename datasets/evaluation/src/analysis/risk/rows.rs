@@ -25,6 +25,12 @@ pub(super) fn take(table: &Table, roles: &Risk) -> Result<Rows, StudyError> {
         return Err(StudyError::Nothing("--risk"));
     }
     let (event, followed) = (table.numbers(&roles.event)?, table.numbers(&roles.followed)?);
+    if let Some((row, value)) =
+        followed.iter().enumerate().find_map(|(row, time)| Some((row, time.filter(|t| *t < 0.0)?)))
+    {
+        let (table, column, value) = (table.name().to_owned(), roles.followed.clone(), value.to_string());
+        return Err(TableError::Value { table, row: row + 1, column, value, expected: "a time, 0 or more" }.into());
+    }
     let event: Vec<Option<f64>> = event.into_iter().map(|time| time.filter(|time| *time >= 0.0)).collect();
     let columns = roles
         .risks

@@ -156,6 +156,54 @@ fn the_method_says_where_an_interval_is_by_patient() {
 }
 
 #[test]
+fn rows_are_counted_from_1() {
+    let mut rows = sixty();
+    rows[0].0 = None;
+    rows[2].3 = Some(-1.0);
+    let why = Study::new(&table(&rows), &roles(false, true)).unwrap_err().to_string();
+    assert_eq!(why, "test, row 3, column \"weight\": \"-1\" is not a weight, 0 or more");
+    let of = uvid_metrics::Undefined::Value { what: "the score", row: 0, value: 2.0, domain: "from 0 to 1" };
+    assert_eq!(
+        StudyError::from(of.clone()).to_string(),
+        "the score in row 1 of those analysed is 2; it must be from 0 to 1"
+    );
+    assert_eq!(
+        Finding::new("roc", "a", "AUC", Err(of)).value.unwrap_err().split(" is ").next(),
+        Some("the score in row 1 of those analysed")
+    );
+}
+
+#[test]
+fn an_empty_table_says_so() {
+    let why = Study::new(&table(&[]), &roles(false, false)).unwrap_err().to_string();
+    assert_eq!(why, "test: no row is left: the table has none");
+}
+
+#[test]
+fn a_subgroup_without_a_standard_error_is_named() {
+    let mut rows = sixty();
+    for row in rows.iter_mut().filter(|row| row.4 == Some("x")) {
+        row.1[0] = Some(f64::from(row.0 == Some(true)));
+    }
+    let found = subgroups(&study(&rows, &roles(false, false)), &["group".into()], &few()).unwrap();
+    let words = text::section(&found).replace('\n', " ");
+    assert!(words.contains("is not tested: the area of x has a standard error of 0"), "{words}");
+    assert_eq!(
+        find(&found, "a", "heterogeneity of AUC, I squared").value,
+        Err("the area of x has a standard error of 0".to_owned())
+    );
+}
+
+#[test]
+fn no_resamples_are_not_spoken_of_as_some() {
+    let options = Options { resamples: 0, ..few() };
+    for section in sections(&study(&sixty(), &roles(true, false)), &options) {
+        let words = text::section(&section);
+        assert!(!words.contains("0 resamples") && !words.contains("BCa"), "{words}");
+    }
+}
+
+#[test]
 fn a_single_reader_is_in_a_table_and_is_no_model() {
     let check = |readers: &[&str], listed: bool| {
         let readers = readers.iter().map(|name| (*name).to_owned()).collect();
@@ -181,7 +229,7 @@ fn an_area_without_an_interval_is_shown_in_words() {
     let study = study(&plain(&perfect), &roles(false, false));
     let found = subgroups(&study, &["group".into()], &few()).unwrap();
     let csv = forest(&found)[0].csv();
-    assert_eq!(csv.lines().filter(|line| line.ends_with(",,,1.000 (no interval)")).count(), 3, "{csv}");
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",1,,,no interval")).count(), 3, "{csv}");
     let words = text::section(&found);
     assert!(words.contains("group: x") && words.contains("1.000 (no interval)"), "{words}");
 }

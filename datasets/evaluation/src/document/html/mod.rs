@@ -131,6 +131,9 @@ fn prose(prose: &Prose) -> String {
 /// Letters of a cell that stays in one line.
 const SHORT: usize = 24;
 
+/// Columns from which on letters are smaller.
+const WIDE: usize = 7;
+
 /// A number with its interval breaks at the bracket where there is too little room, as in the PDF.
 fn is_short(cell: &str) -> bool {
     !cell.contains('(') && cell.chars().count() <= SHORT
@@ -148,8 +151,9 @@ fn class(align: Align, is_short: bool) -> String {
 
 fn write_table(table: &Table, number: usize) -> String {
     let columns = table.columns();
+    let class_of_all = if columns >= WIDE { " class=\"wide\"" } else { "" };
     let mut html = format!(
-        "<div class=\"table\" id=\"table-{number}\" tabindex=\"0\">\n<table>\n<caption><strong>Table {number}.</strong> {}</caption>\n\
+        "<div class=\"table\" id=\"table-{number}\" tabindex=\"0\">\n<table{class_of_all}>\n<caption><strong>Table {number}.</strong> {}</caption>\n\
          <thead>\n",
         escaped(&table.title)
     );
