@@ -178,11 +178,12 @@ pub(super) fn reason(why: &Undefined) -> String {
         Undefined::Value { what, row, value, domain } => {
             format!("{what} in row {} of those analysed is {value}; it must be {domain}", row + 1)
         }
+        // In words that hold for one as for several.
+        Undefined::TooFew { what, found, needed } => format!("too few {what}: {found}, at least {needed} are needed"),
         Undefined::Empty(_)
         | Undefined::Length { .. }
         | Undefined::Parameter { .. }
         | Undefined::OneClass { .. }
-        | Undefined::TooFew { .. }
         | Undefined::Degenerate(_)
         | Undefined::NoConvergence { .. } => why.to_string(),
     }

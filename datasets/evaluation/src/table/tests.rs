@@ -6,7 +6,7 @@ fn text(name: &str, values: &[Option<&str>]) -> Column {
     Column { name: name.into(), values: Values::Text(values.iter().map(|v| v.map(str::to_owned)).collect()) }
 }
 
-fn written(contents: &str) -> (tempfile::TempDir, PathBuf) {
+fn written(contents: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("table.csv");
     std::fs::write(&path, contents).expect("written");
