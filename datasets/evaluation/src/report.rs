@@ -105,7 +105,7 @@ impl Report {
             let left = |what: &str, items: &[String]| Prose::new().bold(what).text(format!(" {}.", items.join("; ")));
             if !to_state.is_empty() {
                 document = document.paragraph(left(
-                    "Not stated yet (item, topic, key of the file for `uvid evaluate --about`):",
+                    "Not stated yet (item, topic, key of the file for uvid evaluate --about):",
                     &to_state,
                 ));
             }

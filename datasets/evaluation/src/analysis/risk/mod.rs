@@ -129,6 +129,9 @@ fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Optio
             roles.unit(),
             match resamples {
                 0 => String::new(),
+                _ if rows.survival.len() > RESAMPLED_ROWS_MAX => {
+                    format!("; of the bootstrap none, for there are more than {RESAMPLED_ROWS_MAX} rows")
+                }
                 _ => format!(", and of the percentile bootstrap ({})", counted(resamples, "resample")),
             }
         ),

@@ -202,6 +202,11 @@ fn a_concordance_that_is_not_resampled_says_why() {
     let found = section(&(0..20_001).map(person).collect::<Vec<_>>()).unwrap();
     let c: Vec<&Finding> = found.findings.iter().filter(|f| f.measure == "concordance").collect();
     assert_eq!(c[1].remarks, "no interval: more than 20000 rows");
+    assert!(
+        text::section(&found)
+            .replace("\n  ", " ")
+            .contains("of the bootstrap none, for there are more than 20000 rows")
+    );
 }
 
 #[test]
