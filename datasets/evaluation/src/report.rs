@@ -104,8 +104,10 @@ impl Report {
             document = document.heading(2, guideline.name()).table(table);
             let left = |what: &str, items: &[String]| Prose::new().bold(what).text(format!(" {}.", items.join("; ")));
             if !to_state.is_empty() {
-                document =
-                    document.paragraph(left("Not stated yet (item, topic, key of the file for --about):", &to_state));
+                document = document.paragraph(left(
+                    "Not stated yet (item, topic, key of the file for uvid evaluate --about):",
+                    &to_state,
+                ));
             }
             if !to_write.is_empty() {
                 document = document.paragraph(left("For the author's paper:", &to_write));
@@ -127,7 +129,7 @@ impl Report {
     /// A file cannot be written.
     pub fn write(&self, folder: &Path) -> Result<(), TableError> {
         let figures = folder.join("figures");
-        let failed = |path: &Path, source| TableError::File { path: path.to_path_buf(), source };
+        let failed = |path: &Path, why| TableError::File { path: path.to_path_buf(), why };
         std::fs::create_dir_all(&figures).map_err(|e| failed(&figures, e))?;
         let write = |path: &Path, bytes: &[u8]| std::fs::write(path, bytes).map_err(|e| failed(path, e));
         let document = self.document();

@@ -62,7 +62,7 @@ pub fn forest() -> Result<Figure> {
                 label: label.into(),
                 counts: format!("{positives} / {n}"),
                 value,
-                interval: (lower, upper),
+                interval: Some((lower, upper)),
                 weight: f64::from(n),
                 text: format!("{value:.2} ({lower:.2} to {upper:.2})"),
             });

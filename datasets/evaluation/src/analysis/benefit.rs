@@ -4,6 +4,7 @@ use uvid_metrics::decision_curve::{NetBenefit, net_benefit};
 use uvid_metrics::precision_recall;
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::{Finding, Options, Section, Study, StudyError, number};
 use crate::figure::{About, Axis, Plot, Reference, Series};
 
@@ -73,7 +74,7 @@ pub fn benefit(study: &Study, options: &Options) -> Result<Section, StudyError> 
             Err(why) => {
                 let finding = Finding::new("decision-curve", &score.name, "net benefit", Err(why.clone())).of(sample);
                 section.findings.push(finding);
-                section.warn(format!("{}: no decision curve, for {why}.", score.name));
+                section.warn(format!("{}: no decision curve, for {}.", score.name, reason(&why)));
             }
         }
     }

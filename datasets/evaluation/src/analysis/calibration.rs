@@ -7,6 +7,7 @@ use uvid_metrics::calibration::{
 use uvid_metrics::{Binary, Estimate, Undefined};
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::{Finding, Options, Score, Section, Study, StudyError, number};
 use crate::figure::{About, Axis, Figure, FigureError, Plot, Reference, Series, Strip};
 
@@ -39,8 +40,11 @@ pub fn calibration(study: &Study, options: &Options) -> Result<Section, StudyErr
             Ok(forecasts) => forecasts,
             Err(why) => {
                 section.findings.push(Finding::new("calibration", &score.name, "all", Err(why.clone())).of(sample));
-                section
-                    .warn(format!("{}: not a probability ({why}), so calibration means nothing for it.", score.name));
+                section.warn(format!(
+                    "{}: not a probability ({}), so calibration means nothing for it.",
+                    score.name,
+                    reason(&why)
+                ));
                 continue;
             }
         };

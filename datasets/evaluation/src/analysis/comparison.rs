@@ -52,7 +52,7 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
             )
             .of(first.2)
             .tested(&test)
-            .by("paired DeLong");
+            .by(&format!("paired {}", study.delong()));
             let inferior = difference.clone().and_then(|difference| roc::non_inferiority(&difference, options.margin));
             let inferior =
                 Finding::new("comparison", &name, "AUC not inferior", difference.map(|difference| difference.value))
@@ -73,9 +73,10 @@ pub fn comparison(study: &Study, options: &Options) -> Result<Section, StudyErro
         &["first - second", "difference (DeLong)", "p", "difference (bootstrap)", "p, not inferior"],
         lines,
         &format!(
-            "In brackets intervals by {}: paired DeLong, and BCa bootstrap. p: DeLong's, two-sided, whether the areas differ. p, not \
+            "In brackets intervals by {}: paired DeLong{}. p: DeLong's, two-sided, whether the areas differ. p, not \
              inferior: DeLong's, one-sided; small means that the first is not worse by the margin.",
-            study.unit()
+            study.unit(),
+            if options.resamples == 0 { "" } else { ", and BCa bootstrap" }
         ),
     );
     section.grid(

@@ -3,6 +3,7 @@
 use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, roc};
 
+use super::finding::counted;
 use super::resampling::{Resamples, bca, design};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
@@ -49,17 +50,26 @@ pub fn discrimination(study: &Study, options: &Options) -> Result<Section, Study
     let (level, by) = (100.0 * options.confidence.get(), if study.clusters.is_some() { " by patient" } else { "" });
     section.grid(
         "Areas under the ROC curve",
-        &["score", "AUC (DeLong)", "AUC (bootstrap)", "partial AUC, specificity 0.8 to 1", "sensitivity at specificity 0.9"],
+        &[
+            "score",
+            "AUC (DeLong)",
+            "AUC (bootstrap)",
+            "partial AUC, specificity 0.8 to 1",
+            "sensitivity at specificity 0.9",
+        ],
         lines,
         &format!(
-            "In brackets {level:.0} % intervals{by}: {}, and BCa of {} resamples. Partial AUC on McClish's scale: 0.5 is chance, 1 the \
+            "In brackets {level:.0} % intervals{by}: {}{}. Partial AUC on McClish's scale: 0.5 is chance, 1 the \
              best. It and the sensitivity, interpolated on the curve, have no interval here.",
             match (study.weights.is_some(), study.clusters.is_some()) {
                 (true, _) => "none of DeLong's, which knows no weights",
                 (false, true) => "Obuchowski's form of DeLong's variance for patients with several rows",
                 (false, false) => "DeLong's variance",
             },
-            options.resamples
+            match options.resamples {
+                0 => "; of the bootstrap none, for no resamples were asked for".to_owned(),
+                resamples => format!(", and BCa of {}", counted(resamples, "resample")),
+            }
         ),
     );
     Ok(section)
@@ -101,7 +111,11 @@ fn of_score(
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![
         // Weights have no DeLong variance: the area stands by itself.
-        if sample.weights().is_some() { finding("AUC", roc::auc(sample)).by("weighted") } else { area.by("DeLong") },
+        if sample.weights().is_some() {
+            finding("AUC", roc::auc(sample)).by("weighted")
+        } else {
+            area.by(study.delong())
+        },
         bootstrap,
         finding("partial AUC, specificity 0.8 to 1", roc::partial_auc(sample, range)).by("trapezoid"),
         finding("partial AUC, specificity 0.8 to 1, standardised", roc::standardised_partial_auc(sample, range))

@@ -41,7 +41,7 @@ impl Finding {
             subject: subject.to_owned(),
             measure: measure.to_owned(),
             stratum: String::new(),
-            value: value.map_err(|why| why.to_string()),
+            value: value.map_err(|why| reason(&why)),
             interval: None,
             p: None,
             n: 0,
@@ -99,7 +99,7 @@ impl Finding {
                 self.remark(&format!("{NO_INTERVAL}: it would have no width"));
             }
             Ok(interval) => self.interval = interval,
-            Err(why) => self.remark(&format!("{NO_INTERVAL}: {why}")),
+            Err(why) => self.remark(&format!("{NO_INTERVAL}: {}", reason(&why))),
         }
         self
     }
@@ -109,7 +109,7 @@ impl Finding {
     pub fn tested(mut self, test: &Result<Test, Undefined>) -> Self {
         match test {
             Ok(test) => self.p = Some(test.p),
-            Err(why) => self.remark(&format!("no p: {why}")),
+            Err(why) => self.remark(&format!("no p: {}", reason(why))),
         }
         self
     }
@@ -170,6 +170,28 @@ pub fn number(value: f64) -> String {
 /// A count: whole, unless weights make it none.
 pub fn count(value: f64) -> String {
     if value == value.round() { format!("{value:.0}") } else { format!("{value:.1}") }
+}
+
+/// For people: why there is no number. Rows are counted from 1, among those that are analysed.
+pub(super) fn reason(why: &Undefined) -> String {
+    match why {
+        Undefined::Value { what, row, value, domain } => {
+            format!("{what} in row {} of those analysed is {value}; it must be {domain}", row + 1)
+        }
+        // In words that hold for one as for several.
+        Undefined::TooFew { what, found, needed } => format!("too few {what}: {found}, at least {needed} are needed"),
+        Undefined::Empty(_)
+        | Undefined::Length { .. }
+        | Undefined::Parameter { .. }
+        | Undefined::OneClass { .. }
+        | Undefined::Degenerate(_)
+        | Undefined::NoConvergence { .. } => why.to_string(),
+    }
+}
+
+/// So many of something: `1 row`, `3 rows`.
+pub(super) fn counted(count: usize, one: &str) -> String {
+    format!("{count} {one}{}", if count == 1 { "" } else { "s" })
 }
 
 /// Decimals of numbers up to this size; none where they are written with an exponent.

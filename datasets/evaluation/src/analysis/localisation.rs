@@ -8,6 +8,7 @@ use uvid_metrics::localisation::{
 };
 use uvid_metrics::{Clusters, Undefined};
 
+use super::finding::{counted, reason};
 use super::{Finding, Options, Section, StudyError};
 use crate::figure::{About, Axis, Figure, FigureError, Plot, Series};
 use crate::table::{Table, TableError};
@@ -165,7 +166,7 @@ pub fn localisation(
         let curve = cases.and_then(|cases| froc::curve(&cases, froc::Sensitivity::Lesions, froc::Marks::OfAllImages));
         match curve {
             Ok(curve) => curves.push((model.model.clone(), curve)),
-            Err(why) => section.warn(format!("{}: no FROC curve, for {why}.", model.model)),
+            Err(why) => section.warn(format!("{}: no FROC curve, for {}.", model.model, reason(&why))),
         }
     }
     if !curves.is_empty() {
@@ -176,12 +177,18 @@ pub fn localisation(
         &["model", "at 0.25 false marks per image", "at 0.5", "at 1", "at 2", "wAFROC", "marks per image"],
         lines,
         &format!(
-            "Shares of the lesions found, with {:.0} % intervals by {unit} (percentiles of {} resamples) in brackets. wAFROC: area under the \
+            "Shares of the lesions found{}. wAFROC: area under the \
              weighted AFROC curve, from 0 to 1, larger is better; its false marks are those of images without lesions; interval by \
              jackknife.",
-            100.0 * options.confidence.get(),
-            options.resamples,
-            unit = unit(lesions)
+            match options.resamples {
+                0 => String::new(),
+                resamples => format!(
+                    ", with {:.0} % intervals by {} (percentiles of {}) in brackets",
+                    100.0 * options.confidence.get(),
+                    unit(lesions),
+                    counted(resamples, "resample")
+                ),
+            }
         ),
     );
     Ok(section)

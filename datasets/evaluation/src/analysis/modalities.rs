@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use uvid_metrics::readers::{Auc, Figures, Pseudovalues, Random, Reading, StudentEstimate, Study, u_statistics};
 use uvid_metrics::{Clusters, Undefined};
 
+use super::finding::counted;
 use super::{Finding, Options, Section, StudyError, p_value};
 use crate::figure::{About, Axis, Form, Plot, Series};
 use crate::table::{Table, TableError};
@@ -34,6 +35,8 @@ struct Taken {
     /// The reference first, the others in the order of their names.
     modalities: Vec<String>,
     readers: Vec<String>,
+    /// Patients are known.
+    by_patient: bool,
 }
 
 /// Areas of each reader under each modality, their means, and the differences of these: Obuchowski-Rockette, Dorfman-Berbaum-Metz,
@@ -47,10 +50,13 @@ pub fn modalities(table: &Table, columns: &Readings, options: &Options) -> Resul
     let taken = take(table, columns)?;
     let figures = Figures::delong(&taken.study);
     section.words(format!(
-        "{} readers read {} cases under {} modalities. Intervals and p values are for other readers and other cases, unless they say otherwise.",
-        taken.readers.len(),
-        taken.study.cases(),
-        taken.modalities.len()
+        "{} read {} under {}. Intervals and p values are for other readers and other cases, unless they say otherwise.",
+        counted(taken.readers.len(), "reader"),
+        counted(taken.study.cases(), "case"),
+        match taken.modalities.len() {
+            1 => "1 modality".to_owned(),
+            several => format!("{several} modalities"),
+        }
     ));
     section.words(format!(
         "The reference is **{}**, {}. Differences are those of another modality less the reference, and it is the other that is tested for \
@@ -137,15 +143,48 @@ fn take(table: &Table, columns: &Readings) -> Result<Taken, StudyError> {
         readings.push(Reading { modality: modality[row], reader: reader[row], case: case[row], score });
     }
     let positive: Vec<bool> = positive.into_iter().flatten().collect();
+    complete(&readings, (&readers, &modalities, &cases))?;
     let mut study = Study::of_readings(&readings, &positive)?;
-    if patients.is_some() {
+    let by_patient = patients.is_some();
+    if by_patient {
         study = study.clustered(Clusters::of(patient.into_iter().flatten()))?;
     }
-    Ok(Taken { study, modalities, readers })
+    Ok(Taken { study, modalities, readers, by_patient })
+}
+
+/// That each reader read each case once under each modality: the names of (readers, modalities, cases) say who did not.
+fn complete(
+    readings: &[Reading],
+    (readers, modalities, cases): (&[String], &[String], &[String]),
+) -> Result<(), StudyError> {
+    let place = |of: &Reading| (of.modality, of.reader, of.case);
+    let mut order: Vec<((usize, usize, usize), usize)> =
+        readings.iter().enumerate().map(|(row, reading)| (place(reading), row)).collect();
+    order.sort_unstable();
+    let named = |(modality, reader, case): (usize, usize, usize)| {
+        (readers[reader].clone(), modalities[modality].clone(), cases[case].clone())
+    };
+    if let Some(pair) = order.windows(2).find(|pair| pair[0].0 == pair[1].0) {
+        let (reader, modality, case) = named(pair[0].0);
+        return Err(StudyError::TwoReadings { reader, modality, case, rows: [pair[0].1 + 1, pair[1].1 + 1] });
+    }
+    let mut found = order.iter().map(|(place, _)| *place);
+    let mut all = (0..modalities.len()).flat_map(|modality| {
+        (0..readers.len()).flat_map(move |reader| (0..cases.len()).map(move |case| (modality, reader, case)))
+    });
+    // The first that is not the next of those found, which are in the same order.
+    match all.find(|expected| found.next() != Some(*expected)) {
+        Some(missing) => {
+            let (reader, modality, case) = named(missing);
+            Err(StudyError::NoReading { reader, modality, case })
+        }
+        None => Ok(()),
+    }
 }
 
 /// A row for each reader, a column for each modality.
 fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefined>, options: &Options) {
+    let by = if taken.by_patient { "DeLong, by patient (Obuchowski)" } else { "DeLong" };
     let mut lines = Vec::new();
     let mut series: Vec<Vec<(f64, f64)>> = vec![Vec::new(); taken.readers.len()];
     for (reader, name) in taken.readers.iter().enumerate() {
@@ -158,7 +197,7 @@ fn each(section: &mut Section, taken: &Taken, figures: &Result<Figures, Undefine
             });
             series[reader].extend(area.as_ref().ok().map(|area| (modality as f64, area.value)));
             let finding = Finding::estimate("modalities", name, "AUC", area, options.confidence, (0.0, 1.0));
-            let finding = finding.among(under).rows(taken.study.cases()).by("DeLong");
+            let finding = finding.among(under).rows(taken.study.cases()).by(by);
             line.push(finding.text());
             section.findings.push(finding);
         }

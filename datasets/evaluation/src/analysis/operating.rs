@@ -4,6 +4,7 @@ use uvid_metrics::operating_point::{self, AtPrevalence, Measure, Rate, Totals, a
 use uvid_metrics::{Binary, Confidence, Undefined};
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::{Finding, Options, Score, Section, Study, StudyError, count, number};
 
 /// How a threshold was found that is judged on the rows on which it was chosen, for a finding's `method`.
@@ -12,6 +13,9 @@ pub(super) const CHOSEN: &str = "chosen on these rows";
 pub(super) const RECALL_AT_PREVALENCE: &str = "recall rate at the stated prevalence";
 /// The method of what is stated at another prevalence.
 const BY_BAYES: &str = "Bayes; logit delta method, Mercaldo 2007";
+
+/// The four counts at a threshold, as findings name them.
+const COUNTS: [&str; 4] = ["true positives", "false negatives", "false positives", "true negatives"];
 
 /// How a threshold is found.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -74,6 +78,10 @@ pub fn operating(study: &Study, aims: &[Aim], options: &Options) -> Result<Secti
             if let Ok(found) = aim.threshold(sample).and_then(|threshold| Totals::at(sample, threshold)) {
                 let cells = [found.true_positives, found.false_negatives, found.false_positives, found.true_negatives];
                 counts.push(std::iter::once(score.name.clone()).chain(cells.map(count)).collect());
+                section.findings.extend(COUNTS.into_iter().zip(cells).map(|(measure, cell)| {
+                    let found = Finding::new("operating-points", &score.name, measure, Ok(cell)).of(sample);
+                    found.among(&aim.name()).by(if study.weights.is_some() { "sum of weights" } else { "count" })
+                }));
             }
             section.findings.extend(findings);
         }
@@ -140,7 +148,7 @@ fn at(score: &Score, sample: &Binary, aim: Aim, options: &Options) -> (Vec<Findi
     };
     let line = vec![
         score.name.clone(),
-        threshold.map_or_else(|why| format!("none: {why}"), cut),
+        threshold.map_or_else(|why| format!("none: {}", reason(&why)), cut),
         text(&["sensitivity"]),
         text(&["specificity"]),
         text(&["recall rate", RECALL_AT_PREVALENCE]),

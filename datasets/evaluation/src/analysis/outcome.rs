@@ -5,10 +5,12 @@
 //! them is, and not known where only some are. A value that was chosen and that no row has is an error.
 
 use super::StudyError;
-use crate::table::Table;
+use crate::table::{Table, TableError};
 
 /// Values that an error lists.
 const LISTED_MAX: usize = 20;
+/// Values that an error about a column that is no outcome lists.
+const HINTED_MAX: usize = 5;
 
 /// Whether each row has the outcome.
 pub(super) struct Outcome {
@@ -23,7 +25,7 @@ pub(super) struct Outcome {
 /// The outcome of every row of a table.
 pub(super) fn outcome(table: &Table, label: &str) -> Result<Outcome, StudyError> {
     let Some((name, chosen)) = label.split_once(':').filter(|(name, _)| !table.has(label) && table.has(name)) else {
-        let of_rows = table.booleans(label)?;
+        let of_rows = table.booleans(label).map_err(|why| with_values(table, label, why))?;
         return Ok(Outcome { mixed: vec![false; of_rows.len()], of_rows, reason: String::new() });
     };
     let chosen: Vec<&str> = chosen.split(',').map(str::trim).collect();
@@ -45,6 +47,19 @@ pub(super) fn outcome(table: &Table, label: &str) -> Result<Outcome, StudyError>
         mixed: found.iter().map(|row| row.is_some_and(|(any, all)| any != all)).collect(),
         reason: format!("{name} differs between breasts"),
     })
+}
+
+/// What is no outcome may be a value that is to be named as one: the error lists some.
+fn with_values(table: &Table, label: &str, why: TableError) -> StudyError {
+    let TableError::Value { table: name, row, column, value, .. } = why else { return why.into() };
+    let mut there: Vec<String> = table.texts(label).unwrap_or_default().into_iter().flatten().collect();
+    there.sort_unstable();
+    there.dedup();
+    if there.len() > HINTED_MAX {
+        there.truncate(HINTED_MAX);
+        there.push("…".to_owned());
+    }
+    StudyError::NoOutcome { table: name, row, column, value, there }
 }
 
 /// The values of a cell: those between pluses, or the cell where it is chosen as a whole or where a plus is at an end.

@@ -41,10 +41,12 @@ pub fn precision(study: &Study, options: &Options) -> Result<Section, StudyError
         &["score", "average precision", "probabilistic F1", "best F1 over thresholds"],
         lines,
         &format!(
-            "In brackets {:.0} % intervals: {}. Probabilistic F1: the metric of the RSNA 2022 challenge, only for scores from 0 to 1. \
+            "{}Probabilistic F1: the metric of the RSNA 2022 challenge, only for scores from 0 to 1. \
              The best F1 is that of the threshold that is best on these rows, and therefore optimistic.",
-            100.0 * options.confidence.get(),
-            bca(study)
+            match options.resamples {
+                0 => String::new(),
+                _ => format!("In brackets {:.0} % intervals: {}. ", 100.0 * options.confidence.get(), bca(study)),
+            }
         ),
     );
     Ok(section)

@@ -18,6 +18,8 @@ use crate::figure::{About, Figure, FigureError, Plot, Series};
 /// Fewer than two readers, or a score out of its domain.
 pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> {
     let mut section = Section::new("readers", "Models and readers");
+    section.no_weights(study);
+    let study = &*study.unweighted();
     let read: Vec<_> = study.readers().collect();
     if read.len() < 2 {
         return Err(StudyError::Nothing("--reader, twice at least"));
@@ -31,7 +33,6 @@ pub fn readers(study: &Study, options: &Options) -> Result<Section, StudyError> 
     let mean = figures.as_ref().map_err(Clone::clone).and_then(|figures| figures.modality(0, Random::ReadersAndCases));
     let mean =
         student("mean of readers", "AUC", mean, options).by("Obuchowski-Rockette, Hillis; random readers and cases");
-    section.no_weights(study);
     section.words(format!(
         "{} readers read the same {} rows. The mean of their areas under the ROC curve is **{}**. Its interval, and \
          those of the differences below, allow for these readers and these cases being samples: they are about the mean of all such \
@@ -123,7 +124,7 @@ fn each(section: &mut Section, study: &Study, options: &Options) -> Result<(), S
     for (score, sample) in samples(study)?.iter().filter(|(score, _)| score.is_reader) {
         let finding =
             Finding::estimate("readers", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0));
-        let finding = finding.of(sample).by("DeLong");
+        let finding = finding.of(sample).by(study.delong());
         let precision = Finding::new("readers", &score.name, "average precision", average_precision(sample)).of(sample);
         lines.push(vec![score.name.clone(), finding.text(), precision.text()]);
         section.findings.extend([finding, precision]);

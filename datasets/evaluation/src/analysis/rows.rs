@@ -1,5 +1,6 @@
 //! Which rows are analysed, and what they are.
 
+use super::finding::counted;
 use super::{Finding, Section, Study, StudyError, percent};
 use crate::figure::{About, Flow};
 
@@ -15,18 +16,19 @@ pub fn rows(study: &Study, subgroups: &[String]) -> Result<Section, StudyError> 
     let mut section = Section::new("data", "Data");
     let (all, positives) = (study.rows(), study.positives());
     let patients = match &study.clusters {
-        Some(clusters) => format!(" of {} patients", clusters.count()),
+        Some(clusters) => format!(" of {}", counted(clusters.count(), "patient")),
         None => String::new(),
     };
     section.words(format!(
-        "{all} rows{patients} are analysed; {positives} of them ({}) have the outcome. {}",
+        "{}{patients} are analysed; {positives} of them ({}) have the outcome. {}",
+        counted(all, "row"),
         percent(positives as f64 / all as f64),
         match study.left_out.len() {
             0 => "No row of the table was left out.".to_owned(),
             _ => format!(
-                "{} of {} rows of the table were left out, for the reasons that the diagram counts.",
+                "{} of the {} of the table were left out, for the reasons that the diagram counts.",
                 study.given - all,
-                study.given
+                counted(study.given, "row")
             ),
         }
     ));

@@ -3,8 +3,12 @@
 //! Invariant: all scores of a study are of the same rows: a row that lacks its outcome or any of the scores is left out,
 //! counted under the first reason that holds for it. So every comparison is paired.
 
+use std::borrow::Cow;
+
 use uvid_metrics::{Binary, Clusters, Confidence, Undefined};
 
+use super::StudyError;
+use super::finding::counted;
 use super::outcome::outcome;
 use crate::table::{Table, TableError};
 
@@ -79,50 +83,12 @@ pub struct Study {
     pub left_out: Vec<(String, usize)>,
 }
 
-/// Why a table cannot be analysed so.
-#[derive(Debug, thiserror::Error)]
-pub enum StudyError {
-    /// The table.
-    #[error(transparent)]
-    Table(#[from] TableError),
-    /// No row is left.
-    #[error("{table}: no row is left: {why}")]
-    NoRow {
-        /// The table.
-        table: String,
-        /// What was left out.
-        why: String,
-    },
-    /// What is asked for is not defined for these rows.
-    #[error("{0}")]
-    Undefined(#[from] Undefined),
-    /// A mark on an image that is not among the images: counted, it would be false; left out, it would be none.
-    #[error("{model} marks the image {image:?}, which is not among the images")]
-    MarkElsewhere {
-        /// Whose mark.
-        model: String,
-        /// The image.
-        image: String,
-    },
-    /// A value was named that the column does not have.
-    #[error("the column {column:?} has no value {value:?}; there are: {}", there.join(", "))]
-    NoValue {
-        /// The column.
-        column: String,
-        /// What was named.
-        value: String,
-        /// What is there, or the first of it.
-        there: Vec<String>,
-    },
-    /// Nothing to analyse was named.
-    #[error("name at least one column with {0}")]
-    Nothing(&'static str),
-}
-
-impl StudyError {
-    pub(super) fn no_value(column: &str, value: &str, there: &[&str]) -> Self {
-        let there = there.iter().map(|text| (*text).to_owned()).collect();
-        Self::NoValue { column: column.to_owned(), value: value.to_owned(), there }
+/// Why rows were left out, for people: `2 rows: no score (a); 1 row: no patient`.
+pub(super) fn listed(left_out: &[(String, usize)]) -> String {
+    let each = left_out.iter().map(|(reason, rows)| format!("{}: {reason}", counted(*rows, "row")));
+    match left_out {
+        [] => "the table has none".to_owned(),
+        _ => each.collect::<Vec<_>>().join("; "),
     }
 }
 
@@ -166,9 +132,17 @@ impl Study {
         if let Some(weights) = &weights {
             leave_out("no weight".to_owned(), &|row| weights[row].is_none());
         }
+        let below_0 = |row: &usize| keep[*row] && weights.as_ref().is_some_and(|w| w[*row].is_some_and(|w| w < 0.0));
+        if let Some((row, column)) = (0..keep.len()).find(below_0).zip(roles.weight.as_ref()) {
+            let value = weights.iter().filter_map(|weights| weights[row]).map(|weight| weight.to_string()).collect();
+            let (table, column) = (table.name().to_owned(), column.clone());
+            return Err(
+                TableError::Value { table, row: row + 1, column, value, expected: "a weight, 0 or more" }.into()
+            );
+        }
         if !keep.contains(&true) {
-            let why: Vec<String> = left_out.iter().map(|(reason, rows)| format!("{rows} rows: {reason}")).collect();
-            return Err(StudyError::NoRow { table: table.name().to_owned(), why: why.join("; ") });
+            let why = listed(&left_out);
+            return Err(StudyError::NoRow { table: table.name().to_owned(), why });
         }
 
         let rows: Vec<usize> = (0..keep.len()).filter(|row| keep[*row]).collect();
@@ -229,6 +203,14 @@ impl Study {
         Ok(sample)
     }
 
+    /// Every row counts once.
+    pub(super) fn unweighted(&self) -> Cow<'_, Self> {
+        match self.weights {
+            Some(_) => Cow::Owned(Self { weights: None, ..self.clone() }),
+            None => Cow::Borrowed(self),
+        }
+    }
+
     /// The patients, or every row by itself.
     pub fn clusters_or_rows(&self) -> Clusters {
         self.clusters.clone().unwrap_or_else(|| Clusters::each(self.rows()))
@@ -237,6 +219,11 @@ impl Study {
     /// What intervals take to be independent: `patient`, or `row` where no patients are known.
     pub(super) fn unit(&self) -> &'static str {
         if self.clusters.is_some() { "patient" } else { "row" }
+    }
+
+    /// How the interval of an area is made, for a finding's `method`.
+    pub(super) fn delong(&self) -> &'static str {
+        if self.clusters.is_some() { "DeLong, by patient (Obuchowski)" } else { "DeLong" }
     }
 
     /// Whether a score is in the tables of scores: of a model, or of the only reader. Several readers have a section.

@@ -4,6 +4,7 @@ use uvid_metrics::subgroups::{self, Adjustment, Strata};
 use uvid_metrics::{Binary, Estimate, Interval, Undefined, roc};
 
 use super::discrimination::samples;
+use super::finding::reason;
 use super::strata::in_order;
 use super::{Finding, Options, Score, Section, Study, StudyError, number, p_value};
 use crate::figure::{About, Axis, Figure, FigureError, Forest, ForestRow};
@@ -32,7 +33,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
         let overall = roc::delong(sample);
         let mut rows = Vec::new();
         if overall.is_ok() {
-            let all = area(score, overall.clone(), options);
+            let all = area(score, overall.clone(), study.delong(), options);
             rows.push(row("All", (study.rows(), study.positives()), &all, 1.0));
         }
         for column in columns {
@@ -47,11 +48,12 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             let mut strata = subgroups::strata(sample, &study.labels(column)?, roc::delong)?;
             strata.list.sort_by(|a, b| in_order(&a.label, &b.label));
             rows.push(ForestRow::Heading(column.clone()));
-            rows.extend(lines(&mut section, score, sample, column, &strata, options));
+            rows.extend(lines(&mut section, (score, sample), column, &strata, study.delong(), options));
             let q = strata.heterogeneity();
             let left_out = q.as_ref().map_or(Vec::new(), |(_, without)| without.clone());
             let q = q.clone().map(|(found, _)| found);
             let test = q.clone().map(|found| found.q);
+            let why_not = test.as_ref().err().map(|why| in_words(why, &strata));
             let finding = Finding::new(
                 "subgroups",
                 &score.name,
@@ -59,6 +61,9 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
                 q.map(|found| found.i_squared),
             );
             let mut finding = finding.of(sample).among(column).tested(&test).by("Cochran's Q");
+            if let Some(why) = why_not.clone() {
+                finding.value = Err(why);
+            }
             if !left_out.is_empty() {
                 let left_out = left_out.join(", ");
                 finding.remark(&format!("without those that have no AUC: {left_out}"));
@@ -67,9 +72,7 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
             section.findings.push(finding);
             match test {
                 Ok(test) => tests.push((score.name.clone(), column.clone(), test.p)),
-                Err(why) => {
-                    untested.push((score.name.clone(), column.clone(), why.to_string()));
-                }
+                Err(_) => untested.push((score.name.clone(), column.clone(), why_not.unwrap_or_default())),
             }
         }
         section.figure(
@@ -109,18 +112,36 @@ pub fn subgroups(study: &Study, columns: &[String], options: &Options) -> Result
     Ok(section)
 }
 
+/// Why subgroups cannot be tested. What `uvid_metrics` calls a row is one of the subgroups that have an area.
+fn in_words(why: &Undefined, strata: &Strata) -> String {
+    let with_area = || strata.list.iter().filter(|stratum| stratum.estimate.is_ok());
+    match why {
+        Undefined::Value { row, .. } => match with_area().nth(*row) {
+            Some(stratum) => format!("the area of {} has a standard error of 0", stratum.label),
+            None => reason(why),
+        },
+        Undefined::Empty(_)
+        | Undefined::Length { .. }
+        | Undefined::Parameter { .. }
+        | Undefined::OneClass { .. }
+        | Undefined::TooFew { .. }
+        | Undefined::Degenerate(_)
+        | Undefined::NoConvergence { .. } => reason(why),
+    }
+}
+
 fn lines(
     section: &mut Section,
-    score: &Score,
-    sample: &Binary,
+    (score, sample): (&Score, &Binary),
     column: &str,
     strata: &Strata,
+    by: &str,
     options: &Options,
 ) -> Vec<ForestRow> {
     let mut rows = Vec::new();
     for stratum in &strata.list {
         let stated = format!("{column}: {}", stratum.label);
-        let finding = area(score, stratum.estimate.clone(), options);
+        let finding = area(score, stratum.estimate.clone(), by, options);
         let finding = Finding { n: stratum.rows, positives: Some(stratum.positives), ..finding }.among(&stated);
         let weight = stratum.rows as f64 / sample.len() as f64;
         rows.push(row(&stratum.label, (stratum.rows, stratum.positives), &finding, weight));
@@ -129,8 +150,8 @@ fn lines(
     rows
 }
 
-fn area(score: &Score, found: Result<Estimate, Undefined>, options: &Options) -> Finding {
-    Finding::estimate("subgroups", &score.name, "AUC", found, options.confidence, (0.0, 1.0)).by("DeLong")
+fn area(score: &Score, found: Result<Estimate, Undefined>, by: &str, options: &Options) -> Finding {
+    Finding::estimate("subgroups", &score.name, "AUC", found, options.confidence, (0.0, 1.0)).by(by)
 }
 
 /// An area with its interval, or what there is of it in words.
@@ -141,11 +162,13 @@ fn row(label: &str, (rows, positives): (usize, usize), found: &Finding, weight: 
             label,
             counts,
             value: *value,
-            interval: (lower, upper),
+            interval: Some((lower, upper)),
             weight,
             text: format!("{} ({} to {})", number(*value), number(lower), number(upper)),
         },
-        (Ok(_), None) => ForestRow::Missing { label, counts, reason: found.text() },
+        (Ok(value), None) => {
+            ForestRow::Estimate { label, counts, value: *value, interval: None, weight, text: found.text() }
+        }
         (Err(why), _) => ForestRow::Missing { label, counts, reason: why.clone() },
     }
 }
@@ -168,7 +191,8 @@ fn areas(
             let mut line = vec![format!("{column}: {label}")];
             line.extend(counts.map(|count| count.to_string()));
             line.extend(models().map(|(score, sample)| {
-                area(score, sample.filtered(within).and_then(|group| roc::delong(&group)), options).text()
+                area(score, sample.filtered(within).and_then(|group| roc::delong(&group)), study.delong(), options)
+                    .text()
             }));
             lines.push(line);
         }

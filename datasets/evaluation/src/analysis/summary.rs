@@ -27,6 +27,12 @@ pub fn summary(sections: &[Section]) -> Vec<String> {
     lines
 }
 
+/// The first that has an interval: the bootstrap's where DeLong's does not exist, as with weights. Otherwise the first.
+fn best<'a>(found: impl Iterator<Item = &'a Finding>) -> Option<&'a Finding> {
+    let all: Vec<&Finding> = found.collect();
+    all.iter().find(|found| found.interval.is_some()).or(all.first()).copied()
+}
+
 /// All findings of a report.
 struct Findings<'a>(Vec<&'a Finding>);
 
@@ -52,7 +58,7 @@ impl<'a> Findings<'a> {
 
     /// How it ranks, and what its first threshold does.
     fn ranks(&self, model: &str) -> Option<String> {
-        let area = self.find("roc", model, "AUC")?;
+        let area = best(self.of("roc", "AUC").filter(|found| found.subject == model))?;
         if let Err(why) = &area.value {
             return Some(format!("**{model}**: there is no AUC, for {why}."));
         }
@@ -98,10 +104,13 @@ impl<'a> Findings<'a> {
     fn pairs(&self) -> Option<String> {
         let tested: Vec<&Finding> = self.of("comparison", "difference of AUC, adjusted p").collect();
         let all = self.of("comparison", "difference of AUC").filter(|f| f.method.contains("DeLong")).count();
-        let only = self.of("comparison", "difference of AUC").next()?;
+        let only = best(self.of("comparison", "difference of AUC"))?;
         if all == 1 {
             let p = only.p.map(|p| format!(", p {}", p_value(p))).unwrap_or_default();
             return Some(format!("Difference of AUC, {}: {}{p}.", only.subject, only.text()));
+        }
+        if tested.is_empty() {
+            return Some(format!("{all} pairs of models are compared below; no p value is adjusted for their number."));
         }
         let different = tested.iter().filter(|found| found.p.is_some_and(|p| p < SIGNIFICANT)).count();
         Some(format!(

@@ -2,6 +2,7 @@
 
 use uvid_metrics::Undefined;
 use uvid_metrics::operating_point::Aim as Reaching;
+use uvid_metrics::proportions::Paired;
 use uvid_metrics::workflow::{Arbiter, Comparison, Exam, Strategy, compare};
 
 use super::{Aim, Finding, Options, Score, Section, Study, StudyError, percent};
@@ -19,6 +20,9 @@ pub fn workflow(
     options: &Options,
 ) -> Result<Section, StudyError> {
     let mut section = Section::new("workflow", "Simulated workflows");
+    section.no_weights(study);
+    // Thresholds too are chosen with every row counted once.
+    let study = &*study.unweighted();
     let find = |name: &str| {
         study.readers().find(|reader| reader.name == name).ok_or(StudyError::Nothing("--reader, twice at least"))
     };
@@ -30,12 +34,15 @@ pub fn workflow(
         first.name, second.name
     ));
     let standard = Strategy::DoubleReading { arbiter: Arbiter::AnyRecall };
-    section.no_weights(study);
     for model in study.models() {
         let exams = exams(study, model, first, second, recall);
-        let mut lines = vec![line("double reading", &compare(&exams, standard, standard), options)];
+        let double = compare(&exams, standard, standard);
+        let mut lines = vec![line("double reading", &double, options)];
         // Beside itself it loses and gains nothing.
         lines[0].truncate(4);
+        let mut own = findings(&model.name, "double reading", study, &double, options);
+        own.retain(|found| ["recall rate", "sensitivity", "specificity"].contains(&found.measure.as_str()));
+        section.findings.extend(own);
         for (name, strategy) in strategies(study, model) {
             let found = strategy.and_then(|strategy| compare(&exams, strategy, standard));
             section.findings.extend(findings(&model.name, &name, study, &found, options));
@@ -113,7 +120,10 @@ fn findings(
     let finding = |measure: &str, value| Finding::new("workflow", model, measure, value).among(name).rows(study.rows());
     let relative =
         found.as_ref().map_err(Clone::clone).and_then(|found| found.relative_sensitivity(options.confidence));
+    let cancers = |of: fn(Paired) -> u64| value(&|found| found.cancers.clone().map(|paired| of(paired) as f64));
     vec![
+        finding("rows with the outcome, lost", cancers(Paired::second_only)),
+        finding("rows with the outcome, gained", cancers(Paired::first_only)),
         finding("workload change", value(&|found| found.workload_change.clone())),
         finding("recall rate", value(&|found| Ok(found.strategy.recall_rate()?.value()))),
         finding("sensitivity", value(&|found| Ok(found.strategy.sensitivity()?.value()))),
@@ -135,7 +145,7 @@ fn line(name: &str, found: &Result<Comparison, Undefined>, options: &Options) ->
     };
     let relative = found.relative_sensitivity(options.confidence);
     let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), percent);
-    let lost = |of: fn(uvid_metrics::proportions::Paired) -> u64| {
+    let lost = |of: fn(Paired) -> u64| {
         found.cancers.clone().map_or_else(|why| why.to_string(), |paired| of(paired).to_string())
     };
     vec![
@@ -143,8 +153,8 @@ fn line(name: &str, found: &Result<Comparison, Undefined>, options: &Options) ->
         share(found.workload_change.clone().map(|change| 1.0 + change)),
         share(found.strategy.recall_rate().map(|rate| rate.value())),
         share(found.strategy.sensitivity().map(|rate| rate.value())),
-        lost(uvid_metrics::proportions::Paired::second_only),
-        lost(uvid_metrics::proportions::Paired::first_only),
+        lost(Paired::second_only),
+        lost(Paired::first_only),
         Finding::new("workflow", name, "relative sensitivity", relative.clone().map(|r| r.value))
             .with_interval(relative.ok().map(|r| r.interval))
             .text(),

@@ -135,7 +135,7 @@ proptest! {
                 0 => ForestRow::Heading(label),
                 1 => ForestRow::Summary { label, counts, value, interval, text },
                 2 => ForestRow::Missing { label, reason: counts.clone(), counts },
-                _ => ForestRow::Estimate { label, counts, value, interval, weight, text },
+                _ => ForestRow::Estimate { label, counts, value, interval: Some(interval).filter(|_| half > 0.1), weight, text },
             });
         }
         check(&forest.figure().unwrap());

@@ -4,11 +4,17 @@
 //! there is `None`: an empty field, `NA`, `NaN`, `null` of a CSV; a null of a Parquet file.
 
 mod csv;
+mod error;
 mod parquet;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
+
+pub use error::TableError;
+
+/// The largest size up to which every whole number is an `f64`.
+const WHOLE_MAX: u64 = 1 << 53;
 
 /// Rows and named columns.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,61 +50,6 @@ impl Values {
             Self::Number(values) => values.len(),
         }
     }
-}
-
-/// Why a table cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum TableError {
-    /// The file cannot be read or written.
-    #[error("{}: {source}", path.display())]
-    File {
-        /// Which.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// It is no table of its format.
-    #[error("{}: {problem}", path.display())]
-    Format {
-        /// Which.
-        path: PathBuf,
-        /// What is wrong.
-        problem: String,
-    },
-    /// A column that is needed is not there.
-    #[error("{table}: there is no column {column:?}; there are: {}", there.join(", "))]
-    NoColumn {
-        /// The table.
-        table: String,
-        /// The column asked for.
-        column: String,
-        /// Those that are there.
-        there: Vec<String>,
-    },
-    /// A value is not what its column is used for.
-    #[error("{table}, row {row}, column {column:?}: {value:?} is not {expected}")]
-    Value {
-        /// The table.
-        table: String,
-        /// From 1, the header not counted.
-        row: usize,
-        /// The column.
-        column: String,
-        /// What is there.
-        value: String,
-        /// What would do.
-        expected: &'static str,
-    },
-    /// Columns of different lengths, or two of one name.
-    #[error("{table}: column {column:?} {problem}")]
-    Column {
-        /// The table.
-        table: String,
-        /// The column.
-        column: String,
-        /// What is wrong.
-        problem: &'static str,
-    },
 }
 
 impl Table {
@@ -207,8 +158,11 @@ impl Table {
             table: self.name.clone(),
             row: row + 1,
             column: name.to_owned(),
+            expected: match value.replace(',', ".").parse::<f64>() {
+                Ok(_) if value.contains(',') => "a finite number: decimals are written with a point",
+                Ok(_) | Err(_) => "a finite number",
+            },
             value,
-            expected: "a finite number",
         };
         match &self.column(name)?.values {
             Values::Number(values) => match values.iter().position(|v| v.is_some_and(|v| !v.is_finite())) {
@@ -251,6 +205,21 @@ impl Table {
         self.texts(name)?.into_iter().enumerate().map(parse).collect()
     }
 
+    /// The table with numbers where a column of text holds nothing else. What begins with a zero before another digit, has a plus
+    /// sign, or is a whole number beyond 2^53, which `f64` rounds, is an identifier: its column stays text, as does one without
+    /// values.
+    #[must_use]
+    pub fn numeric(&self) -> Self {
+        let one = |column: &Column| Column {
+            name: column.name.clone(),
+            values: match &column.values {
+                Values::Text(values) => as_numbers(values).map_or_else(|| column.values.clone(), Values::Number),
+                Values::Number(_) => column.values.clone(),
+            },
+        };
+        Self { name: self.name.clone(), rows: self.rows, columns: self.columns.iter().map(one).collect() }
+    }
+
     /// A column as text.
     ///
     /// # Errors
@@ -282,6 +251,24 @@ impl Table {
     }
 }
 
+/// Text as numbers, if there are some and all are.
+fn as_numbers(values: &[Option<String>]) -> Option<Vec<Option<f64>>> {
+    let parsed = values.iter().map(|value| value.as_deref().map(as_number).map_or(Some(None), |n| n.map(Some)));
+    parsed.collect::<Option<Vec<_>>>().filter(|numbers| numbers.iter().any(Option::is_some))
+}
+
+/// Text as a number, if it is no identifier.
+fn as_number(text: &str) -> Option<f64> {
+    let unsigned = text.strip_prefix('-').unwrap_or(text);
+    let digits = unsigned.as_bytes();
+    let padded = digits.len() > 1 && digits[0] == b'0' && digits[1].is_ascii_digit();
+    let number = text.parse::<f64>().ok().filter(|number| number.is_finite())?;
+    // 2^53 + 1 is read as 2^53: the digits decide.
+    let whole = digits.iter().all(u8::is_ascii_digit);
+    let rounded = whole && !unsigned.parse::<u64>().is_ok_and(|whole| whole <= WHOLE_MAX);
+    (!padded && !rounded && !text.contains('+')).then_some(number)
+}
+
 fn is_called(path: &Path, extension: &str) -> bool {
     path.extension().is_some_and(|e| e.eq_ignore_ascii_case(extension))
 }
@@ -297,7 +284,7 @@ fn delimiter(path: &Path) -> u8 {
 ///
 /// It cannot be read.
 pub fn digest(path: &Path) -> Result<String, TableError> {
-    let failed = |source| TableError::File { path: path.to_path_buf(), source };
+    let failed = |why| TableError::File { path: path.to_path_buf(), why };
     let mut file = std::fs::File::open(path).map_err(failed)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

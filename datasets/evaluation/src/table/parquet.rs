@@ -14,14 +14,11 @@ use ::parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use ::parquet::record::Field;
 use ::parquet::schema::types::{Type, TypePtr};
 
-use super::{Column, Table, TableError, Values};
-
-/// The largest size up to which every whole number is an `f64`.
-const WHOLE_MAX: u64 = 1 << 53;
+use super::{Column, Table, TableError, Values, WHOLE_MAX};
 
 pub(super) fn read(path: &Path) -> Result<Table, TableError> {
     let format = |problem: String| TableError::Format { path: path.to_path_buf(), problem };
-    let file = File::open(path).map_err(|source| TableError::File { path: path.to_path_buf(), source })?;
+    let file = File::open(path).map_err(|why| TableError::File { path: path.to_path_buf(), why })?;
     let reader = SerializedFileReader::new(file).map_err(|e| format(e.to_string()))?;
     let fields = reader.metadata().file_metadata().schema().get_fields().to_vec();
     if let Some(nested) = fields.iter().find(|field| !field.is_primitive()) {
@@ -103,7 +100,7 @@ fn as_text(field: &Field) -> Option<String> {
 }
 
 pub(super) fn write(table: &Table, path: &Path, about: &[(&str, &str)]) -> Result<(), TableError> {
-    let file = File::create(path).map_err(|source| TableError::File { path: path.to_path_buf(), source })?;
+    let file = File::create(path).map_err(|why| TableError::File { path: path.to_path_buf(), why })?;
     fill(table, file, about).map_err(|e| TableError::Format { path: path.to_path_buf(), problem: e.to_string() })
 }
 

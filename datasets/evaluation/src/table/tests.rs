@@ -6,7 +6,7 @@ fn text(name: &str, values: &[Option<&str>]) -> Column {
     Column { name: name.into(), values: Values::Text(values.iter().map(|v| v.map(str::to_owned)).collect()) }
 }
 
-fn written(contents: &str) -> (tempfile::TempDir, PathBuf) {
+fn written(contents: &str) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("table.csv");
     std::fs::write(&path, contents).expect("written");
@@ -21,6 +21,67 @@ fn a_csv_is_read_as_researchers_write_it() {
     assert_eq!(table.numbers("score").expect("numbers"), [Some(0.5), None, Some(1e-3), None]);
     assert_eq!(table.booleans("cancer").expect("labels"), [Some(true), Some(false), Some(false), None]);
     assert_eq!(table.texts("case").expect("texts")[2].as_deref(), Some("c"));
+}
+
+#[test]
+fn semicolons_divide_where_the_header_has_no_comma() {
+    let check = |contents: &str, names: &[&str]| {
+        let (_folder, path) = written(contents);
+        assert_eq!(Table::read(&path).expect("a table").names().collect::<Vec<_>>(), names);
+    };
+    check("\u{feff}a;b\n1;2\n", &["a", "b"]);
+    check("\"a,x\";b\n1;2\n", &["a,x", "b"]);
+    check("a;b,c\n1,2\n", &["a;b", "c"]);
+    check("\"a;b\"\n1\n", &["a;b"]);
+    check("a\n1;2\n", &["a"]);
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_refused_in_plain_words() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("t.csv");
+    for bytes in [&b"\xff\xfea\0,\0b\0"[..], b"\xfe\xff\0a\0,", b"a,b\n\xc1\xe5\xee,1\n"] {
+        std::fs::write(&path, bytes).expect("written");
+        let why = Table::read(&path).expect_err("refused").to_string();
+        assert!(why.contains("save it as UTF-8"), "{why}");
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there_is_spoken_of_once() {
+    let why = Table::read(Path::new("no/such.csv")).expect_err("there is none");
+    assert!(why.to_string().starts_with("no/such.csv: "));
+    assert!(std::error::Error::source(&why).is_none());
+}
+
+#[test]
+fn columns_of_numbers_become_numbers_and_identifiers_stay_text() {
+    let check = |values: &[Option<&str>], expected: Option<&[Option<f64>]>| {
+        let numeric = Table::new("t", vec![text("a", values)]).expect("a table").numeric();
+        let kept = text("a", values).values;
+        assert_eq!(numeric.columns()[0].values, expected.map_or(kept, |numbers| Values::Number(numbers.to_vec())));
+    };
+    check(
+        &[Some("1"), None, Some("-0.5"), Some("1e-3"), Some("0"), Some("0.25")],
+        Some(&[Some(1.0), None, Some(-0.5), Some(1e-3), Some(0.0), Some(0.25)]),
+    );
+    check(&[Some("9007199254740992")], Some(&[Some(9_007_199_254_740_992.0)]));
+    for kept in [
+        "007",
+        "-01.5",
+        "+1",
+        "1e+5",
+        "9007199254740993",
+        "-9007199254740993",
+        "99999999999999999999",
+        "x",
+        "inf",
+        "NaN",
+    ] {
+        check(&[Some("1"), Some(kept)], None);
+    }
+    check(&[None, None], None);
+    check(&[], None);
 }
 
 #[test]
@@ -39,7 +100,13 @@ fn what_cannot_be_used_is_named() {
     check("a,b\n1,2\n", |t| t.booleans("b").err(), "\"2\" is not 1 or 0, true or false, yes or no");
     check("a,b\n1,2\n", |t| t.numbers("c").err(), "there is no column \"c\"; there are: a, b");
     check("a,a\n1,2\n", |_| None, "\"a\" is there twice");
-    check("a,b\n1\n", |_| None, "found record with 1 fields");
+    check("a,b\n1,2\n1\n", |_| None, "row 2 has 1 fields where the header has 2");
+    check(
+        "a;b\n1;0,5\n",
+        |t| t.numbers("b").err(),
+        "\"0,5\" is not a finite number: decimals are written with a point",
+    );
+    check("a\0,\0", |_| None, "the text is UTF-16; save it as UTF-8");
 }
 
 #[test]

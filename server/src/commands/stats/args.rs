@@ -134,6 +134,18 @@ fn years(text: &str) -> Result<(String, f64), String> {
         .ok_or_else(|| "write COLUMN=YEARS, as in Year1=1".to_owned())
 }
 
+/// Refuses what is no share; a percentage is answered with the share that it may mean.
+fn from_0_to_1(option: &str, share: f64) -> anyhow::Result<()> {
+    if (0.0..=1.0).contains(&share) {
+        return Ok(());
+    }
+    let meant = match share {
+        share if share > 1.0 && share <= 100.0 => format!("; did you mean {}?", share / 100.0),
+        _ => String::new(),
+    };
+    anyhow::bail!("{option} is {share}; shares are from 0 to 1{meant}")
+}
+
 impl Scores {
     pub(super) fn study(&self) -> anyhow::Result<Study> {
         let table = Table::read(&self.table)?;
@@ -174,6 +186,10 @@ impl Columns {
 impl Settings {
     pub(in crate::commands) fn options(&self) -> anyhow::Result<Options> {
         anyhow::ensure!(self.margin > 0.0 && self.margin < 1.0, "--margin must be above 0 and below 1");
+        if let Some(prevalence) = self.prevalence {
+            from_0_to_1("--prevalence", prevalence)?;
+            anyhow::ensure!(prevalence > 0.0 && prevalence < 1.0, "--prevalence must be above 0 and below 1");
+        }
         Ok(Options {
             confidence: Confidence::new(self.confidence)?,
             resamples: self.resamples,
@@ -186,7 +202,22 @@ impl Settings {
 
 impl Aims {
     /// What is asked for; a specificity of 0.9 and a sensitivity of 0.9 if nothing is.
-    pub(in crate::commands) fn aims(&self) -> Vec<Aim> {
+    ///
+    /// # Errors
+    ///
+    /// A share that is not from 0 to 1, a threshold that is not finite.
+    pub(in crate::commands) fn aims(&self) -> anyhow::Result<Vec<Aim>> {
+        let shares = [
+            ("--at-specificity", &self.at_specificity),
+            ("--at-sensitivity", &self.at_sensitivity),
+            ("--at-recall-rate", &self.at_recall_rate),
+        ];
+        for (option, shares) in shares {
+            shares.iter().try_for_each(|share| from_0_to_1(option, *share))?;
+        }
+        for threshold in &self.threshold {
+            anyhow::ensure!(threshold.is_finite(), "--threshold is {threshold}; it must be a finite number");
+        }
         let reaching = |shares: &[f64], aim: fn(f64) -> Reaching| {
             shares.iter().map(|share| Aim::Reaching(aim(*share))).collect::<Vec<_>>()
         };
@@ -198,7 +229,7 @@ impl Aims {
         if aims.is_empty() {
             aims = vec![Aim::Reaching(Reaching::Specificity(0.9)), Aim::Reaching(Reaching::Sensitivity(0.9))];
         }
-        aims
+        Ok(aims)
     }
 }
 
@@ -222,5 +253,26 @@ impl Risks {
             cluster: self.cluster.clone(),
             whose: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_share_is_refused() {
+        let check = |share: f64, expected: Option<&str>| {
+            let aims = Aims { at_specificity: vec![share], ..Aims::default() };
+            let why = aims.aims().err().map(|why| why.to_string());
+            assert_eq!(why.as_deref(), expected);
+        };
+        check(0.9, None);
+        check(1.0, None);
+        check(90.0, Some("--at-specificity is 90; shares are from 0 to 1; did you mean 0.9?"));
+        check(-0.5, Some("--at-specificity is -0.5; shares are from 0 to 1"));
+        check(f64::NAN, Some("--at-specificity is NaN; shares are from 0 to 1"));
+        let threshold = Aims { threshold: vec![f64::INFINITY], ..Aims::default() };
+        assert!(threshold.aims().is_err());
     }
 }

@@ -151,7 +151,8 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
         Which::Compare(scores) => one(scores, &analysis::comparison),
         Which::PrecisionRecall(scores) => one(scores, &analysis::precision),
         Which::OperatingPoints { scores, aims } => {
-            one(scores, &|study, options| analysis::operating(study, &aims.aims(), options))
+            let aims = aims.aims()?;
+            one(scores, &|study, options| analysis::operating(study, &aims, options))
         }
         Which::Calibration(scores) => one(scores, &analysis::calibration),
         Which::DecisionCurve(scores) => one(scores, &analysis::benefit),

@@ -68,7 +68,13 @@ impl Output {
                 provenance: vec![
                     ("command".into(), command()),
                     ("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()),
-                    ("bootstrap".into(), format!("{} resamples, seed {}", options.resamples, options.seed)),
+                    (
+                        "bootstrap".into(),
+                        match options.resamples {
+                            0 => "none".into(),
+                            resamples => format!("{resamples} resamples, seed {}", options.seed),
+                        },
+                    ),
                 ],
                 ..Report::default()
             };

@@ -20,7 +20,7 @@ pub(super) fn convert(convert: &Convert) -> anyhow::Result<Ended> {
     let table = Table::read(&convert.from)?;
     let parquet = convert.to.extension().is_some_and(|e| e.eq_ignore_ascii_case("parquet"));
     match parquet {
-        true => table.write_parquet(&convert.to, &[("source_sha256", &digest(&convert.from)?)])?,
+        true => table.numeric().write_parquet(&convert.to, &[("source_sha256", &digest(&convert.from)?)])?,
         false => table.write_csv(&convert.to)?,
     }
     println!("{}: {} rows, {} columns", convert.to.display(), table.rows(), table.columns().len());

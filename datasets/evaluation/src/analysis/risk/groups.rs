@@ -4,7 +4,8 @@ use uvid_metrics::survival::{RiskGroup, by_risk_group};
 use uvid_metrics::{Interval, Undefined};
 
 use super::super::{Finding, Options, Section, number};
-use super::{Risk, Rows};
+use super::rows::Rows;
+use super::{Risk, of_years};
 use crate::figure::{About, Axis, Plot, Reference, Series};
 
 /// Groups of like risk at a horizon, unless ties leave fewer.
@@ -20,6 +21,7 @@ pub(super) fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: 
         section.warn("Observed and predicted risk cannot be compared: the risks are no probabilities, or nobody was followed so long.");
         return;
     };
+    let by = of_years(*years);
     let share = |value: Result<f64, Undefined>| value.map_or_else(|why| why.to_string(), number);
     let lines = groups.iter().enumerate().map(|(at, group)| {
         vec![
@@ -33,7 +35,7 @@ pub(super) fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: 
         ]
     });
     section.grid(
-        &format!("Observed and predicted by {years} years ({name})"),
+        &format!("Observed and predicted by {by} ({name})"),
         &["group of like risk", "rows", "predicted", "observed", "O/E"],
         lines.collect(),
         &format!(
@@ -47,12 +49,19 @@ pub(super) fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: 
         ),
     );
     for (at, group) in groups.iter().enumerate() {
-        let stratum = format!("group {} of {}, by {years} years", at + 1, groups.len());
-        section.findings.push(Finding::new("risk", name, "O/E", group.ratio()).among(&stratum).rows(group.rows));
+        let stratum = format!("group {} of {}, by {by}", at + 1, groups.len());
+        let finding = |measure, value| Finding::new("risk", name, measure, value).among(&stratum).rows(group.rows);
+        section.findings.extend([
+            finding("predicted", Ok(group.predicted)).by("mean of the risks"),
+            finding("observed", group.observed())
+                .or_no_interval(group.interval(options.confidence).map(Some))
+                .by("Kaplan-Meier, Greenwood"),
+            finding("O/E", group.ratio()),
+        ]);
     }
     let caption =
         format!("{} groups of like risk; bars are {:.0} % intervals.", groups.len(), 100.0 * options.confidence.get());
-    let about = About::new(roles.id("risk-calibration"), format!("Observed and predicted by {years} years"), caption);
+    let about = About::new(roles.id("risk-calibration"), format!("Observed and predicted by {by}"), caption);
     let known: Vec<(&RiskGroup, f64, Interval)> = groups
         .iter()
         .filter_map(|group| Some((group, group.observed().ok()?, group.interval(options.confidence).ok()?)))
@@ -61,7 +70,7 @@ pub(super) fn groups(section: &mut Section, rows: &Rows, roles: &Risk, options: 
     let bars: Vec<_> = known.iter().map(|(_, _, interval)| (interval.lower, interval.upper)).collect();
     let uppers = known.iter().map(|(group, _, interval)| interval.upper.max(group.predicted));
     let limit = uppers.fold(1e-9, f64::max).min(1.0);
-    let axis = |name: &str| Axis::new(format!("{name} by {years} years")).range(0.0, limit);
+    let axis = |name: &str| Axis::new(format!("{name} by {by}")).range(0.0, limit);
     let plot = Plot::new(about, axis("predicted"), axis("observed"))
         .series(Series::points("groups", &points).bars(&bars))
         .reference(Reference::Diagonal("calibrated".into()));

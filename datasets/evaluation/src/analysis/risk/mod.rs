@@ -1,6 +1,7 @@
 //! Who gets cancer, and when: risk over years under censoring.
 
 mod groups;
+mod rows;
 
 use uvid_metrics::bootstrap::{self, Design};
 use uvid_metrics::survival::{
@@ -8,14 +9,15 @@ use uvid_metrics::survival::{
 };
 use uvid_metrics::{Clusters, Interval, Undefined, roc};
 
+use self::rows::{Rows, take};
+use super::finding::counted;
+use super::study::listed;
 use super::{Finding, Options, Section, StudyError};
 use crate::figure::{About, Axis, Figure, FigureError, Plot, Reference, Series};
 use crate::table::Table;
 
 /// Rows beyond which the concordance is not resampled: each resample sorts all of them.
 const RESAMPLED_ROWS_MAX: usize = 20_000;
-/// Resamples of the concordance: fewer than of sums, for the same reason.
-const RESAMPLES_MAX: usize = 400;
 /// The measure of the first finding of the section.
 pub(super) const FIRST: &str = "rows given";
 
@@ -49,15 +51,6 @@ impl Risk {
     }
 }
 
-/// Rows with their times and risks.
-struct Rows {
-    survival: Survival,
-    /// `[horizon][row]`.
-    risks: Vec<Vec<f64>>,
-    clusters: Clusters,
-    left_out: usize,
-}
-
 /// Concordance, yearly areas, Brier scores, observed against predicted.
 ///
 /// # Errors
@@ -72,12 +65,14 @@ pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, S
     let rows = take(table, roles)?;
     let events = rows.survival.events().iter().filter(|event| **event).count();
     section.words(format!(
-        "{} of {} rows are analysed, {events} of them with the event while they were followed; {} rows without follow-up or risk were left \
-         out. **Concordance** is the share of pairs in which the one with the higher risk had the event first; 0.5 is chance. The **AUC \
+        "{} of {} are analysed, {events} of them with the event while they were followed; {}. **Concordance** is the share of pairs in which the one with the higher risk had the event first; 0.5 is chance. The **AUC \
          of a year** compares those with the event by then with those who were seen at least so long without it.",
         rows.survival.len(),
-        table.rows(),
-        rows.left_out
+        counted(table.rows(), "row"),
+        match rows.left_out.is_empty() {
+            true => "no row was left out".to_owned(),
+            false => format!("left out: {}", listed(&rows.left_out)),
+        }
     ));
     if roles.cluster.is_none() {
         section.warn(
@@ -88,46 +83,25 @@ pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, S
     for (measure, count) in [
         (FIRST, table.rows()),
         ("rows analysed", rows.survival.len()),
-        ("rows left out", rows.left_out),
+        ("rows left out", rows.left_out.iter().map(|(_, rows)| rows).sum()),
         ("events", events),
     ] {
         section.findings.push(Finding::new("risk", subject, measure, Ok(count as f64)));
     }
+    let reasons = rows.left_out.iter().map(|(reason, rows)| (reason, *rows as f64));
+    section
+        .findings
+        .extend(reasons.map(|(reason, rows)| Finding::new("risk", subject, "rows left out", Ok(rows)).among(reason)));
     concordance(&mut section, &rows, roles, options);
     yearly(&mut section, &rows, roles, options);
     groups::groups(&mut section, &rows, roles, options);
     Ok(section)
 }
 
-fn take(table: &Table, roles: &Risk) -> Result<Rows, StudyError> {
-    if roles.risks.is_empty() {
-        return Err(StudyError::Nothing("--risk"));
-    }
-    let (event, followed) = (table.numbers(&roles.event)?, table.numbers(&roles.followed)?);
-    let columns = roles.risks.iter().map(|(name, _)| table.numbers(name)).collect::<Result<Vec<_>, _>>()?;
-    let patients = roles.cluster.as_ref().map(|name| table.texts(name)).transpose()?;
-    let whole = |row: &usize| followed[*row].is_some() && columns.iter().all(|column| column[*row].is_some());
-    let rows: Vec<usize> = (0..table.rows()).filter(whole).collect();
-    let pair = |row: &usize| match (event[*row].filter(|time| *time >= 0.0), followed[*row]) {
-        (Some(time), _) => (time / roles.per_year, true),
-        (None, followed) => (followed.unwrap_or_default() / roles.per_year, false),
-    };
-    let (times, events): (Vec<f64>, Vec<bool>) = rows.iter().map(pair).unzip();
-    let risks = columns.iter().map(|column| rows.iter().filter_map(|row| column[*row]).collect()).collect();
-    let clusters = match patients {
-        Some(patients) => {
-            Clusters::of(rows.iter().map(|row| patients[*row].clone().unwrap_or_else(|| format!("row {row}"))))
-        }
-        None => Clusters::each(rows.len()),
-    };
-    let survival = Survival::new(&times, &events)?.clustered(clusters.clone())?;
-    Ok(Rows { survival, risks, clusters, left_out: table.rows() - rows.len() })
-}
-
 /// Of the risk by each year, and Uno's of the same.
 fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     let censoring = Censoring::of(&rows.survival);
-    let resamples = options.resamples.min(RESAMPLES_MAX);
+    let resamples = options.resamples;
     let by_bootstrap = format!("Harrell, percentile bootstrap by {}, {resamples} resamples", roles.unit());
     let mut lines = Vec::new();
     for ((name, _), risks) in roles.risks.iter().zip(&rows.risks) {
@@ -150,10 +124,16 @@ fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Optio
         &["risk", "Harrell's C", "Harrell's C (bootstrap)", "Uno's C"],
         lines,
         &format!(
-            "In brackets {:.0} % intervals by {}: of the infinitesimal jackknife, and of the percentile bootstrap ({resamples} resamples). \
-             Uno's C weighs by the probability of not having been censored, so that it does not depend on how long people were followed.",
+            "In brackets {:.0} % intervals by {}: of the infinitesimal jackknife{}. Uno's C weighs by the probability of not having been censored, so that it does not depend on how long people were followed.",
             100.0 * options.confidence.get(),
-            roles.unit()
+            roles.unit(),
+            match resamples {
+                0 => String::new(),
+                _ if rows.survival.len() > RESAMPLED_ROWS_MAX => {
+                    format!("; of the bootstrap none, for there are more than {RESAMPLED_ROWS_MAX} rows")
+                }
+                _ => format!(", and of the percentile bootstrap ({})", counted(resamples, "resample")),
+            }
         ),
     );
 }
@@ -166,11 +146,7 @@ fn resampled(rows: &Rows, risks: &[f64], options: &Options) -> Result<Option<Int
         return Err(Undefined::Degenerate("more than 20000 rows"));
     }
     let design = Design::by_outcome(&rows.clusters, rows.survival.events())?;
-    let how = bootstrap::Options {
-        resamples: options.resamples.min(RESAMPLES_MAX),
-        seed: options.seed,
-        ..bootstrap::Options::default()
-    };
+    let how = bootstrap::Options { resamples: options.resamples, seed: options.seed, ..bootstrap::Options::default() };
     let members = rows.clusters.members();
     let statistic = |(): &mut (), drawn: &[u32], out: &mut [f64]| {
         let chosen = drawn
@@ -188,30 +164,42 @@ fn resampled(rows: &Rows, risks: &[f64], options: &Options) -> Result<Option<Int
     Ok(Some(resampled.distribution(0)?.percentile(options.confidence)))
 }
 
+/// `1 year`, `2.5 years`.
+fn of_years(years: f64) -> String {
+    format!("{years} {}", if years == 1.0 { "year" } else { "years" })
+}
+
 /// Areas and Brier scores year by year.
 fn yearly(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
+    let by = match roles.cluster {
+        Some(_) => "DeLong, by patient (Obuchowski); rows censored before are left out",
+        None => "DeLong; rows censored before are left out",
+    };
     let censoring = Censoring::of(&rows.survival);
     let (mut lines, mut dynamic, mut simple, mut scores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for ((name, years), risks) in roles.risks.iter().zip(&rows.risks) {
-        let stratum = format!("by {years} years");
+        let stratum = format!("by {}", of_years(*years));
         let finding =
             |measure: &str, value| Finding::new("risk", name, measure, value).among(&stratum).rows(risks.len());
         let area = dynamic_auc(&rows.survival, &censoring, *years, risks);
         dynamic.extend(area.clone().ok().map(|area| (*years, area)));
         let area = finding("AUC, IPCW", area).by("cumulative/dynamic");
         let known = at_horizon(&rows.survival, *years, risks);
-        let counts = known.as_ref().map(|known| known.sample.counts());
-        let [with, longer] = [0, 1].map(|at| match counts {
-            Ok((with, longer)) => [with, longer][at].to_string(),
+        let counts = known.clone().map(|known| known.sample.counts());
+        let sizes = [("rows with the event", 0), ("rows seen so long without it", 1)]
+            .map(|(measure, at)| finding(measure, counts.clone().map(|(with, longer)| [with, longer][at] as f64)));
+        let [with, longer] = [&sizes[0], &sizes[1]].map(|size| match &size.value {
+            Ok(size) => size.to_string(),
             Err(why) => format!("none: {why}"),
         });
+        section.findings.extend(sizes);
         let area_of_known = known.clone().and_then(|known| {
             let patients = Clusters::of(known.rows.iter().map(|row| rows.clusters.of_row(*row)));
             roc::delong(&known.sample.clustered(patients)?)
         });
         let range = (0.0, 1.0);
         let found = Finding::estimate("risk", name, "AUC of those followed", area_of_known, options.confidence, range);
-        let found = found.among(&stratum).by("DeLong; rows censored before are left out");
+        let found = found.among(&stratum).by(by);
         // Of the rows whose outcome by then is known.
         let known = known.map_or(found.clone(), |known| found.of(&known.sample));
         if let (Ok(value), Some(interval)) = (&known.value, known.interval) {

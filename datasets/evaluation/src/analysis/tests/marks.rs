@@ -70,7 +70,7 @@ fn a_mark_or_an_image_that_does_not_fit_is_refused() {
     let columns = vec![text("image", &["c"]), text("score", &["1"]), text("row", &["1"]), text("column", &["1"])];
     let marks = Marks::of_table(&Table::new("marks", columns).unwrap()).unwrap();
     let elsewhere = localisation(&of, &marks, HitRule::InRegion, &Options::default()).unwrap_err().to_string();
-    assert_eq!(elsewhere, "marks marks the image \"c\", which is not among the images");
+    assert_eq!(elsewhere, "marks: a mark on the image \"c\", which is not among the images");
 }
 
 #[test]

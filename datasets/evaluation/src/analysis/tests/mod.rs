@@ -167,7 +167,7 @@ fn no_row_left_is_an_error_that_counts() {
     rows[0].0 = None;
     rows[1].1[0] = None;
     let why = Study::new(&table(&rows), &roles(true, false)).unwrap_err().to_string();
-    assert_eq!(why, "test: no row is left: 1 rows: no outcome (outcome); 1 rows: no score (a)");
+    assert_eq!(why, "test: no row is left: 1 row: no outcome (outcome); 1 row: no score (a)");
     assert!(Study::new(&table(&rows), &Roles { scores: vec!["c".into()], ..roles(false, false) }).is_err());
     assert!(Study::new(&table(&rows), &Roles { label: "outcome".into(), ..Roles::default() }).is_err());
 }

@@ -79,6 +79,35 @@ fn an_unknown_reference_is_named_with_those_there_are() {
 }
 
 #[test]
+fn a_reading_that_is_missing_or_doubled_is_named() {
+    let columns = Readings {
+        reader: "reader".into(),
+        modality: "arm".into(),
+        case: "case".into(),
+        score: "score".into(),
+        label: "cancer".into(),
+        cluster: None,
+        reference: None,
+    };
+    let whole = table(&[("b", 0.0), ("a", 1.0)], 12);
+    let check = |table: &Table, expected: &str| {
+        let why = modalities(table, &columns, &Options::default()).unwrap_err().to_string();
+        assert!(why.starts_with(expected), "{why}");
+    };
+    // The rows of an arm: 12 cases of the first reader, 12 of the second.
+    let without = |row: usize| whole.filtered(&(0..48).map(|other| other != row).collect::<Vec<_>>());
+    check(&without(3), "reader \"r0\" has no reading of the case \"c3\" under \"b\"");
+    check(&without(47), "reader \"r1\" has no reading of the case \"c11\" under \"a\"");
+    let twice = whole.columns().iter().map(|column| {
+        let Values::Text(values) = &column.values else { panic!() };
+        let values = values.iter().chain([&values[14]]).cloned().collect();
+        Column { name: column.name.clone(), values: Values::Text(values) }
+    });
+    let twice = Table::new("t", twice.collect()).unwrap();
+    check(&twice, "reader \"r1\" has two readings of the case \"c2\" under \"b\", in the rows 15 and 49");
+}
+
+#[test]
 fn intervals_of_areas_end_at_0_and_1() {
     for raised in [6.0, 8.0, 9.0] {
         let found = section(&[("a", raised), ("b", 0.0)], None).unwrap();

@@ -35,6 +35,15 @@ fn an_outcome_may_be_a_choice_of_values() {
 }
 
 #[test]
+fn a_column_of_text_is_answered_with_its_values() {
+    let why = |values: &[Option<&str>]| study(values, "v").unwrap_err().to_string();
+    let of = why(&[Some("1"), Some("C"), None, Some("A"), Some("C")]);
+    assert!(of.starts_with("t, row 2, column \"v\": \"C\" is not 1 or 0"), "{of}");
+    assert!(of.ends_with("--label v:C; there are: 1, A, C"), "{of}");
+    assert!(why(&["f", "e", "d", "c", "b", "a"].map(Some)).ends_with("there are: a, b, c, d, e, …"));
+}
+
+#[test]
 fn a_value_that_no_row_has_is_an_error() {
     let why = study(&[Some("A"), Some("B+A")], "v:B,C").unwrap_err().to_string();
     assert_eq!(why, "the column \"v\" has no value \"C\"; there are: A, B");

@@ -90,6 +90,120 @@ fn a_table_too_large_to_resample_says_so() {
 }
 
 #[test]
+fn where_weights_are_not_used_nothing_depends_on_them() {
+    let (weighted, plain) = (study(&sixty(), &roles(true, true)), study(&sixty(), &roles(true, false)));
+    for of in [
+        |study: &Study| readers(study, &few()).unwrap(),
+        |study: &Study| workflow(study, "first", "second", 0.5, &few()).unwrap(),
+    ] {
+        let (with, without) = (of(&weighted), of(&plain));
+        assert_eq!(with.findings, without.findings);
+        assert!(text::section(&with).contains("Weights are not used here"));
+    }
+}
+
+#[test]
+fn the_summary_takes_the_bootstrap_where_there_is_no_other_interval() {
+    let study = study(&sixty(), &roles(true, true));
+    let found = [discrimination(&study, &few()).unwrap(), comparison(&study, &few()).unwrap()];
+    let lines = summary(&found);
+    let pick = |section: &Section, measure: &str| {
+        section.findings.iter().find(|f| f.measure == measure && f.interval.is_some()).unwrap().text()
+    };
+    assert!(lines[0].starts_with(&format!("**a**: AUC {}.", pick(&found[0], "AUC"))), "{lines:?}");
+    let difference = format!("Difference of AUC, a - b: {}", pick(&found[1], "difference of AUC"));
+    assert!(lines.iter().any(|line| line.starts_with(&difference)), "{lines:?}");
+}
+
+#[test]
+fn the_tables_of_workflows_and_thresholds_are_findings() {
+    let study = study(&sixty(), &roles(true, false));
+    let found = workflow(&study, "first", "second", 0.5, &few()).unwrap();
+    let double = |measure: &str| {
+        let of = found.findings.iter().find(|f| f.stratum == "double reading" && f.measure == measure);
+        of.unwrap().value.clone().unwrap()
+    };
+    let grid = found.parts.iter().find_map(|p| if let Part::Grid(grid) = p { Some(grid) } else { None }).unwrap();
+    assert_eq!(grid.rows[0][2..4], [percent(double("recall rate")), percent(double("sensitivity"))]);
+    for line in &grid.rows[1..] {
+        for (at, measure) in [(4, "rows with the outcome, lost"), (5, "rows with the outcome, gained")] {
+            let of = found.findings.iter().find(|f| f.stratum == line[0] && f.measure == measure && f.subject == "a");
+            assert_eq!(of.unwrap().value.clone().unwrap().to_string(), line[at]);
+        }
+    }
+    let found = operating(&study, &[Aim::Threshold(0.5)], &few()).unwrap();
+    let count = |measure| find(&found, "a", measure).value.clone().unwrap();
+    let (positives, all) = (study.positives() as f64, study.rows() as f64);
+    assert_eq!(count("true positives") + count("false negatives"), positives);
+    assert_eq!(count("false positives") + count("true negatives"), all - positives);
+    assert_eq!(count("true positives") / positives, count("sensitivity"));
+}
+
+#[test]
+fn the_method_says_where_an_interval_is_by_patient() {
+    let check = |cluster: bool, expected: &str| {
+        let study = study(&sixty(), &roles(cluster, false));
+        let groups = ["group".to_owned()];
+        for found in [discrimination(&study, &few()), readers(&study, &few()), subgroups(&study, &groups, &few())] {
+            let found = found.unwrap();
+            let delong = found.findings.iter().filter(|f| f.method.contains("DeLong"));
+            let methods: Vec<&str> = delong.map(|f| f.method.as_str()).collect();
+            assert!(!methods.is_empty() && methods.iter().all(|method| *method == expected), "{methods:?}");
+        }
+    };
+    check(true, "DeLong, by patient (Obuchowski)");
+    check(false, "DeLong");
+}
+
+#[test]
+fn rows_are_counted_from_1() {
+    let mut rows = sixty();
+    rows[0].0 = None;
+    rows[2].3 = Some(-1.0);
+    let why = Study::new(&table(&rows), &roles(false, true)).unwrap_err().to_string();
+    assert_eq!(why, "test, row 3, column \"weight\": \"-1\" is not a weight, 0 or more");
+    let of = uvid_metrics::Undefined::Value { what: "the score", row: 0, value: 2.0, domain: "from 0 to 1" };
+    assert_eq!(
+        StudyError::from(of.clone()).to_string(),
+        "the score in row 1 of those analysed is 2; it must be from 0 to 1"
+    );
+    assert_eq!(
+        Finding::new("roc", "a", "AUC", Err(of)).value.unwrap_err().split(" is ").next(),
+        Some("the score in row 1 of those analysed")
+    );
+}
+
+#[test]
+fn an_empty_table_says_so() {
+    let why = Study::new(&table(&[]), &roles(false, false)).unwrap_err().to_string();
+    assert_eq!(why, "test: no row is left: the table has none");
+}
+
+#[test]
+fn a_subgroup_without_a_standard_error_is_named() {
+    let mut rows = sixty();
+    for row in rows.iter_mut().filter(|row| row.4 == Some("x")) {
+        row.1[0] = Some(f64::from(row.0 == Some(true)));
+    }
+    let found = subgroups(&study(&rows, &roles(false, false)), &["group".into()], &few()).unwrap();
+    let words = text::section(&found).replace('\n', " ");
+    assert!(words.contains("is not tested: the area of x has a standard error of 0"), "{words}");
+    assert_eq!(
+        find(&found, "a", "heterogeneity of AUC, I squared").value,
+        Err("the area of x has a standard error of 0".to_owned())
+    );
+}
+
+#[test]
+fn no_resamples_are_not_spoken_of_as_some() {
+    let options = Options { resamples: 0, ..few() };
+    for section in sections(&study(&sixty(), &roles(true, false)), &options) {
+        let words = text::section(&section);
+        assert!(!words.contains("0 resamples") && !words.contains("BCa"), "{words}");
+    }
+}
+
+#[test]
 fn a_single_reader_is_in_a_table_and_is_no_model() {
     let check = |readers: &[&str], listed: bool| {
         let readers = readers.iter().map(|name| (*name).to_owned()).collect();
@@ -115,7 +229,7 @@ fn an_area_without_an_interval_is_shown_in_words() {
     let study = study(&plain(&perfect), &roles(false, false));
     let found = subgroups(&study, &["group".into()], &few()).unwrap();
     let csv = forest(&found)[0].csv();
-    assert_eq!(csv.lines().filter(|line| line.ends_with(",,,1.000 (no interval)")).count(), 3, "{csv}");
+    assert_eq!(csv.lines().filter(|line| line.ends_with(",1,,,no interval")).count(), 3, "{csv}");
     let words = text::section(&found);
     assert!(words.contains("group: x") && words.contains("1.000 (no interval)"), "{words}");
 }

@@ -74,7 +74,7 @@ fn few_people_and_few_events_give_numbers_or_reasons() {
 fn forty() -> Vec<Person> {
     let person = |at: i32| {
         let event = (at % 3 == 0).then(|| f64::from(at % 7) / 2.0 + 0.1);
-        (event, Some(f64::from(at % 4) + 0.5), Some(f64::from(at * 5 % 11) / 20.0))
+        (event, Some((f64::from(at % 4) + 0.5).max(event.unwrap_or(0.0))), Some(f64::from(at * 5 % 11) / 20.0))
     };
     (0..40).map(person).collect()
 }
@@ -110,6 +110,68 @@ fn each_finding_has_the_rows_that_it_is_of() {
 }
 
 #[test]
+fn an_event_after_the_end_of_follow_up_is_left_out_and_counted() {
+    let people = [forty(), vec![(Some(99.0), Some(2.0), Some(0.5)), (None, None, Some(0.1)), (None, Some(1.0), None)]];
+    let found = section(&people.concat()).unwrap();
+    let whole = section(&forty()).unwrap();
+    let c = |of: &Section| of.findings.iter().find(|f| f.measure == "concordance").unwrap().clone();
+    assert_eq!(c(&found), c(&whole));
+    let reasons =
+        found.findings.iter().filter(|f| f.measure == "rows left out").map(|f| (f.stratum.as_str(), &f.value));
+    assert_eq!(
+        reasons.collect::<Vec<_>>(),
+        [
+            ("", &Ok(3.0)),
+            ("no follow-up (followed)", &Ok(1.0)),
+            ("no risk (one)", &Ok(1.0)),
+            ("event after the end of follow-up (event, followed)", &Ok(1.0)),
+        ]
+    );
+    let words = text::section(&found).replace('\n', " ");
+    assert!(words.contains("1 row: event after the end of follow-up (event, followed)"), "{words}");
+    // The end itself is within follow-up.
+    assert!(text::section(&section(&[(Some(2.0), Some(2.0), Some(0.1))]).unwrap()).contains("no row was left out"));
+}
+
+#[test]
+fn the_concordance_has_as_many_resamples_as_asked_for() {
+    let table_of = |resamples| {
+        let people = forty();
+        let column = |name: &str, of: fn(&Person) -> Option<f64>| Column {
+            name: name.to_owned(),
+            values: Values::Number(people.iter().map(of).collect()),
+        };
+        let columns =
+            vec![column("event", |p| p.0), column("followed", |p| p.1), column("one", |p| p.2), column("two", |p| p.2)];
+        risk(&Table::new("t", columns).unwrap(), &roles(), &Options { resamples, ..Options::default() }).unwrap()
+    };
+    let found = table_of(900);
+    assert!(found.findings.iter().any(|f| f.method == "Harrell, percentile bootstrap by row, 900 resamples"));
+    assert!(text::section(&found).replace("\n  ", " ").contains("percentile bootstrap (900 resamples)"));
+    assert!(!text::section(&table_of(0)).contains("percentile bootstrap ("));
+    let interval = |of: &Section| of.findings.iter().filter(|f| f.measure == "concordance").nth(1).unwrap().interval;
+    assert_ne!(interval(&found), interval(&table_of(400)));
+}
+
+#[test]
+fn every_number_of_the_tables_is_a_finding() {
+    let found = section(&forty()).unwrap();
+    let of = |measure: &str, stratum: &str| {
+        let finding = found.findings.iter().find(|f| f.measure == measure && f.stratum == stratum);
+        finding.unwrap_or_else(|| panic!("{measure}, {stratum}")).value.clone().unwrap()
+    };
+    assert!(of("rows with the event", "by 1 year") + of("rows seen so long without it", "by 1 year") <= 40.0);
+    let groups = found.findings.iter().filter(|f| f.measure == "O/E").count();
+    // The first group has a risk of 0: nothing to divide by.
+    for group in 2..=groups {
+        let stratum = format!("group {group} of {groups}, by 2 years");
+        let ratio = of("observed", &stratum) / of("predicted", &stratum);
+        assert!((ratio - of("O/E", &stratum)).abs() < 1e-12);
+    }
+    assert!(groups > 3);
+}
+
+#[test]
 fn groups_are_as_many_as_there_are() {
     let people: Vec<Person> =
         forty().iter().enumerate().map(|(at, p)| (p.0, Some(5.0), Some([0.1, 0.2, 0.3][at % 3]))).collect();
@@ -136,10 +198,15 @@ fn two_packages_have_each_their_own_figures() {
 
 #[test]
 fn a_concordance_that_is_not_resampled_says_why() {
-    let person = |at: i32| ((at % 3 == 0).then(|| f64::from(at % 7) + 0.1), Some(5.0), Some(f64::from(at % 11) / 20.0));
+    let person = |at: i32| ((at % 3 == 0).then(|| f64::from(at % 7) + 0.1), Some(7.0), Some(f64::from(at % 11) / 20.0));
     let found = section(&(0..20_001).map(person).collect::<Vec<_>>()).unwrap();
     let c: Vec<&Finding> = found.findings.iter().filter(|f| f.measure == "concordance").collect();
     assert_eq!(c[1].remarks, "no interval: more than 20000 rows");
+    assert!(
+        text::section(&found)
+            .replace("\n  ", " ")
+            .contains("of the bootstrap none, for there are more than 20000 rows")
+    );
 }
 
 #[test]
@@ -165,7 +232,9 @@ proptest! {
             1..40,
         ),
     ) {
-        if people.iter().any(|(_, followed, risk)| followed.is_some() && risk.is_some()) {
+        if people.iter().any(|(event, followed, risk)| {
+            risk.is_some() && followed.is_some_and(|until| event.is_none_or(|time| time <= until))
+        }) {
             check(&people);
         } else {
             prop_assert!(!section(&people).unwrap_err().to_string().is_empty());

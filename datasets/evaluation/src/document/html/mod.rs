@@ -128,23 +128,32 @@ fn prose(prose: &Prose) -> String {
     prose.0.iter().map(piece).collect()
 }
 
-/// Letters of a cell that stays in one line: an interval is read as one.
+/// Letters of a cell that stays in one line.
 const SHORT: usize = 24;
 
-fn class(align: Align, letters: usize) -> String {
+/// Columns from which on letters are smaller.
+const WIDE: usize = 7;
+
+/// A number with its interval breaks at the bracket where there is too little room, as in the PDF.
+fn is_short(cell: &str) -> bool {
+    !cell.contains('(') && cell.chars().count() <= SHORT
+}
+
+fn class(align: Align, is_short: bool) -> String {
     let side = match align {
         Align::Left => "left",
         Align::Right => "right",
         Align::Centre => "centre",
     };
-    let short = if letters <= SHORT { " short" } else { "" };
+    let short = if is_short { " short" } else { "" };
     format!(" class=\"{side}{short}\"")
 }
 
 fn write_table(table: &Table, number: usize) -> String {
     let columns = table.columns();
+    let class_of_all = if columns >= WIDE { " class=\"wide\"" } else { "" };
     let mut html = format!(
-        "<div class=\"table\" id=\"table-{number}\" tabindex=\"0\">\n<table>\n<caption><strong>Table {number}.</strong> {}</caption>\n\
+        "<div class=\"table\" id=\"table-{number}\" tabindex=\"0\">\n<table{class_of_all}>\n<caption><strong>Table {number}.</strong> {}</caption>\n\
          <thead>\n",
         escaped(&table.title)
     );
@@ -159,15 +168,15 @@ fn write_table(table: &Table, number: usize) -> String {
     html.push_str("<tr>");
     for column in 0..columns {
         let name = table.header.get(column).map_or("", |(name, _)| name);
-        html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(table.align(column), usize::MAX), escaped(name)));
+        html.push_str(&format!("<th scope=\"col\"{}>{}</th>", class(table.align(column), false), escaped(name)));
     }
     html.push_str("</tr>\n</thead>\n<tbody>\n");
     for row in &table.rows {
         html.push_str("<tr>");
         for column in 0..columns {
             let cell = row.get(column).map(prose).unwrap_or_default();
-            let letters = row.get(column).map_or(0, |cell| cell.plain().chars().count());
-            html.push_str(&format!("<td{}>{cell}</td>", class(table.align(column), letters)));
+            let short = row.get(column).is_none_or(|cell| is_short(&cell.plain()));
+            html.push_str(&format!("<td{}>{cell}</td>", class(table.align(column), short)));
         }
         html.push_str("</tr>\n");
     }

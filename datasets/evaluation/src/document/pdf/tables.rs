@@ -1,7 +1,10 @@
 //! Tables: columns as wide as they need, rows over pages, the head again on each.
 
+use std::borrow::Cow;
+
 use crate::figure::drawing::{Area, Fill};
 use crate::figure::font::Typeface;
+use crate::figure::pdf::names::Alike;
 
 use super::super::{Align, Prose, Table};
 use super::lines::{Line, longest_word, wrap};
@@ -27,8 +30,26 @@ struct Shape {
     aligns: Vec<Align>,
 }
 
+/// The table with a number after each name of a row that would be shown like another that is not the same, for want of its letters:
+/// `Beograd (1)`, `Beograd (2)`.
+fn told_apart(table: &Table) -> Cow<'_, Table> {
+    let names: Vec<String> = table.rows.iter().map(|row| row.first().map_or_else(String::new, Prose::plain)).collect();
+    let alike = Alike::of(names.iter().map(String::as_str));
+    if alike.is_empty() {
+        return Cow::Borrowed(table);
+    }
+    let mut table = table.clone();
+    for (row, name) in table.rows.iter_mut().zip(&names) {
+        if let (Some(cell), Some(number)) = (row.first_mut(), alike.number(name)) {
+            *cell = std::mem::take(cell).text(format!(" ({number})"));
+        }
+    }
+    Cow::Owned(table)
+}
+
 /// Writes a table.
 pub(super) fn write(pages: &mut Pages<'_>, table: &Table, number: usize) {
+    let table = &*told_apart(table);
     let count = table.columns();
     let title = Prose::new().bold(format!("Table {number}.")).text(format!(" {}", table.title));
     let whole = height(table, count);

@@ -70,6 +70,30 @@ fn a_tables_head_is_on_each_of_its_pages_and_no_row_is_lost() {
 }
 
 #[test]
+fn rows_that_would_be_written_alike_are_numbered() {
+    let names = ["Beograd", "Београд", "Niš", "Beograd"];
+    let table = names.iter().fold(Table::new("T", &[("site", Align::Left), ("n", Align::Right)]), |table, name| {
+        table.row(vec![(*name).into(), "1".into()])
+    });
+    let document = Document::new("T", "").table(table);
+    check(&document);
+    let pages = lay_out(&document);
+    let texts: Vec<&str> = labels(&pages).concat().iter().map(|label| label.text.as_str()).collect();
+    let found = texts.iter().filter(|text| text.ends_with(')')).copied().collect::<Vec<_>>();
+    assert_eq!(found.len(), 3, "{texts:?}");
+    assert!(found[0] == found[2] && found[0].ends_with("(1)") && found[1].ends_with("(2)"), "{found:?}");
+    assert!(document.html().contains(">Београд<") && texts.contains(&"Niš"));
+}
+
+#[test]
+fn an_interval_in_a_cell_may_break_at_its_bracket() {
+    let table = Table::new("T", &[("a", Align::Left), ("b", Align::Right), ("c", Align::Right)]);
+    let row = vec!["name".into(), "0.881 (0.839\u{a0}to\u{a0}0.923)".into(), "12".into()];
+    let html = Document::new("T", "").table(table.row(row)).html();
+    assert!(html.contains("<td class=\"right\">0.881 (0.839") && html.contains("<td class=\"right short\">12<"));
+}
+
+#[test]
 fn a_figure_and_its_caption_are_on_one_page() {
     let figure = |i: usize| {
         let about = About::new("roc", format!("title-{i}"), "A caption.");

@@ -7,11 +7,11 @@ use super::super::plot::{Frame, x_axis};
 use super::super::scale::{Scale, Span};
 use super::super::wrap::{shortened, wrapped};
 use super::super::{FigureError, LETTERS, SMALL, WIDTH};
-use super::{Forest, ForestRow, interval, weight};
+use super::{Forest, ForestRow, extent, weight};
 
 /// The plot, laid out.
 pub(super) fn drawing(forest: &Forest) -> Result<Drawing, FigureError> {
-    let ends = forest.rows.iter().filter_map(interval).flat_map(|(low, high)| [low, high]);
+    let ends = forest.rows.iter().filter_map(extent).flat_map(|(low, high)| [low, high]);
     let span = match Span::of(&forest.x, ends.chain(forest.line), &forest.about.id) {
         // No row has a number: the reasons are worth a figure all the same.
         Err(FigureError::Empty { .. }) => Span { low: 0.0, high: 1.0, scale: Scale::Linear },
@@ -152,8 +152,10 @@ fn mark(drawing: &mut Drawing, frame: &Frame, row: &ForestRow, y: f64, share: f6
     match row {
         ForestRow::Heading(_) | ForestRow::Missing { .. } => {}
         ForestRow::Estimate { value, interval, .. } => {
-            drawing.segment(at(within(interval.0), y), at(within(interval.1), y), Stroke::solid(INK, 1.2));
-            for (end, towards) in [(interval.0, 4.0), (interval.1, -4.0)] {
+            if let Some((lower, upper)) = interval {
+                drawing.segment(at(within(*lower), y), at(within(*upper), y), Stroke::solid(INK, 1.2));
+            }
+            for (end, towards) in interval.iter().flat_map(|ends| [(ends.0, 4.0), (ends.1, -4.0)]) {
                 let x = within(end);
                 if x == frame.across(end) {
                     drawing.segment(at(x, y - 3.5), at(x, y + 3.5), Stroke::solid(INK, 1.2));

@@ -17,8 +17,8 @@ pub enum ForestRow {
         counts: String,
         /// The number.
         value: f64,
-        /// Its interval.
-        interval: (f64, f64),
+        /// Its interval, if there is one: without, the square stands alone.
+        interval: Option<(f64, f64)>,
         /// How much it weighs beside the others, above 0: the area of its square.
         weight: f64,
         /// The number and its interval, written.
@@ -54,7 +54,7 @@ pub enum ForestRow {
 /// use uvid_evaluation::figure::{About, Axis, Forest, ForestRow};
 ///
 /// let row = ForestRow::Estimate {
-///     label: "Under 50".into(), counts: "20 / 400".into(), value: 0.85, interval: (0.78, 0.92), weight: 400.0,
+///     label: "Under 50".into(), counts: "20 / 400".into(), value: 0.85, interval: Some((0.78, 0.92)), weight: 400.0,
 ///     text: "0.85 (0.78 to 0.92)".into(),
 /// };
 /// let figure = Forest::new(About::new("age", "AUC by age", ""), Axis::new("AUC").range(0.5, 1.0))
@@ -130,9 +130,10 @@ impl Forest {
             let first = |label: &str, counts: &str| vec![group.as_str().into(), label.into(), counts.into()];
             match of {
                 ForestRow::Heading(text) => group.clone_from(text),
-                ForestRow::Estimate { label, counts, value, interval, .. }
-                | ForestRow::Summary { label, counts, value, interval, .. } => {
-                    for number in [*value, interval.0, interval.1] {
+                ForestRow::Estimate { label, counts, value, .. } | ForestRow::Summary { label, counts, value, .. } => {
+                    let ends = ends(of);
+                    for number in [Some(*value), ends.map(|ends| ends.0), ends.map(|ends| ends.1)].into_iter().flatten()
+                    {
                         finite(&self.about, "an estimate", row, number)?;
                     }
                     if let ForestRow::Estimate { weight, .. } = of
@@ -141,8 +142,10 @@ impl Forest {
                         let (figure, what) = (self.about.id.clone(), "a weight");
                         return Err(FigureError::Domain { figure, what, value: *weight, domain: "above 0" });
                     }
-                    let numbers: [Cell; 3] = [(*value).into(), interval.0.into(), interval.1.into()];
-                    data.rows.push([first(label, counts).as_slice(), &numbers, &[Cell::Empty]].concat());
+                    let end = |of: fn((f64, f64)) -> f64| ends.map_or(Cell::Empty, |ends| of(ends).into());
+                    let numbers: [Cell; 3] = [(*value).into(), end(|ends| ends.0), end(|ends| ends.1)];
+                    let note = if ends.is_none() { "no interval".into() } else { Cell::Empty };
+                    data.rows.push([first(label, counts).as_slice(), &numbers, &[note]].concat());
                 }
                 ForestRow::Missing { label, counts, reason } => {
                     let none = [Cell::Empty, Cell::Empty, Cell::Empty, reason.as_str().into()];
@@ -159,10 +162,21 @@ impl Forest {
     }
 }
 
-fn interval(row: &ForestRow) -> Option<(f64, f64)> {
+/// The interval, where there is one.
+fn ends(row: &ForestRow) -> Option<(f64, f64)> {
     match row {
-        ForestRow::Estimate { value, interval, .. } | ForestRow::Summary { value, interval, .. } => {
-            Some((interval.0.min(*value), interval.1.max(*value)))
+        ForestRow::Estimate { interval, .. } => *interval,
+        ForestRow::Summary { interval, .. } => Some(*interval),
+        ForestRow::Heading(_) | ForestRow::Missing { .. } => None,
+    }
+}
+
+/// What of the axis a row needs.
+fn extent(row: &ForestRow) -> Option<(f64, f64)> {
+    match row {
+        ForestRow::Estimate { value, .. } | ForestRow::Summary { value, .. } => {
+            let (low, high) = ends(row).unwrap_or((*value, *value));
+            Some((low.min(*value), high.max(*value)))
         }
         ForestRow::Heading(_) | ForestRow::Missing { .. } => None,
     }

@@ -1,6 +1,6 @@
 //! A drawing in the content of a PDF page (ISO 32000-1), with the standard 14 fonts.
 
-mod names;
+pub(crate) mod names;
 mod resources;
 
 use std::collections::BTreeSet;
