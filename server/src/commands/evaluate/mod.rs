@@ -128,6 +128,7 @@ pub fn run(args: &Args) -> anyhow::Result<Ended> {
     let out = args.out.as_deref().context("--out is needed")?;
     // What is wrong with the command must not show itself after hours of scoring.
     args.settings.options()?;
+    args.aims.aims()?;
     let stated = args.about.as_ref().map(|path| stated(path)).transpose()?.unwrap_or_default();
     std::fs::create_dir_all(out).with_context(|| format!("creating {}", out.display()))?;
     let (material, ended) = match (&args.table, &args.set, args.phantoms) {

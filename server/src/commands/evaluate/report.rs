@@ -20,7 +20,7 @@ pub(super) fn write(
 ) -> anyhow::Result<()> {
     let options = args.settings.options()?;
     let study = Study::new(&material.table, &material.roles)?;
-    let aims = args.aims.aims();
+    let aims = args.aims.aims()?;
     let subgroups = &material.roles.subgroups;
     let mut sections: Vec<Section> = material.before.into_iter().collect();
     sections.push(analysis::rows(&study, subgroups)?);
@@ -66,7 +66,11 @@ pub(super) fn write(
     let mut provenance = material.provenance;
     provenance.push(("command".into(), command()));
     provenance.push(("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()));
-    provenance.push(("bootstrap".into(), format!("{} resamples, seed {}", options.resamples, options.seed)));
+    let bootstrap = match options.resamples {
+        0 => "none".to_owned(),
+        resamples => format!("{resamples} resamples, seed {}", options.seed),
+    };
+    provenance.push(("bootstrap".into(), bootstrap));
     let report = Report {
         title: material.title,
         subtitle: material.subtitle,

@@ -57,7 +57,7 @@ pub(in crate::commands) struct Settings {
     /// Resamples of the bootstrap by patient; 0 for none.
     #[arg(long, default_value_t = 2000)]
     resamples: usize,
-    /// Decides everything that is random.
+    /// Decides what is drawn in resamples and folds.
     #[arg(long, default_value_t = 1)]
     seed: u64,
     /// Prevalence at which predictive values and net benefit are stated [default: that of the table].

@@ -1,5 +1,6 @@
 //! Where the statistics go: the terminal, a program, a report.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
@@ -45,17 +46,18 @@ impl Output {
         table: &Path,
     ) -> anyhow::Result<Ended> {
         let options = settings.options()?;
+        let out = &mut std::io::stdout().lock();
         match self.format {
             Format::Text => {
                 if let Some(rows) = rows.as_ref().and_then(grids) {
-                    println!("{}", text::section(&rows));
+                    writeln!(out, "{}", text::section(&rows))?;
                 }
-                println!("{}", text::section(&section));
+                writeln!(out, "{}", text::section(&section))?;
             }
-            Format::Json => println!("{}", text::json(&section.findings)),
+            Format::Json => writeln!(out, "{}", text::json(&section.findings))?,
             Format::Csv => {
                 let text = findings_table(&section.findings)?.csv()?;
-                print!("{text}");
+                write!(out, "{text}")?;
             }
         }
         if let Some(folder) = &self.report {
