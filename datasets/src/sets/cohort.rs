@@ -35,6 +35,8 @@ pub struct Cohort {
     pub sides: Vec<Side>,
     /// What was left out, and why, in the order of reading.
     pub exclusions: Vec<Exclusion>,
+    /// Images that contradict others or that the table excludes: their files are no other image's.
+    pub left: Vec<Image>,
 }
 
 /// What the labels of a set stand on.
@@ -261,8 +263,8 @@ impl Image {
 impl Cohort {
     /// One without images.
     pub(super) fn new(set: &str, reference: Reference) -> Self {
-        let (tables, images, sides, exclusions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
-        Self { set: set.to_owned(), reference, tables, images, sides, exclusions }
+        let (tables, images, sides) = (Vec::new(), Vec::new(), Vec::new());
+        Self { set: set.to_owned(), reference, tables, images, sides, exclusions: Vec::new(), left: Vec::new() }
     }
 
     /// Writes down what is left out.
@@ -274,7 +276,8 @@ impl Cohort {
     pub(super) fn finished(mut self) -> Self {
         labels::without_repeats(&mut self.images, &mut self.exclusions);
         self.images.iter_mut().for_each(|image| image.stated = image.labels);
-        labels::derive(&mut self.images, &mut self.exclusions);
+        let left = labels::derive(&mut self.images, &mut self.exclusions);
+        self.left.extend(left);
         self
     }
 
@@ -309,7 +312,8 @@ impl Cohort {
     /// contradict themselves go to the exclusions.
     pub fn close(&mut self) {
         self.images.iter_mut().for_each(|image| image.labels = image.stated);
-        labels::derive(&mut self.images, &mut self.exclusions);
+        let left = labels::derive(&mut self.images, &mut self.exclusions);
+        self.left.extend(left);
     }
 }
 

@@ -20,8 +20,12 @@ use crate::report::json::ReportJson;
 pub struct Line {
     /// [`super::Unit::key`].
     pub exam: String,
-    /// SHA-256 of what the exam is: its images, where they lie, how large the files are, what the set says of them.
+    /// SHA-256 of what the exam is: its images, where they lie, how large the files are, what the set says of them. The same on every
+    /// machine.
     pub inputs: String,
+    /// SHA-256 of when the exam's files were last changed, where it was scored.
+    #[serde(default)]
+    pub changed: String,
     /// The report, without its heat maps.
     pub report: ReportJson,
     /// The cohort's image of each object.
@@ -96,20 +100,21 @@ impl Journal {
     }
 }
 
-/// What has a line, of whatever process.
-pub(super) fn keys(folder: &Path) -> anyhow::Result<HashSet<Key>> {
+/// What has a line, of whatever process, with when its files were changed.
+pub(super) fn keys(folder: &Path) -> anyhow::Result<HashSet<(Key, String)>> {
     let mut keys = HashSet::new();
-    each(folder, |key, _| {
-        keys.insert(key);
+    each(folder, |key, line| {
+        keys.insert((key, line.changed));
     })?;
     Ok(keys)
 }
 
-/// The lines that are wanted, of all processes; of several that say what they are of, the last.
-pub(super) fn read(folder: &Path, wanted: &HashSet<Key>) -> anyhow::Result<HashMap<Key, Line>> {
-    let mut lines = HashMap::new();
+/// The lines that are wanted, of all processes. Of several of one key that of the files as they are here, else the last.
+pub(super) fn read(folder: &Path, wanted: &HashMap<Key, &str>) -> anyhow::Result<HashMap<Key, Line>> {
+    let mut lines: HashMap<Key, Line> = HashMap::new();
     each(folder, |key, line| {
-        if wanted.contains(&key) {
+        let Some(changed) = wanted.get(&key) else { return };
+        if line.changed == *changed || lines.get(&key).is_none_or(|known| known.changed != *changed) {
             lines.insert(key, line);
         }
     })?;

@@ -97,12 +97,16 @@ pub fn marks(lines: &[Vec<Option<Line>>], lesions: &Lesions) -> Vec<Marks> {
     let judged: BTreeSet<&String> = lesions.images.iter().map(|(image, _)| image).collect();
     let mut found: Vec<((&str, &str), Marks)> = Vec::new();
     for line in lines.iter().flatten().flatten() {
-        for mark in line.marks.iter().filter(|mark| judged.contains(&mark.image)) {
+        // One that marks nothing in the images that are judged finds nothing there.
+        for mark in &line.marks {
             let whose = (line.report.package.name.as_str(), mark.name.as_str());
             let at = found.iter().position(|(other, _)| *other == whose).unwrap_or_else(|| {
                 found.push((whose, Marks::default()));
                 found.len() - 1
             });
+            if !judged.contains(&mark.image) {
+                continue;
+            }
             let place = Mark::Point { at: Point { x: mark.column, y: mark.row }, score: mark.score };
             found[at].1.of_image.entry(mark.image.clone()).or_default().push(place);
         }

@@ -1,6 +1,6 @@
 //! Scoring a cohort's exams: on every device, what is not in the journal yet.
 
-use std::collections::{BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -110,22 +110,23 @@ pub fn place(cohort: &mut Cohort, ran: &mut Ran) -> usize {
 /// The journal cannot be read or written, or a device failed.
 pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Result<Ran> {
     let units = units(running.cohort);
-    let inputs: Vec<String> = units.iter().map(|unit| fingerprint(running, unit)).collect();
+    let inputs: Vec<Inputs> = units.iter().map(|unit| fingerprint(running, unit)).collect();
     let packages = running.devices.first().context("there is no device")?;
     let key = |at: usize, package: &Predictor| Key {
         exam: units[at].key(),
-        inputs: inputs[at].clone(),
+        inputs: inputs[at].what.clone(),
         package: package.id().digest.clone(),
         recipe: package.id().recipe_digest.clone(),
     };
     let done = journal::keys(running.journal)?;
-    let is_done = |at: usize| packages.iter().all(|package| done.contains(&key(at, package)));
+    let has = |at: usize, package: &Predictor| done.contains(&(key(at, package), inputs[at].changed.clone()));
+    let is_done = |at: usize| packages.iter().all(|package| has(at, package));
     let own: Vec<usize> = (0..units.len()).filter(|at| running.shard.has(&units[*at].patient)).collect();
     let (before, todo): (Vec<usize>, Vec<usize>) = own.into_iter().partition(|at| is_done(*at));
     before.iter().for_each(|_| tick(false));
 
     let fresh = todo.len();
-    let some = |at: &&usize| packages.iter().any(|package| done.contains(&key(**at, package)));
+    let some = |at: &&usize| packages.iter().any(|package| has(**at, package));
     let partly = todo.iter().filter(some).count();
     let mut faults = Vec::new();
     if fresh > 0 {
@@ -135,12 +136,11 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
         let work = |predictors: &[Predictor]| -> anyhow::Result<()> {
             loop {
                 let Some(at) = queue().pop_front() else { return Ok(()) };
-                let missing: Vec<&Predictor> =
-                    predictors.iter().filter(|package| !done.contains(&key(at, package))).collect();
+                let missing: Vec<&Predictor> = predictors.iter().filter(|package| !has(at, package)).collect();
                 // An exam that failed by no fault of its own goes to another device.
                 score(running, &units[at], &inputs[at], &missing)
                     .and_then(|lines| lines.iter().try_for_each(|line| own.add(line)))
-                    .inspect_err(|_| queue().push_front(at))?;
+                    .inspect_err(|_| queue().push_back(at))?;
                 scored.fetch_add(1, Ordering::Relaxed);
                 tick(true);
             }
@@ -162,30 +162,39 @@ pub fn run(running: &Running<'_>, tick: &(impl Fn(bool) + Sync)) -> anyhow::Resu
 
     let of = |at: usize| packages.iter().map(|package| key(at, package)).collect::<Vec<_>>();
     let keys: Vec<Vec<Key>> = (0..units.len()).map(of).collect();
-    let mut lines = journal::read(running.journal, &keys.iter().flatten().cloned().collect::<HashSet<_>>())?;
+    let wanted = keys.iter().zip(&inputs);
+    let wanted = wanted.flat_map(|(keys, inputs)| keys.iter().map(|key| (key.clone(), inputs.changed.as_str())));
+    let mut lines = journal::read(running.journal, &wanted.collect())?;
     let lines = keys.iter().map(|keys| keys.iter().map(|key| lines.remove(key)).collect()).collect();
     Ok(Ran { units, lines, fresh, partly, faults })
 }
 
 /// What an exam is, what reads it, and under which limits: a change of any of it makes another exam of it, to be scored anew. Files by
 /// place, size and time of their last change: to read all bytes of a set only to find that nothing has changed would take as long as
-/// scoring it.
-fn fingerprint(running: &Running<'_>, unit: &Unit) -> String {
-    let mut hasher = Sha256::new();
+/// scoring it. Copies on several machines differ in the time: it decides only what a process scores, not whose results count.
+struct Inputs {
+    what: String,
+    changed: String,
+}
+
+fn fingerprint(running: &Running<'_>, unit: &Unit) -> Inputs {
+    let (mut hasher, mut times) = (Sha256::new(), Sha256::new());
     let version = env!("CARGO_PKG_VERSION");
     hasher.update(format!("{version} {} {:?}\n", running.cohort.set, running.limits).as_bytes());
     for image in unit.images.iter().map(|place| &running.cohort.images[*place]) {
         let file = running.places.image(image).and_then(|path| std::fs::metadata(path).ok());
         let changed = file.as_ref().and_then(|file| file.modified().ok()?.duration_since(UNIX_EPOCH).ok());
-        let file = (running.places.relative(image), file.map(|file| file.len()), changed);
+        let file = (running.places.relative(image), file.map(|file| file.len()));
+        times.update(format!("{changed:?}\n").as_bytes());
         let what = (&image.patient, &image.exam, &image.image, image.laterality, &image.view, file);
         hasher.update(format!("{what:?}\n").as_bytes());
     }
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    let text = |hasher: Sha256| hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    Inputs { what: text(hasher), changed: text(times) }
 }
 
 /// One exam through the packages that have not seen it.
-fn score(running: &Running<'_>, unit: &Unit, inputs: &str, predictors: &[&Predictor]) -> anyhow::Result<Vec<Line>> {
+fn score(running: &Running<'_>, unit: &Unit, inputs: &Inputs, predictors: &[&Predictor]) -> anyhow::Result<Vec<Line>> {
     let image = |place: &usize| SetImage::new(&running.cohort.set, running.places, &running.cohort.images[*place]);
     let sources = unit.images.iter().map(image).collect::<Result<Vec<_>, _>>()?;
     let scored = pipeline::score_each(&sources, predictors, running.limits)
@@ -205,7 +214,14 @@ fn score(running: &Running<'_>, unit: &Unit, inputs: &str, predictors: &[&Predic
             image.heatmaps.clear();
             image.regions.clear();
         });
-        Line { exam: unit.key(), inputs: inputs.to_owned(), report, images: images.clone(), marks }
+        Line {
+            exam: unit.key(),
+            inputs: inputs.what.clone(),
+            changed: inputs.changed.clone(),
+            report,
+            images: images.clone(),
+            marks,
+        }
     };
     Ok(scored.into_iter().map(line).collect())
 }

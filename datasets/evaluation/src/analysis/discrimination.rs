@@ -4,7 +4,7 @@ use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, roc};
 
 use super::finding::counted;
-use super::resampling::{Resamples, bca, design};
+use super::resampling::{Resamples, design, drawn};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
 
@@ -107,7 +107,7 @@ fn of_score(
         Ok(None) => Ok(None),
         Err(why) => Err(why.clone()),
     };
-    let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(&bca(study));
+    let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(&drawn(study, options));
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![
         // Weights have no DeLong variance: the area stands by itself.

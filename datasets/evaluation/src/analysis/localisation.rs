@@ -268,7 +268,10 @@ fn at_rates(marks: &Marks, cases: &Result<Cases, Undefined>, lesions: &Lesions, 
         Some(Ok(resampled)) => Ok(Some(resampled.distribution(at)?.percentile(options.confidence))),
         Some(Err(why)) => Err(why.clone()),
     };
-    let by = format!("percentile bootstrap by {}, stratified by lesions", unit(lesions));
+    let by = match options.resamples {
+        0 => String::new(),
+        _ => format!("percentile bootstrap by {}, stratified by lesions", unit(lesions)),
+    };
     let finding = |(at, (measure, value)): (usize, (String, Result<f64, Undefined>))| {
         Finding::new("localisation", &marks.model, &measure, value)
             .or_no_interval(interval(at))

@@ -1,7 +1,7 @@
 //! Who has the outcome: a column of yes and no, or a choice of a column's values.
 //!
 //! `density:C,D` is the outcome that the column `density` is C or D, ASCII letters large or small. A table of exams writes
-//! values that differ between breasts with a plus, `C+D`: it is an outcome where all of them are chosen, none where none of
+//! values that differ between breasts, and lists, with a plus, `C+D`: it is an outcome where all of them are chosen, none where none of
 //! them is, and not known where only some are. A value that was chosen and that no row has is an error.
 
 use super::StudyError;
@@ -45,7 +45,7 @@ pub(super) fn outcome(table: &Table, label: &str) -> Result<Outcome, StudyError>
     Ok(Outcome {
         of_rows: found.iter().map(|row| row.and_then(|(any, all)| (any == all).then_some(all))).collect(),
         mixed: found.iter().map(|row| row.is_some_and(|(any, all)| any != all)).collect(),
-        reason: format!("{name} differs between breasts"),
+        reason: format!("{name} has several values, of which only some are chosen"),
     })
 }
 
@@ -62,10 +62,22 @@ fn with_values(table: &Table, label: &str, why: TableError) -> StudyError {
     StudyError::NoOutcome { table: name, row, column, value, there }
 }
 
-/// The values of a cell: those between pluses, or the cell where it is chosen as a whole or where a plus is at an end.
+/// The values of a cell: those between pluses, or the cell where it is chosen as a whole. A plus that another one or nothing
+/// follows is part of the value before it: `ER++ER-` is `ER+` and `ER-`.
 fn parts<'a>(text: &'a str, chosen: &[&str]) -> Vec<&'a str> {
     let text = text.trim();
-    let parts: Vec<&str> = text.split('+').map(str::trim).collect();
-    let whole = parts.contains(&"") || chosen.iter().any(|value| value.eq_ignore_ascii_case(text));
-    if whole { vec![text] } else { parts }
+    if chosen.iter().any(|value| value.eq_ignore_ascii_case(text)) {
+        return vec![text];
+    }
+    let between = |(at, sign): &(usize, char)| {
+        *sign == '+' && *at > 0 && !matches!(text[at + 1..].chars().next(), None | Some('+'))
+    };
+    let mut values = Vec::new();
+    let mut from = 0;
+    for (at, _) in text.char_indices().filter(between) {
+        values.push(text[from..at].trim());
+        from = at + 1;
+    }
+    values.push(text[from..].trim());
+    values
 }

@@ -4,7 +4,7 @@ use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, precision_recall, rsna};
 
 use super::discrimination::{samples, thinned};
-use super::resampling::{Resamples, bca, design};
+use super::resampling::{Resamples, bca, design, drawn};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
 
@@ -84,7 +84,7 @@ fn of_score(
     vec![
         finding("average precision", precision_recall::average_precision(sample))
             .or_no_interval(interval)
-            .by(&bca(study)),
+            .by(&drawn(study, options)),
         finding("probabilistic F1", rsna::probabilistic_f1(sample)).by("RSNA 2022"),
         finding("best F1", best.clone().map(|best| best.f1)).by("over observed thresholds"),
         finding("threshold of the best F1", best.map(|best| best.threshold)),

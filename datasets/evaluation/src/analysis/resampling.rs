@@ -5,7 +5,12 @@ use uvid_metrics::{Interval, Result};
 
 use super::{Options, Study};
 
-/// How the intervals were made, for a finding's `method`.
+/// How the intervals were made, for a finding's `method`; empty where no resamples are drawn.
+pub(super) fn drawn(study: &Study, options: &Options) -> String {
+    if options.resamples == 0 { String::new() } else { bca(study) }
+}
+
+/// The same, for people.
 pub(super) fn bca(study: &Study) -> String {
     format!("BCa bootstrap by {}, stratified by outcome", study.unit())
 }

@@ -197,10 +197,16 @@ fn areas(
             lines.push(line);
         }
     }
+    if models().next().is_none() {
+        return Ok(());
+    }
     let names: Vec<String> = models().map(|(score, _)| format!("AUC of {}", score.name)).collect();
     let header: Vec<&str> =
         ["subgroup", "rows", "with the outcome"].into_iter().chain(names.iter().map(String::as_str)).collect();
-    let note = format!("In brackets {:.0} % intervals by {}, DeLong.", 100.0 * options.confidence.get(), study.unit());
+    let note = match study.weights {
+        Some(_) => "DeLong's method knows no weights: no areas here.".to_owned(),
+        None => format!("In brackets {:.0} % intervals by {}, DeLong.", 100.0 * options.confidence.get(), study.unit()),
+    };
     section.grid("Areas under the ROC curve by subgroup", &header, lines, &note);
     Ok(())
 }

@@ -7,6 +7,7 @@ mod csv;
 mod error;
 mod parquet;
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -254,7 +255,12 @@ impl Table {
 /// Text as numbers, if there are some and all are.
 fn as_numbers(values: &[Option<String>]) -> Option<Vec<Option<f64>>> {
     let parsed = values.iter().map(|value| value.as_deref().map(as_number).map_or(Some(None), |n| n.map(Some)));
-    parsed.collect::<Option<Vec<_>>>().filter(|numbers| numbers.iter().any(Option::is_some))
+    let numbers = parsed.collect::<Option<Vec<_>>>().filter(|numbers| numbers.iter().any(Option::is_some))?;
+    // Two texts of one number, 1.1 and 1.10, may be two names.
+    let mut written: HashMap<u64, &str> = HashMap::new();
+    let pairs = numbers.iter().zip(values).filter_map(|(number, text)| Some((number.as_ref()?, text.as_deref()?)));
+    let mut alike = pairs.map(|(number, text)| *written.entry(number.to_bits()).or_insert(text) == text);
+    alike.all(|alike| alike).then_some(numbers)
 }
 
 /// Text as a number, if it is no identifier.

@@ -111,5 +111,7 @@ fn without(all: &Part, part: &Part) -> Result<f64> {
         return Err(Undefined::OneClass { positives, negatives });
     }
     let wins = all.positives_win - part.positives_win - part.negatives_lose + part.within;
-    Ok((wins / (2.0 * (all.positive - part.positive) * (all.negative - part.negative))).min(1.0))
+    let area = wins / (2.0 * (all.positive - part.positive) * (all.negative - part.negative));
+    // Weights so unlike that nothing is left of the others give NaN, which must stay one.
+    Ok(if area > 1.0 { 1.0 } else { area })
 }

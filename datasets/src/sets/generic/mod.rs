@@ -168,6 +168,8 @@ struct Gathering {
     torn: BTreeSet<String>,
     /// Images that a row excludes, with its reason.
     excluded: Vec<(String, String)>,
+    /// The same images.
+    left: Vec<Image>,
     /// Images that have a row without a lesion.
     plain: BTreeSet<String>,
     /// Rows that say nothing new: their image, what they are, their place, the reason.
@@ -187,7 +189,8 @@ impl Gathering {
         }
         let (image, lesion) = (cells::image(row)?, cells::lesion(row)?);
         if let Some(reason) = row.text("exclude")? {
-            self.excluded.push((image.image, reason.to_owned()));
+            self.excluded.push((image.image.clone(), reason.to_owned()));
+            self.left.push(image);
             return Ok(());
         }
         let next = self.images.len();
@@ -221,6 +224,7 @@ impl Gathering {
     fn cohort(self, read: Table) -> Cohort {
         let mut cohort = Cohort::new(READER.name, self.reference.unwrap_or(Reference::Stated));
         cohort.tables.push(read);
+        cohort.left = self.left;
         let mut reasons: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
         for (image, reason) in &self.excluded {
             reasons.entry(image).or_default().insert(reason);
@@ -243,14 +247,37 @@ impl Gathering {
             }
             if self.torn.contains(&image.image) {
                 let reason = "its rows differ in more than the lesion";
-                cohort.exclude(Stage::Contradiction, Unit::Image, image.image, reason);
+                cohort.exclude(Stage::Contradiction, Unit::Image, &image.image, reason);
+                cohort.left.push(image);
             } else {
                 image.number_lesions();
                 cohort.images.push(image);
             }
         }
+        first_of_breasts(&mut cohort.images);
         clear_breasts(&mut cohort.images);
         cohort.finished()
+    }
+}
+
+/// Where the table says of no image when the exam's cancer was found, but of a breast, the earlier breast's is the exam's.
+fn first_of_breasts(images: &mut [Image]) {
+    let exam = |image: &Image| (image.patient.clone(), image.exam.clone());
+    let mut earliest: BTreeMap<_, f64> = BTreeMap::new();
+    let mut dated = BTreeSet::new();
+    for image in images.iter() {
+        if image.outcome.is_some_and(|outcome| outcome.days_to_cancer.is_some()) {
+            dated.insert(exam(image));
+        }
+        if let Some(days) = image.breast_outcome.and_then(|outcome| outcome.days_to_cancer) {
+            earliest.entry(exam(image)).and_modify(|known| *known = known.min(days)).or_insert(days);
+        }
+    }
+    for image in images.iter_mut().filter(|image| !dated.contains(&exam(image))) {
+        let days = earliest.get(&exam(image)).copied();
+        if let Some(outcome) = image.outcome.as_mut() {
+            outcome.days_to_cancer = days;
+        }
     }
 }
 

@@ -68,19 +68,19 @@ fn heard<K: Ord>(
 }
 
 /// Closes the labels that the images state; the exams that contradict themselves are moved to the exclusions.
-pub(super) fn derive(images: &mut Vec<Image>, exclusions: &mut Vec<Exclusion>) {
+pub(super) fn derive(images: &mut Vec<Image>, exclusions: &mut Vec<Exclusion>) -> Vec<Image> {
     let known = outcomes::Known::of(images);
     let bad = contradictions::find(images, &known);
-    images.retain(|image| {
-        let Some(reason) = bad.get(&exam(image)) else { return true };
+    let left: Vec<Image> = images.extract_if(.., |image| bad.contains_key(&exam(image))).collect();
+    exclusions.extend(left.iter().map(|image| {
         let (stage, unit, id) = (Stage::Contradiction, Unit::Image, image.image.clone());
-        exclusions.push(Exclusion { stage, unit, id, reason: (*reason).to_owned() });
-        false
-    });
+        Exclusion { stage, unit, id, reason: bad[&exam(image)].to_owned() }
+    }));
     known.tell(images);
     down(images);
     up(images);
     down(images);
+    left
 }
 
 /// Positive if any of them is, else nothing.

@@ -68,7 +68,7 @@ fn outcomes_are_of_exams_and_breasts() {
         cohort
     };
     check(&["p,1,a,L,,10,100,1", "p,1,b,L,,,100,1"], "its rows give one breast different times to cancer or follow-up");
-    check(&["p,1,a,L,,10,100,"], "a breast has cancer when the exam has none yet");
+    check(&["p,1,a,L,20,10,100,"], "a breast has cancer when the exam has none yet");
     check(&["p,1,a,L,9,9,100,1", "p,2,b,R,,,100,5"], "its rows give the patient different weights");
     // An empty cell contradicts nothing.
     let cohort = check(&["p,1,a,L,,,100,", "p,1,b,R,,,,2"], "");
@@ -152,4 +152,17 @@ proptest! {
         };
         prop_assert_eq!(read(&rows).unwrap(), read(&shuffled).unwrap());
     }
+}
+
+#[test]
+fn the_earlier_breasts_cancer_is_the_exams_where_nothing_else_is_said() {
+    let header = "patient,image,laterality,days_followed,breast_days_to_cancer\n";
+    let cohort =
+        super::readers::set(&[("cohort.csv", &format!("{header}p,a,L,100,\np,b,R,100,40\nq,c,L,100,\n"))], "generic");
+    let days: Vec<_> = cohort.images.iter().map(|i| i.outcome.and_then(|outcome| outcome.days_to_cancer)).collect();
+    let breasts: Vec<_> =
+        cohort.images.iter().map(|i| i.breast_outcome.and_then(|outcome| outcome.days_to_cancer)).collect();
+    assert_eq!(days, [Some(40.0), Some(40.0), None]);
+    assert_eq!(breasts, [None, Some(40.0), None]);
+    assert!(cohort.exclusions.is_empty(), "{:?}", cohort.exclusions);
 }

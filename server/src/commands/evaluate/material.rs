@@ -202,7 +202,10 @@ fn before(cohort: &Cohort, tables: &Tables, ran: &Ran) -> Section {
     parts.extend(grid("Left out when the set was read", "step and reason", steps, ""));
     let text =
         |column: &str| tables.not_scored.texts(column).unwrap_or_default().into_iter().map(Option::unwrap_or_default);
-    let exams: BTreeSet<_> = text("package").zip(text("code")).zip(text("patient").zip(text("exam"))).collect();
+    // Those of a file are of exams that were scored.
+    let of_file = text("image").map(|image| !image.is_empty());
+    let rows = text("package").zip(text("code")).zip(text("patient").zip(text("exam"))).zip(of_file);
+    let exams: BTreeSet<_> = rows.filter(|(_, of_file)| !of_file).map(|(row, _)| row).collect();
     let exams: Vec<_> =
         exams.into_iter().map(|((package, code), exam)| (format!("{exam:?}"), format!("{package}: {code}"))).collect();
     parts.extend(reasons("Exams that were not scored", &exams, "not-scored.csv"));

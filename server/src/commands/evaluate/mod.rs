@@ -46,7 +46,7 @@ pub struct Args {
     phantoms: Option<u64>,
     /// A table of scores (CSV, TSV, Parquet), whoever made it. No model is run.
     #[arg(long, value_name = "FILE", group = "data", conflicts_with_all = [
-        "set_name", "model", "output", "level", "shard", "exams_max", "Hit", "ComputeArgs", "DeviceArg", "config",
+        "set_name", "model", "output", "level", "shard", "exams_max", "Hit", "ComputeArgs", "DeviceArg",
     ])]
     table: Option<PathBuf>,
     /// Where everything goes; what is there is used again.

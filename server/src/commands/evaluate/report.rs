@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use anyhow::Context;
-use uvid_evaluation::analysis::{self, Finding, Section, Study, StudyError, findings_table};
+use uvid_evaluation::analysis::{self, Finding, Part, Section, Study, StudyError, findings_table};
 use uvid_evaluation::report::Report;
 
 use super::{Args, Material};
@@ -81,22 +81,34 @@ pub(super) fn write(
         provenance,
         stated,
     };
+    let parts = report.sections.iter().flat_map(|section| &section.parts);
+    let ids = parts.filter_map(|part| if let Part::Figure(figure, _) = part { Some(figure.id()) } else { None });
+    let list = ids.map(|id| format!("{id}\n")).collect::<String>();
     report.write(out)?;
+    std::fs::write(out.join("figures").join(LIST), list).context("writing the list of figures")?;
     println!("report:  {}", out.join("report.html").display());
     println!("as PDF:  {}", out.join("report.pdf").display());
     println!("numbers: {}", out.join("findings.csv").display());
     Ok(())
 }
 
+/// In the folder of figures, the names of those that a report wrote.
+const LIST: &str = "list.txt";
+
 /// Takes away the report that is there, with its figures.
 pub(super) fn remove(out: &Path) {
     for old in ["report.html", "report.pdf", "findings.csv", "findings.json"] {
         let _ = std::fs::remove_file(out.join(old));
     }
-    let figures = std::fs::read_dir(out.join("figures")).into_iter().flatten().flatten().map(|entry| entry.path());
-    for old in figures.filter(|path| path.extension().is_some_and(|e| e == "svg" || e == "csv")) {
-        let _ = std::fs::remove_file(old);
+    // Only what the last report wrote there: the folder may hold others' files.
+    let figures = out.join("figures");
+    let list = std::fs::read_to_string(figures.join(LIST)).unwrap_or_default();
+    for id in list.lines().filter(|id| !id.contains(['/', '\\'])) {
+        for name in [format!("{id}.svg"), format!("{id}.csv")] {
+            let _ = std::fs::remove_file(figures.join(name));
+        }
     }
+    let _ = std::fs::remove_file(figures.join(LIST));
 }
 
 /// The areas of the models that come first.

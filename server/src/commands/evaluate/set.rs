@@ -16,7 +16,7 @@ use crate::commands::progress::{Log, bar};
 use crate::commands::{Ended, compute};
 use crate::config::{self, Config, Flags};
 use crate::devices::Devices;
-use crate::evaluation::{self, Places, Ran, Running, Shown, Tables, phantoms};
+use crate::evaluation::{self, Level, Places, Ran, Running, Shown, Tables, phantoms};
 use crate::pipeline::Limits;
 
 /// A set with what was found in it.
@@ -51,10 +51,10 @@ pub(super) fn score(
     };
     let mut cohort = dataset::read(&root, name.as_deref())?;
     let exams_of_set = evaluation::units(&cohort).len();
+    let places = Places::of(&cohort, root.clone()).with_context(|| format!("listing {}", root.display()))?;
     if let Some(most) = args.exams_max {
         keep(&mut cohort, most.get());
     }
-    let places = Places::of(&cohort, root.clone()).with_context(|| format!("listing {}", root.display()))?;
     let names = if args.model.is_empty() { vec![config.model.clone()] } else { args.model.clone() };
     let packages = names.iter().map(|name| crate::commands::package(name)).collect::<anyhow::Result<Vec<_>>>()?;
     for (at, package) in packages.iter().enumerate() {
@@ -101,6 +101,7 @@ pub(super) fn score(
     anyhow::ensure!(misplaced == 0, "{misplaced} scored images show another breast or view than the set's tables say");
     let tables = evaluation::tables(&cohort, &ran.units, &ran.lines)?;
     let whole = tables.not_scored.rows() == 0;
+    tables.not_scored.write_csv(&out.join("not-scored.csv"))?;
     let mut material = material(args, &config, cohort, places, &ran, &tables, &devices, exams.is_some())?;
     write(&tables, &devices, &ran, out)?;
     if !whole {
@@ -129,8 +130,13 @@ fn columns_are_there(args: &Args, cohort: &Cohort, packages: &[Package]) -> anyh
         "the set says of no image, breast or exam whether there is cancer (uvid dataset show counts it): name the column of another \
          outcome with --label COLUMN:VALUES, or see docs/datasets.md for the names of columns"
     );
-    let own = ["patient", "exam", "breast", "image", "view", "cancer", "days_to_cancer", "days_followed", "weight"];
-    let mut known: BTreeSet<&str> = own.into_iter().collect();
+    let own = ["patient", "exam", "cancer", "days_to_cancer", "days_followed", "weight"];
+    let of_level: &[&str] = match args.level {
+        Level::Exam => &[],
+        Level::Breast => &["breast"],
+        Level::Image => &["breast", "image", "view"],
+    };
+    let mut known: BTreeSet<&str> = own.into_iter().chain(of_level.iter().copied()).collect();
     known.extend(cohort.images.iter().flat_map(|image| image.covariates.keys()).map(String::as_str));
     known.extend(cohort.sides.iter().flat_map(|side| side.covariates.keys()).map(String::as_str));
     // Of a package's outputs only the package's name is known yet.
@@ -154,14 +160,24 @@ fn columns_are_there(args: &Args, cohort: &Cohort, packages: &[Package]) -> anyh
 /// Phantoms in a folder, made unless they are there.
 fn made(folder: &Path, exams: u64) -> anyhow::Result<PathBuf> {
     let marker = folder.join("exams");
-    if std::fs::read_to_string(&marker).is_ok_and(|text| text == exams.to_string()) {
+    let there = || std::fs::read_to_string(&marker).is_ok_and(|text| text == exams.to_string());
+    if there() {
         return Ok(folder.to_path_buf());
     }
-    std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+    // Made beside it, and put there whole: of several processes one is first, and its phantoms are everybody's.
+    let new = folder.with_extension(format!("being-made-{}", std::process::id()));
+    std::fs::create_dir_all(&new).with_context(|| format!("creating {}", new.display()))?;
     let progress = bar("making phantoms", exams as usize, "exams");
-    phantoms::write(folder, exams, 1, &|| progress.inc(1))?;
+    phantoms::write(&new, exams, 1, &|| progress.inc(1))?;
     progress.finish_and_clear();
-    std::fs::write(&marker, exams.to_string()).with_context(|| format!("writing {}", marker.display()))?;
+    std::fs::write(new.join("exams"), exams.to_string()).with_context(|| format!("writing {}", new.display()))?;
+    if !there() {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    match std::fs::rename(&new, folder) {
+        Err(_) if there() => std::fs::remove_dir_all(&new).with_context(|| format!("removing {}", new.display()))?,
+        renamed => renamed.with_context(|| format!("writing {}", folder.display()))?,
+    }
     Ok(folder.to_path_buf())
 }
 

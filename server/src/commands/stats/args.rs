@@ -28,7 +28,7 @@ pub(super) struct Scores {
 #[derive(Debug, Clone, Args)]
 pub(in crate::commands) struct Columns {
     /// The column that says whether the row has the outcome: 1 or 0, true or false, yes or no. `density:C,D` is the outcome that the
-    /// column density is C or D, in large or small letters; an exam of which only one breast has it is left out.
+    /// column density is C or D, in large or small letters; a row of several values, of which only some are chosen, is left out.
     #[arg(long, value_name = "COLUMN[:VALUES]", default_value = "cancer")]
     pub(in crate::commands) label: String,
     /// A column with a model's score, larger being more suspicious. Repeatable.

@@ -46,27 +46,14 @@ impl Output {
         table: &Path,
     ) -> anyhow::Result<Ended> {
         let options = settings.options()?;
-        let out = &mut std::io::stdout().lock();
-        match self.format {
-            Format::Text => {
-                if let Some(rows) = rows.as_ref().and_then(grids) {
-                    writeln!(out, "{}", text::section(&rows))?;
-                }
-                writeln!(out, "{}", text::section(&section))?;
-            }
-            Format::Json => writeln!(out, "{}", text::json(&section.findings))?,
-            Format::Csv => {
-                let text = findings_table(&section.findings)?.csv()?;
-                write!(out, "{text}")?;
-            }
-        }
+        // Whoever reads only the beginning of the output gets the report all the same.
         if let Some(folder) = &self.report {
             std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
             let report = Report {
                 title: section.title.clone(),
                 subtitle: table.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
                 about: vec![("table".into(), format!("sha256:{}", digest(table)?))],
-                sections: rows.into_iter().chain([section]).collect(),
+                sections: rows.iter().chain([&section]).cloned().collect(),
                 provenance: vec![
                     ("command".into(), command()),
                     ("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()),
@@ -82,6 +69,20 @@ impl Output {
             };
             report.write(folder)?;
             eprintln!("report: {}", folder.join("report.html").display());
+        }
+        let out = &mut std::io::stdout().lock();
+        match self.format {
+            Format::Text => {
+                if let Some(rows) = rows.as_ref().and_then(grids) {
+                    writeln!(out, "{}", text::section(&rows))?;
+                }
+                writeln!(out, "{}", text::section(&section))?;
+            }
+            Format::Json => writeln!(out, "{}", text::json(&section.findings))?,
+            Format::Csv => {
+                let text = findings_table(&section.findings)?.csv()?;
+                write!(out, "{text}")?;
+            }
         }
         Ok(Ended::Well)
     }

@@ -102,7 +102,10 @@ pub fn risk(table: &Table, roles: &Risk, options: &Options) -> Result<Section, S
 fn concordance(section: &mut Section, rows: &Rows, roles: &Risk, options: &Options) {
     let censoring = Censoring::of(&rows.survival);
     let resamples = options.resamples;
-    let by_bootstrap = format!("Harrell, percentile bootstrap by {}, {resamples} resamples", roles.unit());
+    let by_bootstrap = match resamples {
+        0 => "Harrell".to_owned(),
+        _ => format!("Harrell, percentile bootstrap by {}, {resamples} resamples", roles.unit()),
+    };
     let mut lines = Vec::new();
     for ((name, _), risks) in roles.risks.iter().zip(&rows.risks) {
         let found = harrell(&rows.survival, risks).map(|found| found.estimate);

@@ -22,13 +22,20 @@ fn an_outcome_may_be_a_choice_of_values() {
         assert_eq!(study.left_out, left_out);
     };
     check(&[Some("C"), None, Some("A"), Some("D")], "v:C,D", &[true, false, true], &[("no outcome (v:C,D)", 1)]);
+    let both = [("v has several values, of which only some are chosen", 2)];
+    check(&[Some("ER+"), Some("ER-"), Some("ER++ER-"), Some("ER-+ER+")], "v:ER+", &[true, false], &both);
     // Breasts that differ: all, none, some.
-    check(&[Some("C+D"), Some("A+B"), Some("B+C")], "v:C,D", &[true, false], &[("v differs between breasts", 1)]);
+    check(
+        &[Some("C+D"), Some("A+B"), Some("B+C")],
+        "v:C,D",
+        &[true, false],
+        &[("v has several values, of which only some are chosen", 1)],
+    );
     check(
         &[Some("1+5"), None, Some("5"), Some("4 + 5")],
         "v:4,5",
         &[true, true],
-        &[("v differs between breasts", 1), ("no outcome (v:4,5)", 1)],
+        &[("v has several values, of which only some are chosen", 1), ("no outcome (v:4,5)", 1)],
     );
     check(&[Some("4a"), Some("2"), Some("4A+4a")], "v:4A", &[true, false, true], &[]);
     check(&[Some("er+"), Some("er")], "v:ER+", &[true, false], &[]);
