@@ -75,7 +75,7 @@ pub(super) fn text(table: &Table, delimiter: u8) -> Result<String, TableError> {
         for column in table.columns() {
             let field = match &column.values {
                 Values::Text(values) => values[row].clone().unwrap_or_default(),
-                Values::Number(values) => values[row].map(|v| v.to_string()).unwrap_or_default(),
+                Values::Number(values) => values[row].map(number).unwrap_or_default(),
             };
             writer.write_field(field).map_err(|e| failed(e.to_string()))?;
         }
@@ -83,4 +83,12 @@ pub(super) fn text(table: &Table, delimiter: u8) -> Result<String, TableError> {
     }
     let bytes = writer.into_inner().map_err(|e| failed(e.to_string()))?;
     String::from_utf8(bytes).map_err(|e| failed(e.to_string()))
+}
+
+/// All digits that tell a number from its neighbours; with an exponent where zeros would be most of it.
+fn number(value: f64) -> String {
+    match value.abs() {
+        size if size != 0.0 && !(1e-5..1e16).contains(&size) => format!("{value:e}"),
+        _ => value.to_string(),
+    }
 }
