@@ -5,7 +5,7 @@ use uvid_metrics::agreement::icc::{Form, Ratings, Unit};
 use uvid_metrics::precision_recall::average_precision;
 use uvid_metrics::readers::{self as mrmc, Figures, Random, StudentEstimate};
 use uvid_metrics::subgroups::{Adjustment, adjust};
-use uvid_metrics::{Undefined, roc};
+use uvid_metrics::{Interval, Undefined, roc};
 
 use super::discrimination::samples;
 use super::{Finding, Options, Section, Study, StudyError, number, p_value};
@@ -190,8 +190,13 @@ fn agreements(ratings: &[Vec<f64>], threshold: f64, options: &Options) -> Vec<Fi
     let finding = |measure: &str, value| Finding::new("agreement", "readers", measure, value);
     for (measure, form) in [("ICC (2,1)", Form::Agreement), ("ICC (3,1)", Form::Consistency)] {
         let icc = Ratings::new(ratings).and_then(|ratings| ratings.icc(form, Unit::Single, options.confidence));
-        let interval = icc.as_ref().ok().map(|icc| icc.interval);
-        findings.push(finding(measure, icc.map(|icc| icc.value)).with_interval(interval).by("Shrout and Fleiss"));
+        // Of a few rows on which readers differ more than rows do, the formula's ends change places or leave the value out.
+        let interval = icc.as_ref().map_err(Clone::clone).and_then(|icc| {
+            let Interval { lower, upper } = icc.interval;
+            let sound = lower < upper && (lower..=upper).contains(&icc.value);
+            sound.then_some(Some(icc.interval)).ok_or(Undefined::Degenerate("the formula has none for these rows"))
+        });
+        findings.push(finding(measure, icc.map(|icc| icc.value)).or_no_interval(interval).by("Shrout and Fleiss"));
     }
     let recalls = |row: &Vec<f64>| row.iter().filter(|score| **score >= threshold).count() as u32;
     let counts: Vec<Vec<u32>> = ratings.iter().map(|row| vec![row.len() as u32 - recalls(row), recalls(row)]).collect();

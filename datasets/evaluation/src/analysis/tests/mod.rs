@@ -146,6 +146,9 @@ fn small_and_lopsided_tables_give_numbers_or_reasons() {
     all_ways(&plain(&mixed.iter().map(|(outcome, score)| (*outcome, 1e6 * (score - 0.5))).collect::<Vec<_>>()));
     all_ways(&plain(&[(true, 0.9), (false, 0.1)]));
     all_ways(&plain(&[(true, 0.1)]));
+    // Readers who differ more than rows do.
+    let opposite = |first, second| Row(Some(false), [0.0, 0.0, first, second].map(Some), 0, None, None);
+    check(&[opposite(1.0, 0.0), opposite(-2.466174584054763, 4.445254287048034)], false, false);
     let mut one_patient = plain(&mixed);
     one_patient.iter_mut().for_each(|row| row.2 = 0);
     all_ways(&one_patient);
