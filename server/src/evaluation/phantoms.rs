@@ -95,7 +95,7 @@ fn spec(seed: u64) -> Spec {
         columns: 956,
         spacing_mm: 0.2,
         density: 0.08 + 0.7 * share(8),
-        lesions: if seed % 2 == 0 { vec![lesion()] } else { Vec::new() },
+        lesions: if seed.is_multiple_of(2) { vec![lesion()] } else { Vec::new() },
         style,
         ..Spec::default()
     }
