@@ -5,7 +5,7 @@ use uvid_metrics::proportions::{McNemar, Paired};
 use uvid_metrics::{Binary, Undefined, roc, subgroups};
 
 use super::discrimination::{resamples, samples};
-use super::resampling::drawn;
+use super::resampling::{drawn, of_drawn};
 use super::{Aim, Finding, Options, Section, Study, StudyError, p_value};
 
 /// Specificity at which decisions are compared where nothing else is asked for.
@@ -102,11 +102,7 @@ fn bootstrapped(
 ) -> Finding {
     let value = roc::auc(first.2).and_then(|a| Ok(a - roc::auc(second.2)?));
     let finding = Finding::new("comparison", name, "difference of AUC", value).of(first.2).by(&drawn(study, options));
-    let found = match resamples {
-        Ok(Some(resamples)) => resamples.difference(first.0, second.0, options).map(Some),
-        Ok(None) => Ok(None),
-        Err(why) => Err(why.clone()),
-    };
+    let found = of_drawn(resamples, |resamples| resamples.difference(first.0, second.0, options));
     let p = found.as_ref().ok().and_then(|found| found.map(|(_, p)| p));
     Finding { p, ..finding.or_no_interval(found.map(|found| found.map(|(interval, _)| interval))) }
 }

@@ -4,7 +4,7 @@ use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, roc};
 
 use super::finding::counted;
-use super::resampling::{Resamples, design, drawn};
+use super::resampling::{Resamples, design, drawn, of_drawn};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
 
@@ -102,11 +102,7 @@ fn of_score(
     let finding = |measure: &str, value| Finding::new("roc", &score.name, measure, value).of(sample);
     let area =
         Finding::estimate("roc", &score.name, "AUC", roc::delong(sample), options.confidence, (0.0, 1.0)).of(sample);
-    let resampled = match resamples {
-        Ok(Some(resamples)) => resamples.interval(at, options).map(Some),
-        Ok(None) => Ok(None),
-        Err(why) => Err(why.clone()),
-    };
+    let resampled = of_drawn(resamples, |resamples| resamples.interval(at, options));
     let bootstrap = finding("AUC", roc::auc(sample)).or_no_interval(resampled).by(&drawn(study, options));
     let range = roc::Range::Specificity { from: PARTIAL_FROM, to: 1.0 };
     vec![

@@ -4,7 +4,7 @@ use uvid_metrics::bootstrap::Statistic;
 use uvid_metrics::{Binary, Undefined, precision_recall, rsna};
 
 use super::discrimination::{samples, thinned};
-use super::resampling::{Resamples, bca, design, drawn};
+use super::resampling::{Resamples, bca, design, drawn, of_drawn};
 use super::{Finding, Options, Score, Section, Study, StudyError};
 use crate::figure::{About, Figure, FigureError, Plot, Series};
 
@@ -75,11 +75,7 @@ fn of_score(
     options: &Options,
 ) -> Vec<Finding> {
     let finding = |measure: &str, value| Finding::new("precision-recall", &score.name, measure, value).of(sample);
-    let interval = match resamples {
-        Ok(Some(resamples)) => resamples.interval(at, options).map(Some),
-        Ok(None) => Ok(None),
-        Err(why) => Err(why.clone()),
-    };
+    let interval = of_drawn(resamples, |resamples| resamples.interval(at, options));
     let best = rsna::best_f1(sample);
     vec![
         finding("average precision", precision_recall::average_precision(sample))

@@ -15,6 +15,14 @@ pub(super) fn bca(study: &Study) -> String {
     format!("BCa bootstrap by {}, stratified by outcome", study.unit())
 }
 
+/// What is read off resamples; nothing where none were drawn, the reason where there could be none.
+pub(super) fn of_drawn<T>(
+    resamples: &Result<Option<Resamples>>,
+    read: impl FnOnce(&Resamples) -> Result<T>,
+) -> Result<Option<T>> {
+    resamples.as_ref().map_err(Clone::clone)?.as_ref().map(read).transpose()
+}
+
 /// Statistics of one study on the same resamples.
 pub(super) struct Resamples {
     statistics: Vec<Statistic>,

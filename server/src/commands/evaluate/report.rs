@@ -8,7 +8,7 @@ use uvid_evaluation::analysis::{self, Finding, Part, Section, Study, StudyError,
 use uvid_evaluation::report::Report;
 
 use super::{Args, Material};
-use crate::commands::stats::command;
+use crate::commands::stats::computed_by;
 use crate::evaluation::misses;
 
 /// Computes all sections that the material allows, and writes the report with everything beside it.
@@ -64,13 +64,7 @@ pub(super) fn write(
     std::fs::write(out.join("findings.json"), uvid_evaluation::text::json(&findings))
         .context("writing findings.json")?;
     let mut provenance = material.provenance;
-    provenance.push(("command".into(), command()));
-    provenance.push(("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()));
-    let bootstrap = match options.resamples {
-        0 => "none".to_owned(),
-        resamples => format!("{resamples} resamples, seed {}", options.seed),
-    };
-    provenance.push(("bootstrap".into(), bootstrap));
+    provenance.extend(computed_by(&options));
     let report = Report {
         title: material.title,
         subtitle: material.subtitle,

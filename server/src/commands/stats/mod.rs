@@ -13,7 +13,7 @@ use super::Ended;
 pub(super) use args::{Aims, Columns, Hit, Settings};
 use args::{Risks, Scores};
 use output::Output;
-pub(super) use output::command;
+pub(super) use output::computed_by;
 
 /// Statistics of a table of scores (CSV or Parquet), without any model.
 ///

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
-use uvid_evaluation::analysis::{Part, Section, findings_table};
+use uvid_evaluation::analysis::{Options, Part, Section, findings_table};
 use uvid_evaluation::report::Report;
 use uvid_evaluation::table::digest;
 use uvid_evaluation::text;
@@ -54,17 +54,7 @@ impl Output {
                 subtitle: table.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default(),
                 about: vec![("table".into(), format!("sha256:{}", digest(table)?))],
                 sections: rows.iter().chain([&section]).cloned().collect(),
-                provenance: vec![
-                    ("command".into(), command()),
-                    ("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()),
-                    (
-                        "bootstrap".into(),
-                        match options.resamples {
-                            0 => "none".into(),
-                            resamples => format!("{resamples} resamples, seed {}", options.seed),
-                        },
-                    ),
-                ],
+                provenance: computed_by(&options).into(),
                 ..Report::default()
             };
             report.write(folder)?;
@@ -94,8 +84,20 @@ fn grids(section: &Section) -> Option<Section> {
     (!parts.is_empty()).then(|| Section { parts, ..section.clone() })
 }
 
-/// The command line as it was given.
-pub(in crate::commands) fn command() -> String {
+/// What computes the numbers again: the command line as it was given, the program, what is drawn.
+pub(in crate::commands) fn computed_by(options: &Options) -> [(String, String); 3] {
+    let bootstrap = match options.resamples {
+        0 => "none".to_owned(),
+        resamples => format!("{resamples} resamples, seed {}", options.seed),
+    };
+    [
+        ("command".into(), command()),
+        ("uvid".into(), concat!(env!("CARGO_PKG_VERSION"), ", Apache-2.0").into()),
+        ("bootstrap".into(), bootstrap),
+    ]
+}
+
+fn command() -> String {
     let quoted = |word: String| match word.chars().all(|c| c.is_ascii_alphanumeric() || "-_./:=,".contains(c)) {
         true => word,
         false => format!("'{}'", word.replace('\'', r"'\''")),

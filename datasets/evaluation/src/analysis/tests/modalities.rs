@@ -25,8 +25,8 @@ fn table(modalities: &[(&str, f64)], cases: usize) -> Table {
     Table::new("readings", columns.collect()).unwrap()
 }
 
-fn section(arms: &[(&str, f64)], reference: Option<&str>) -> Result<Section, StudyError> {
-    let columns = Readings {
+fn columns(reference: Option<&str>) -> Readings {
+    Readings {
         reader: "reader".into(),
         modality: "arm".into(),
         case: "case".into(),
@@ -34,8 +34,11 @@ fn section(arms: &[(&str, f64)], reference: Option<&str>) -> Result<Section, Stu
         label: "cancer".into(),
         cluster: None,
         reference: reference.map(str::to_owned),
-    };
-    let found = modalities(&table(arms, 12), &columns, &Options::default())?;
+    }
+}
+
+fn section(arms: &[(&str, f64)], reference: Option<&str>) -> Result<Section, StudyError> {
+    let found = modalities(&table(arms, 12), &columns(reference), &Options::default())?;
     sound(std::slice::from_ref(&found), 12);
     Ok(found)
 }
@@ -80,15 +83,7 @@ fn an_unknown_reference_is_named_with_those_there_are() {
 
 #[test]
 fn a_reading_that_is_missing_or_doubled_is_named() {
-    let columns = Readings {
-        reader: "reader".into(),
-        modality: "arm".into(),
-        case: "case".into(),
-        score: "score".into(),
-        label: "cancer".into(),
-        cluster: None,
-        reference: None,
-    };
+    let columns = columns(None);
     let whole = table(&[("b", 0.0), ("a", 1.0)], 12);
     let check = |table: &Table, expected: &str| {
         let why = modalities(table, &columns, &Options::default()).unwrap_err().to_string();
