@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
-use uvid_datasets::sets::Cohort;
+use uvid_datasets::sets::{Cohort, Image};
 use uvid_evaluation::analysis::{Lesions, Marks};
 use uvid_evaluation::table::{Column, Table, Values, digest};
 use uvid_model::{Package, Predictor};
@@ -119,14 +119,10 @@ pub(super) fn score(
 
 /// What is wrong with the command must not show itself after hours of scoring.
 fn columns_are_there(args: &Args, cohort: &Cohort, packages: &[Package]) -> anyhow::Result<()> {
-    let (mut labels, sides) = (
-        cohort.images.iter().map(|image| image.labels.exam.or(image.labels.breast).or(image.labels.image)),
-        &cohort.sides,
-    );
+    let by_image = |image: &Image| image.labels.exam.or(image.labels.breast).or(image.labels.image).is_some();
+    let labelled = cohort.images.iter().any(by_image) || cohort.sides.iter().any(|side| side.cancer.is_some());
     anyhow::ensure!(
-        args.columns.label != CANCER
-            || labels.any(|label| label.is_some())
-            || sides.iter().any(|side| side.cancer.is_some()),
+        args.columns.label != CANCER || labelled,
         "the set says of no image, breast or exam whether there is cancer (uvid dataset show counts it): name the column of another \
          outcome with --label COLUMN:VALUES, or see docs/datasets.md for the names of columns"
     );
